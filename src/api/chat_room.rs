@@ -1,0 +1,198 @@
+//! The kind `ChatRoom`. Its doc comments are what `kubectl explain` prints.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::limits;
+
+/// What the room should be. A field that is absent means the API's own default; the operator never writes here.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "ivschat-operator.io",
+    version = "v1alpha1",
+    kind = "ChatRoom",
+    plural = "chatrooms",
+    shortname = "room",
+    category = "aws",
+    category = "ivschat",
+    namespaced,
+    status = "ChatRoomStatus",
+    derive = "PartialEq",
+    doc = "A ChatRoom is one Amazon IVS Chat room: created, kept as specified, and deleted with this object.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Room", type_ = "string", json_path = ".status.id", description = "The room's id."),
+    printcolumn(name = "Region", type_ = "string", json_path = ".status.region"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "ARN", type_ = "string", json_path = ".status.arn", priority = 1),
+    validation = Rule::new("size(self.metadata.name) <= 128")
+        .message("metadata.name: a ChatRoom's name has at most 128 characters"),
+    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-zA-Z0-9_-]+$')")
+        .message("metadata.name: has a dot, so it cannot be the room's name: set spec.name (a-z A-Z 0-9 - _)"),
+    validation = Rule::new(
+        "!has(self.status) || !has(self.status.region) || !has(self.spec.region) || self.spec.region == self.status.region"
+    )
+    .message("spec.region: fixed once the room was asked for; to move a room, create another ChatRoom"),
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new(
+        "!has(self.region) || !has(self.messageReviewHandler) || self.messageReviewHandler.uri.startsWith('arn:aws:lambda:' + self.region + ':')"
+    )
+    .message("messageReviewHandler.uri: the function must be in the room's region"),
+    validation = Rule::new(
+        "!has(self.region) || !has(self.loggingConfigurationIdentifiers) || self.loggingConfigurationIdentifiers.all(arn, arn.startsWith('arn:aws:ivschat:' + self.region + ':'))"
+    )
+    .message("loggingConfigurationIdentifiers: logging configurations must be in the room's region")
+)]
+pub struct ChatRoomSpec {
+    /// AWS region of the room, e.g. us-west-2. Absent: the operator's own region. Fixed from the first attempt to create
+    /// the room; the region in force stands in status.region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::REGION_MAX), regex(pattern = limits::REGION_PATTERN))]
+    pub region: Option<String>,
+
+    /// The room's name in AWS: 1 to 128 of a-z, A-Z, 0-9, hyphen and underscore. Names need not be unique. Absent:
+    /// metadata.name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::NAME_MAX), regex(pattern = limits::NAME_PATTERN))]
+    pub name: Option<String>,
+
+    /// The longest message a client may send, in Unicode code points: 1 to 500. Absent: 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = limits::MESSAGE_LENGTH.0, max = limits::MESSAGE_LENGTH.1))]
+    pub maximum_message_length: Option<i32>,
+
+    /// Messages per second that all of the room's clients together may send: 1 to 100. Absent: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = limits::MESSAGE_RATE.0, max = limits::MESSAGE_RATE.1))]
+    pub maximum_message_rate_per_second: Option<i32>,
+
+    /// A Lambda function that reviews each message before it is delivered. Absent: none; removing the block detaches the
+    /// function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_review_handler: Option<MessageReviewHandler>,
+
+    /// ARNs of the logging configurations that the room's messages go to, at most 3, of the room's account and region.
+    /// Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = limits::LOGGING_MAX),
+        inner(length(max = limits::LOGGING_ARN_MAX), regex(pattern = limits::LOGGING_ARN_PATTERN))
+    )]
+    pub logging_configuration_identifiers: Option<Vec<String>>,
+
+    /// The room's tags, at most 48. Keys have 1 to 128 and values at most 256 characters of letters, digits, space and
+    /// _ . : / = + - @. Keys that begin with aws: or ivschat-operator.io/ are reserved. A tag that is not listed here is
+    /// removed from the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "tags_schema")]
+    #[x_kube(
+        validation = Rule::new("self.all(key, size(key) >= 1 && size(key) <= 128)")
+            .message("tag keys have 1 to 128 characters"),
+        validation = Rule::new("self.all(key, key.matches('^[\\\\p{L}\\\\p{N} _.:/=+@-]+$'))")
+            .message("tag keys consist of letters, digits, space and _ . : / = + - @"),
+        validation = Rule::new("self.all(key, !key.startsWith('aws:') && !key.startsWith('ivschat-operator.io/'))")
+            .message("tag keys that begin with aws: or ivschat-operator.io/ are reserved")
+    )]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// The function that reviews each message before it is delivered.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageReviewHandler {
+    /// ARN of the Lambda function, of the room's account and region. IVS Chat (ivschat.amazonaws.com) needs permission to
+    /// invoke it.
+    #[schemars(length(max = limits::HANDLER_URI_MAX), regex(pattern = limits::HANDLER_URI_PATTERN))]
+    pub uri: String,
+
+    /// What happens to a message when the function fails or does not answer in time: ALLOW delivers it, DENY drops it.
+    /// Absent: ALLOW.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_result: Option<FallbackResult>,
+}
+
+/// What happens to a message when the review handler does not answer.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum FallbackResult {
+    /// Deliver it.
+    #[default]
+    Allow,
+    /// Drop it.
+    Deny,
+}
+
+/// What is in force. Written by the operator alone.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatRoomStatus {
+    /// The metadata.generation that this status speaks of; -1 before the operator has seen the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The room's ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+
+    /// The room's id: the last part of its ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+
+    /// The region the room is in, or was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+
+    /// When AWS created the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub create_time: Option<Timestamp>,
+
+    /// When the room was last updated, as AWS says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub update_time: Option<Timestamp>,
+
+    /// The attempt to create the room, from before it is sent until its outcome is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation: Option<Creation>,
+
+    /// Ready: the room exists and is as specified. Synced: the last exchange with AWS went through. Stalled: only a
+    /// person's act can help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Option<Vec<Condition>>,
+}
+
+/// An attempt to create the room whose outcome is not known.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Creation {
+    /// When the attempt began; written before it was sent.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub started_at: Timestamp,
+
+    /// The region it was sent to.
+    pub region: String,
+
+    /// The AWS account of the credentials it was sent with.
+    pub account: String,
+}
+
+fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": limits::USER_TAGS_MAX,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": limits::TAG_VALUE_MAX,
+            "pattern": limits::TAG_VALUE_PATTERN,
+        },
+    })
+}

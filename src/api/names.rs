@@ -1,0 +1,22 @@
+//! Names that stand on Kubernetes objects and on rooms. They are part of the product: changing one orphans rooms.
+
+/// API group of every kind here.
+pub const GROUP: &str = "ivschat-operator.io";
+
+/// Holds a ChatRoom until no room of its own remains.
+pub const FINALIZER: &str = "ivschat-operator.io/room";
+
+/// Tag on a room: `{cluster}/{namespace}/{name}` of the ChatRoom it belongs to.
+pub const OWNER_TAG: &str = "ivschat-operator.io/owner";
+
+/// Tag on a room: `metadata.uid` of the ChatRoom that asked for it.
+pub const CREATION_TAG: &str = "ivschat-operator.io/creation";
+
+/// Tag keys that users may not set begin with this.
+pub const RESERVED_TAG_PREFIX: &str = "ivschat-operator.io/";
+
+/// Tag keys that begin with this belong to AWS: never written, never counted, never reported.
+pub const SYSTEM_TAG_PREFIX: &str = "aws:";
+
+/// Who this operator says it is: field manager, event reporter, SDK app name.
+pub const OPERATOR: &str = "ivschat-operator";

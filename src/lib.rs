@@ -1,0 +1,3 @@
+//! x
+pub mod api;
+pub mod room;

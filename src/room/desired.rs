@@ -1,0 +1,378 @@
+//! What a spec asks for, once every rule was checked: parse once, then be infallible.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::api::limits;
+use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX};
+use crate::api::{ChatRoomSpec, FallbackResult, MessageReviewHandler};
+
+use super::Tags;
+
+/// A room that may be asked of AWS: within every limit, the API's defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredRoom {
+    /// The region it must be in.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+    /// In code points.
+    pub maximum_message_length: i32,
+    /// Messages per second.
+    pub maximum_message_rate_per_second: i32,
+    /// The review handler, if any.
+    pub message_review_handler: Option<Handler>,
+    /// In the user's order.
+    pub logging_configuration_identifiers: Vec<String>,
+    /// The user's tags, without the operator's own.
+    pub tags: Tags,
+}
+
+/// A message review handler that is attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handler {
+    /// ARN of the Lambda function.
+    pub uri: String,
+    /// What happens to a message when it fails.
+    pub fallback_result: FallbackResult,
+}
+
+/// What a spec is read against: where the object stands and what is in force already.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// `metadata.name`.
+    pub name: &'a str,
+    /// The region of an object that names none.
+    pub default_region: &'a str,
+    /// The region in force, once the room was asked for: `status.region`.
+    pub fixed_region: Option<&'a str>,
+}
+
+/// A rule that the spec breaks: which field, which limit, which value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field's path, e.g. `spec.name`.
+    pub field: String,
+    /// What it must be.
+    pub limit: String,
+    /// What it is.
+    pub found: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; found {}", self.field, self.limit, self.found)
+    }
+}
+
+/// Every rule that the spec breaks; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violations(pub Vec<Violation>);
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ". " };
+            write!(f, "{separator}{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<(&ChatRoomSpec, Origin<'_>)> for DesiredRoom {
+    type Error = Violations;
+
+    fn try_from((spec, origin): (&ChatRoomSpec, Origin<'_>)) -> Result<Self, Violations> {
+        let mut check = Check::default();
+        let region = check.region(spec.region.as_deref(), origin);
+        let room = Self {
+            name: check.name(spec.name.as_deref(), origin.name),
+            maximum_message_length: check.range(
+                "spec.maximumMessageLength",
+                spec.maximum_message_length,
+                limits::MESSAGE_LENGTH,
+                limits::MESSAGE_LENGTH_DEFAULT,
+            ),
+            maximum_message_rate_per_second: check.range(
+                "spec.maximumMessageRatePerSecond",
+                spec.maximum_message_rate_per_second,
+                limits::MESSAGE_RATE,
+                limits::MESSAGE_RATE_DEFAULT,
+            ),
+            message_review_handler: check.handler(spec.message_review_handler.as_ref(), &region),
+            logging_configuration_identifiers: check.logging(
+                spec.logging_configuration_identifiers
+                    .as_deref()
+                    .unwrap_or_default(),
+                &region,
+            ),
+            tags: check.tags(spec.tags.clone().unwrap_or_default()),
+            region,
+        };
+        if check.violations.is_empty() {
+            Ok(room)
+        } else {
+            Err(Violations(check.violations))
+        }
+    }
+}
+
+/// Collects what is wrong, so that one message names it all.
+#[derive(Default)]
+struct Check {
+    violations: Vec<Violation>,
+}
+
+impl Check {
+    fn require(
+        &mut self,
+        holds: bool,
+        field: impl Into<String>,
+        limit: impl Into<String>,
+        found: impl fmt::Display,
+    ) {
+        if !holds {
+            self.violations.push(Violation {
+                field: field.into(),
+                limit: limit.into(),
+                found: found.to_string(),
+            });
+        }
+    }
+
+    fn region(&mut self, wanted: Option<&str>, origin: Origin<'_>) -> String {
+        const FIELD: &str = "spec.region";
+        if let Some(region) = wanted {
+            let fits = region.chars().count() <= limits::REGION_MAX && REGION.is_match(region);
+            self.require(
+                fits,
+                FIELD,
+                "must be an AWS region like us-west-2",
+                quoted(region),
+            );
+            if let Some(fixed) = origin.fixed_region {
+                let limit = format!(
+                    "fixed to {fixed} since the room was asked for; create another ChatRoom instead"
+                );
+                self.require(region == fixed, FIELD, limit, quoted(region));
+            }
+        }
+        origin
+            .fixed_region
+            .or(wanted)
+            .unwrap_or(origin.default_region)
+            .to_owned()
+    }
+
+    fn name(&mut self, wanted: Option<&str>, object: &str) -> String {
+        let max = limits::OBJECT_NAME_MAX;
+        self.require(
+            object.chars().count() <= max,
+            "metadata.name",
+            format!("a ChatRoom's name has at most {max} characters"),
+            format!("{} characters", object.chars().count()),
+        );
+        if let Some(name) = wanted {
+            let length = name.chars().count();
+            let fits = (1..=limits::NAME_MAX).contains(&length);
+            let limit = format!(
+                "1 to {} characters; leave it out to use metadata.name",
+                limits::NAME_MAX
+            );
+            self.require(
+                fits,
+                "spec.name",
+                limit,
+                format!("{} ({length} characters)", quoted(name)),
+            );
+            let allowed = name.is_empty() || NAME.is_match(name);
+            self.require(
+                allowed,
+                "spec.name",
+                "only a-z A-Z 0-9 - _ are allowed",
+                quoted(name),
+            );
+        } else {
+            let limit =
+                "cannot be the room's name (only a-z A-Z 0-9 - _ are allowed): set spec.name";
+            self.require(
+                NAME.is_match(object),
+                "metadata.name",
+                limit,
+                quoted(object),
+            );
+        }
+        wanted.unwrap_or(object).to_owned()
+    }
+
+    fn range(
+        &mut self,
+        field: &str,
+        wanted: Option<i32>,
+        (min, max): (i32, i32),
+        default: i32,
+    ) -> i32 {
+        let value = wanted.unwrap_or(default);
+        self.require(
+            (min..=max).contains(&value),
+            field,
+            format!("must be {min} to {max}"),
+            value,
+        );
+        value
+    }
+
+    fn handler(&mut self, wanted: Option<&MessageReviewHandler>, region: &str) -> Option<Handler> {
+        const FIELD: &str = "spec.messageReviewHandler.uri";
+        let MessageReviewHandler {
+            uri,
+            fallback_result,
+        } = wanted?;
+        let length = uri.chars().count();
+        let limit = format!("at most {} characters", limits::HANDLER_URI_MAX);
+        self.require(
+            length <= limits::HANDLER_URI_MAX,
+            FIELD,
+            limit,
+            format!("{length} characters"),
+        );
+        if HANDLER_URI.is_match(uri) {
+            let local = uri.split(':').nth(3) == Some(region);
+            self.require(
+                local,
+                FIELD,
+                format!("the function must be in the room's region {region}"),
+                quoted(uri),
+            );
+        } else {
+            let limit = "must be the ARN of a Lambda function (arn:aws:lambda:REGION:ACCOUNT:function:NAME); \
+                         remove the block to detach";
+            self.require(false, FIELD, limit, quoted(uri));
+        }
+        Some(Handler {
+            uri: uri.clone(),
+            fallback_result: fallback_result.unwrap_or_default(),
+        })
+    }
+
+    fn logging(&mut self, wanted: &[String], region: &str) -> Vec<String> {
+        const FIELD: &str = "spec.loggingConfigurationIdentifiers";
+        let max = limits::LOGGING_MAX;
+        self.require(
+            wanted.len() <= max,
+            FIELD,
+            format!("at most {max} ARNs"),
+            wanted.len(),
+        );
+        for (index, arn) in wanted.iter().enumerate() {
+            let field = format!("{FIELD}[{index}]");
+            let length = arn.chars().count();
+            let limit = format!("at most {} characters", limits::LOGGING_ARN_MAX);
+            self.require(
+                length <= limits::LOGGING_ARN_MAX,
+                field.clone(),
+                limit,
+                format!("{length} characters"),
+            );
+            if LOGGING_ARN.is_match(arn) {
+                let local = arn.split(':').nth(3) == Some(region);
+                let limit =
+                    format!("the logging configuration must be in the room's region {region}");
+                self.require(local, field, limit, quoted(arn));
+            } else {
+                self.require(
+                    false,
+                    field,
+                    "must be the ARN of an IVS Chat logging configuration",
+                    quoted(arn),
+                );
+            }
+        }
+        wanted.to_vec()
+    }
+
+    fn tags(&mut self, wanted: BTreeMap<String, String>) -> Tags {
+        const FIELD: &str = "spec.tags";
+        let max = limits::USER_TAGS_MAX;
+        self.require(
+            wanted.len() <= max,
+            FIELD,
+            format!("at most {max} tags (two more are the operator's)"),
+            wanted.len(),
+        );
+        for (key, value) in &wanted {
+            self.tag_key(key);
+            let field = format!("{FIELD}[{}]", quoted(key));
+            let length = value.chars().count();
+            let limit = format!(
+                "a tag's value has at most {} characters",
+                limits::TAG_VALUE_MAX
+            );
+            self.require(
+                length <= limits::TAG_VALUE_MAX,
+                field.clone(),
+                limit,
+                format!("{length} characters"),
+            );
+            let limit = "a tag's value consists of letters, digits, space and _ . : / = + - @";
+            self.require(TAG_VALUE.is_match(value), field, limit, quoted(value));
+        }
+        wanted
+    }
+
+    fn tag_key(&mut self, key: &str) {
+        const FIELD: &str = "spec.tags";
+        let length = key.chars().count();
+        let limit = format!("a tag's key has 1 to {} characters", limits::TAG_KEY_MAX);
+        self.require(
+            (1..=limits::TAG_KEY_MAX).contains(&length),
+            FIELD,
+            limit,
+            format!("{} ({length} characters)", quoted(key)),
+        );
+        let limit = "a tag's key consists of letters, digits, space and _ . : / = + - @";
+        self.require(
+            key.is_empty() || TAG_KEY.is_match(key),
+            FIELD,
+            limit,
+            quoted(key),
+        );
+        let reserved = key.starts_with(SYSTEM_TAG_PREFIX) || key.starts_with(RESERVED_TAG_PREFIX);
+        let limit = format!(
+            "keys that begin with {SYSTEM_TAG_PREFIX} or {RESERVED_TAG_PREFIX} are reserved"
+        );
+        self.require(!reserved, FIELD, limit, quoted(key));
+    }
+}
+
+/// A value as a message shows it: quoted, and cut where it is so long that it would bury the message.
+fn quoted(value: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut shown: String = value.chars().take(SHOWN).collect();
+    if shown.len() < value.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+macro_rules! pattern {
+    ($pattern:expr) => {
+        LazyLock::new(|| {
+            #[expect(
+                clippy::expect_used,
+                reason = "a constant, compiled by the tests of this module"
+            )]
+            Regex::new($pattern).expect("a valid pattern")
+        })
+    };
+}
+
+static NAME: LazyLock<Regex> = pattern!(limits::NAME_PATTERN);
+static REGION: LazyLock<Regex> = pattern!(limits::REGION_PATTERN);
+static HANDLER_URI: LazyLock<Regex> = pattern!(limits::HANDLER_URI_PATTERN);
+static LOGGING_ARN: LazyLock<Regex> = pattern!(limits::LOGGING_ARN_PATTERN);
+static TAG_KEY: LazyLock<Regex> = pattern!(limits::TAG_KEY_PATTERN);
+static TAG_VALUE: LazyLock<Regex> = pattern!(limits::TAG_VALUE_PATTERN);

@@ -1,0 +1,168 @@
+//! What can go wrong, as a closed set of classes. The class decides reason, wait, and whether a person is needed.
+
+use std::time::Duration;
+
+use crate::api::Reason;
+
+/// Why a pass could not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// AWS asks for fewer calls (429).
+    Throttled,
+    /// AWS failed (5xx) or could not be reached.
+    Unavailable,
+    /// The credentials may not do this, have expired, or there are none.
+    Denied,
+    /// The AWS account itself is not verified yet (PendingVerification).
+    AccountUnverified,
+    /// The account has all the rooms it may have (402).
+    QuotaExceeded,
+    /// The API refused a value (400).
+    Invalid,
+    /// IVS Chat may not invoke the review handler, which may only be a permission on its way.
+    HandlerNotPermitted,
+    /// The room is missing (404).
+    NotFound,
+    /// AWS is busy with another change of the same resource (409).
+    Conflict,
+    /// The room proves to be someone else's.
+    Foreign,
+    /// The room proves to be nobody's.
+    OwnershipLost,
+    /// The credentials belong to another account than the room.
+    AccountMismatch,
+    /// The object breaks a rule.
+    Unparseable,
+}
+
+/// First and longest wait between attempts; each attempt doubles it.
+struct Waits {
+    first: Duration,
+    longest: Duration,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 13] = [
+        Self::Throttled,
+        Self::Unavailable,
+        Self::Denied,
+        Self::AccountUnverified,
+        Self::QuotaExceeded,
+        Self::Invalid,
+        Self::HandlerNotPermitted,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Foreign,
+        Self::OwnershipLost,
+        Self::AccountMismatch,
+        Self::Unparseable,
+    ];
+
+    /// The reason that conditions and events give.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Throttled => Reason::Throttled,
+            Self::Unavailable => Reason::Unavailable,
+            Self::Denied => Reason::Denied,
+            Self::AccountUnverified => Reason::AccountUnverified,
+            Self::QuotaExceeded => Reason::QuotaExceeded,
+            Self::Invalid => Reason::Invalid,
+            Self::HandlerNotPermitted => Reason::HandlerNotPermitted,
+            Self::NotFound => Reason::NotFound,
+            Self::Conflict => Reason::Conflict,
+            Self::Foreign => Reason::Foreign,
+            Self::OwnershipLost => Reason::OwnershipLost,
+            Self::AccountMismatch => Reason::AccountMismatch,
+            Self::Unparseable => Reason::InvalidSpec,
+        }
+    }
+
+    /// Whether nothing but a person's act can help. A denial is not among them: it may only be IAM spreading.
+    pub const fn stalled(self) -> bool {
+        matches!(
+            self,
+            Self::Invalid
+                | Self::Foreign
+                | Self::OwnershipLost
+                | Self::AccountMismatch
+                | Self::AccountUnverified
+                | Self::Unparseable
+        )
+    }
+
+    /// How long to wait before attempt `attempt + 1`, without jitter: from the first wait, doubled each time, up to the
+    /// longest. Nothing is ever given up: what needs a person is looked at again slowly.
+    pub fn wait(self, attempt: u32) -> Duration {
+        let Waits { first, longest } = self.waits();
+        first
+            .saturating_mul(2_u32.saturating_pow(attempt))
+            .min(longest)
+    }
+
+    const fn waits(self) -> Waits {
+        let (first, longest) = match self {
+            // Worth another try soon: load and lag pass by themselves.
+            Self::Throttled => (2, 120),
+            Self::Unavailable | Self::NotFound | Self::Conflict => (1, 60),
+            // IAM and Lambda permissions take seconds to minutes to spread.
+            Self::Denied | Self::HandlerNotPermitted => (5, 300),
+            // Someone has to delete a room or ask for more.
+            Self::QuotaExceeded => (30, 600),
+            // Only a person can help, and an edit starts a pass at once anyway.
+            Self::Invalid
+            | Self::AccountUnverified
+            | Self::Foreign
+            | Self::OwnershipLost
+            | Self::AccountMismatch
+            | Self::Unparseable => (60, 1800),
+        };
+        Waits {
+            first: Duration::from_secs(first),
+            longest: Duration::from_secs(longest),
+        }
+    }
+}
+
+/// A class with what to tell the user: what happened and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", class.reason())]
+pub struct Failure {
+    /// Decides everything else.
+    pub class: Class,
+    /// For people; holds no secret and nothing that changes from attempt to attempt.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of this class.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_from_the_first_to_the_longest_and_never_overflow() {
+        let waits: Vec<_> = (0..9)
+            .map(|attempt| Class::Unavailable.wait(attempt).as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(Class::Invalid.wait(u32::MAX), Duration::from_secs(1800));
+    }
+
+    #[test]
+    fn every_class_has_a_reason_of_its_own() {
+        let reasons: std::collections::HashSet<_> = Class::ALL
+            .iter()
+            .map(|class| class.reason().as_str())
+            .collect();
+        assert_eq!(reasons.len(), Class::ALL.len());
+    }
+}

@@ -1,0 +1,24 @@
+//! The domain, pure: no clock, no client, nothing asynchronous.
+//!
+//! A spec becomes a [`DesiredRoom`] or a list of violations; [`plan`](fn@plan::plan) compares it with the [`ObservedRoom`];
+//! [`status::next`] says what the object's status becomes.
+
+pub mod absence;
+mod arn;
+mod desired;
+mod failure;
+mod observed;
+mod owner;
+pub mod plan;
+pub mod status;
+
+use std::collections::BTreeMap;
+
+pub use arn::{InvalidArn, RoomArn};
+pub use desired::{DesiredRoom, Handler, Origin, Violation, Violations};
+pub use failure::{Class, Failure};
+pub use observed::ObservedRoom;
+pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
+
+/// Tag keys and values.
+pub type Tags = BTreeMap<String, String>;

@@ -1,0 +1,278 @@
+//! From what is wanted and what is there to the calls that make them one.
+
+use std::fmt;
+
+use crate::api::FallbackResult;
+use crate::api::limits::ROOM_TAGS_MAX;
+use crate::api::names::{OWNER_TAG, SYSTEM_TAG_PREFIX};
+
+use super::desired::Handler;
+use super::{Class, DesiredRoom, Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
+
+/// What a pass has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// The room is as specified.
+    Keep,
+    /// There is no room.
+    Create(NewRoom),
+    /// The room differs.
+    Change(Change),
+}
+
+/// The input of CreateRoom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRoom {
+    /// The room, without the operator's own tags.
+    pub room: DesiredRoom,
+    /// All tags, the operator's own included.
+    pub tags: Tags,
+}
+
+/// The calls that bring a room to what is wanted, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// At most one of each kind; never empty.
+    pub steps: Vec<Step>,
+    /// What they change, for people.
+    pub differences: Vec<Difference>,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// TagResource with these tags.
+    Tag(Tags),
+    /// UntagResource with these keys.
+    Untag(Vec<String>),
+    /// UpdateRoom with these members.
+    Update(RoomUpdate),
+}
+
+/// The input of UpdateRoom: only the members that differ. The API leaves an absent member as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct RoomUpdate {
+    pub name: Option<String>,
+    pub maximum_message_length: Option<i32>,
+    pub maximum_message_rate_per_second: Option<i32>,
+    pub message_review_handler: Option<HandlerUpdate>,
+    pub logging_configuration_identifiers: Option<Vec<String>>,
+}
+
+/// What becomes of the review handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandlerUpdate {
+    /// This one, both members sent: AWS does not say whether an omitted inner member would stay.
+    Attach(Handler),
+    /// None: sent as `uri: ""`.
+    Detach,
+}
+
+/// A field that is not as wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The field's name under `spec`, e.g. `tags[team]`.
+    pub field: String,
+    /// What it should be; empty where it should not be there.
+    pub wanted: String,
+    /// What it is; empty where it is not there.
+    pub found: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &str| {
+            if value.is_empty() {
+                "nothing".to_owned()
+            } else {
+                value.to_owned()
+            }
+        };
+        write!(
+            f,
+            "{}: {} → {}",
+            self.field,
+            shown(&self.found),
+            shown(&self.wanted)
+        )
+    }
+}
+
+/// Compares. `observed` is what GetRoom answered in this very pass, or `None` for a room that is proven absent.
+///
+/// # Errors
+/// `Foreign` or `OwnershipLost` where the room does not prove to be this ChatRoom's: nothing may be done to it.
+pub fn plan(
+    desired: &DesiredRoom,
+    observed: Option<&ObservedRoom>,
+    identity: &Identity,
+) -> Result<Plan, Failure> {
+    let mut tags = desired.tags.clone();
+    tags.extend(identity.tags());
+    let Some(observed) = observed else {
+        return Ok(Plan::Create(NewRoom {
+            room: desired.clone(),
+            tags,
+        }));
+    };
+    require_proof(&observed.arn, &observed.tags, identity)?;
+    let mut differences = Vec::new();
+    let mut steps = tag_steps(&tags, &observed.tags, &mut differences);
+    // Last, because its answer shows the room with every change of this pass.
+    steps.extend(update_step(desired, observed, &mut differences));
+    Ok(if steps.is_empty() {
+        Plan::Keep
+    } else {
+        Plan::Change(Change { steps, differences })
+    })
+}
+
+/// Refuses a room that does not prove to be this ChatRoom's.
+///
+/// # Errors
+/// `Foreign` or `OwnershipLost`, with what a person can do.
+pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<(), Failure> {
+    match identity.prove(tags) {
+        Proof::Ours => Ok(()),
+        Proof::Foreign(owner) => Err(Failure::new(
+            Class::Foreign,
+            format!(
+                "Room {arn} belongs to {owner}, not to {}: nothing is changed on it. If the object was copied, remove its \
+                 status; if the room should be this object's, change its tag {OWNER_TAG}",
+                identity.owner
+            ),
+        )),
+        Proof::Missing => Err(Failure::new(
+            Class::OwnershipLost,
+            format!(
+                "Room {arn} no longer carries the operator's tags, so nothing is changed on it. To give it back: aws ivschat \
+                 tag-resource --region {} --resource-arn {arn} --tags {OWNER_TAG}={}",
+                arn.region(),
+                identity.owner
+            ),
+        )),
+    }
+}
+
+/// At most one TagResource and one UntagResource. Tagging goes first, so that no wanted tag is ever missing in between,
+/// unless the room would then carry more than it may.
+fn tag_steps(wanted: &Tags, found: &Tags, differences: &mut Vec<Difference>) -> Vec<Step> {
+    let changed: Tags = wanted
+        .iter()
+        .filter(|(key, value)| found.get(*key) != Some(*value))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
+    let mine = |key: &&String| !key.starts_with(SYSTEM_TAG_PREFIX);
+    let surplus: Vec<String> = found
+        .keys()
+        .filter(mine)
+        .filter(|key| !wanted.contains_key(*key))
+        .cloned()
+        .collect();
+    let difference = |key: &String| Difference {
+        field: format!("tags[{key}]"),
+        wanted: wanted.get(key).cloned().unwrap_or_default(),
+        found: found.get(key).cloned().unwrap_or_default(),
+    };
+    differences.extend(changed.keys().chain(&surplus).map(difference));
+
+    let new = changed
+        .keys()
+        .filter(|key| !found.contains_key(*key))
+        .count();
+    let untag_first = found.keys().filter(mine).count() + new > ROOM_TAGS_MAX;
+    let tag = (!changed.is_empty()).then_some(Step::Tag(changed));
+    let untag = (!surplus.is_empty()).then_some(Step::Untag(surplus));
+    let order = if untag_first {
+        [untag, tag]
+    } else {
+        [tag, untag]
+    };
+    order.into_iter().flatten().collect()
+}
+
+fn update_step(
+    desired: &DesiredRoom,
+    observed: &ObservedRoom,
+    differences: &mut Vec<Difference>,
+) -> Option<Step> {
+    let mut note = |field: &str, wanted: String, found: String| {
+        differences.push(Difference {
+            field: field.to_owned(),
+            wanted,
+            found,
+        });
+    };
+    let mut update = RoomUpdate::default();
+    if desired.name != observed.name {
+        note("name", desired.name.clone(), observed.name.clone());
+        update.name = Some(desired.name.clone());
+    }
+    if desired.maximum_message_length != observed.maximum_message_length {
+        let (wanted, found) = (
+            desired.maximum_message_length,
+            observed.maximum_message_length,
+        );
+        note(
+            "maximumMessageLength",
+            wanted.to_string(),
+            found.to_string(),
+        );
+        update.maximum_message_length = Some(wanted);
+    }
+    if desired.maximum_message_rate_per_second != observed.maximum_message_rate_per_second {
+        let (wanted, found) = (
+            desired.maximum_message_rate_per_second,
+            observed.maximum_message_rate_per_second,
+        );
+        note(
+            "maximumMessageRatePerSecond",
+            wanted.to_string(),
+            found.to_string(),
+        );
+        update.maximum_message_rate_per_second = Some(wanted);
+    }
+    if desired.message_review_handler != observed.message_review_handler {
+        let (wanted, found) = (
+            &desired.message_review_handler,
+            &observed.message_review_handler,
+        );
+        note(
+            "messageReviewHandler",
+            handler_text(wanted.as_ref()),
+            handler_text(found.as_ref()),
+        );
+        update.message_review_handler = Some(
+            wanted
+                .clone()
+                .map_or(HandlerUpdate::Detach, HandlerUpdate::Attach),
+        );
+    }
+    if desired.logging_configuration_identifiers != observed.logging_configuration_identifiers {
+        let (wanted, found) = (
+            &desired.logging_configuration_identifiers,
+            &observed.logging_configuration_identifiers,
+        );
+        note(
+            "loggingConfigurationIdentifiers",
+            wanted.join(" "),
+            found.join(" "),
+        );
+        update.logging_configuration_identifiers = Some(wanted.clone());
+    }
+    (update != RoomUpdate::default()).then_some(Step::Update(update))
+}
+
+fn handler_text(handler: Option<&Handler>) -> String {
+    let result = |handler: &Handler| match handler.fallback_result {
+        FallbackResult::Allow => "ALLOW",
+        FallbackResult::Deny => "DENY",
+    };
+    handler
+        .map(|handler| format!("{} ({})", handler.uri, result(handler)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

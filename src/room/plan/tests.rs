@@ -1,0 +1,286 @@
+//! Each field alone, tags in every direction, and rooms that are not ours.
+
+use crate::api::names::{CREATION_TAG, OWNER_TAG};
+use crate::room::Owner;
+
+use super::*;
+
+const LAMBDA: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
+const LOGGING: &str = "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/AbCdEfGhIjKl";
+
+fn identity() -> Identity {
+    let owner = Owner {
+        cluster: "prod".parse().unwrap(),
+        namespace: "live".to_owned(),
+        name: "lobby".to_owned(),
+    };
+    Identity {
+        owner,
+        uid: "uid-1".to_owned(),
+    }
+}
+
+fn desired() -> DesiredRoom {
+    DesiredRoom {
+        region: "us-west-2".to_owned(),
+        name: "lobby".to_owned(),
+        maximum_message_length: 500,
+        maximum_message_rate_per_second: 10,
+        message_review_handler: None,
+        logging_configuration_identifiers: Vec::new(),
+        tags: Tags::from([("team".to_owned(), "live".to_owned())]),
+    }
+}
+
+fn observed() -> ObservedRoom {
+    let mut tags = desired().tags;
+    tags.extend(identity().tags());
+    ObservedRoom {
+        arn: "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
+            .parse()
+            .unwrap(),
+        name: "lobby".to_owned(),
+        maximum_message_length: 500,
+        maximum_message_rate_per_second: 10,
+        message_review_handler: None,
+        logging_configuration_identifiers: Vec::new(),
+        tags,
+        create_time: None,
+        update_time: None,
+    }
+}
+
+fn handler(fallback_result: FallbackResult) -> Handler {
+    Handler {
+        uri: LAMBDA.to_owned(),
+        fallback_result,
+    }
+}
+
+fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Step> {
+    match plan(desired, Some(observed), &identity()).unwrap() {
+        Plan::Keep => Vec::new(),
+        Plan::Change(change) => change.steps,
+        Plan::Create(new) => panic!("the room is there: {new:?}"),
+    }
+}
+
+#[test]
+fn a_room_as_specified_needs_nothing() {
+    assert_eq!(
+        plan(&desired(), Some(&observed()), &identity()),
+        Ok(Plan::Keep)
+    );
+}
+
+#[test]
+fn a_room_that_is_absent_is_created_with_the_users_tags_and_ours() {
+    let tags = observed().tags;
+    assert_eq!(
+        plan(&desired(), None, &identity()),
+        Ok(Plan::Create(NewRoom {
+            room: desired(),
+            tags
+        }))
+    );
+}
+
+#[test]
+fn each_field_that_differs_is_sent_alone() {
+    type Edit = fn(&mut DesiredRoom);
+    let cases: [(Edit, RoomUpdate, &str); 5] = [
+        (
+            |room| room.name = "hall".to_owned(),
+            RoomUpdate {
+                name: Some("hall".to_owned()),
+                ..RoomUpdate::default()
+            },
+            "name: lobby → hall",
+        ),
+        (
+            |room| room.maximum_message_length = 200,
+            RoomUpdate {
+                maximum_message_length: Some(200),
+                ..RoomUpdate::default()
+            },
+            "maximumMessageLength: 500 → 200",
+        ),
+        (
+            |room| room.maximum_message_rate_per_second = 20,
+            RoomUpdate {
+                maximum_message_rate_per_second: Some(20),
+                ..RoomUpdate::default()
+            },
+            "maximumMessageRatePerSecond: 10 → 20",
+        ),
+        (
+            |room| room.message_review_handler = Some(handler(FallbackResult::Deny)),
+            RoomUpdate {
+                message_review_handler: Some(HandlerUpdate::Attach(handler(FallbackResult::Deny))),
+                ..RoomUpdate::default()
+            },
+            "messageReviewHandler: nothing → arn:aws:lambda:us-west-2:123456789012:function:review (DENY)",
+        ),
+        (
+            |room| room.logging_configuration_identifiers = vec![LOGGING.to_owned()],
+            RoomUpdate {
+                logging_configuration_identifiers: Some(vec![LOGGING.to_owned()]),
+                ..RoomUpdate::default()
+            },
+            "loggingConfigurationIdentifiers: nothing → \
+             arn:aws:ivschat:us-west-2:123456789012:logging-configuration/AbCdEfGhIjKl",
+        ),
+    ];
+    for (edit, update, text) in cases {
+        let mut wanted = desired();
+        edit(&mut wanted);
+        let Ok(Plan::Change(change)) = plan(&wanted, Some(&observed()), &identity()) else {
+            panic!("{text}: no change planned")
+        };
+        assert_eq!(change.steps, [Step::Update(update)]);
+        assert_eq!(
+            change
+                .differences
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            [text]
+        );
+    }
+}
+
+#[test]
+fn a_handler_that_is_no_longer_wanted_is_detached() {
+    let observed = ObservedRoom {
+        message_review_handler: Some(handler(FallbackResult::Allow)),
+        ..observed()
+    };
+    let update = RoomUpdate {
+        message_review_handler: Some(HandlerUpdate::Detach),
+        ..RoomUpdate::default()
+    };
+    assert_eq!(steps(&desired(), &observed), [Step::Update(update)]);
+}
+
+#[test]
+fn only_the_fallback_result_differing_still_sends_the_uri() {
+    let wanted = DesiredRoom {
+        message_review_handler: Some(handler(FallbackResult::Deny)),
+        ..desired()
+    };
+    let observed = ObservedRoom {
+        message_review_handler: Some(handler(FallbackResult::Allow)),
+        ..observed()
+    };
+    let attach = Some(HandlerUpdate::Attach(handler(FallbackResult::Deny)));
+    assert_eq!(
+        steps(&wanted, &observed),
+        [Step::Update(RoomUpdate {
+            message_review_handler: attach,
+            ..RoomUpdate::default()
+        })]
+    );
+}
+
+#[test]
+fn tags_are_added_changed_and_removed_with_one_call_each_tagging_first() {
+    let mut observed = observed();
+    observed.tags.insert("team".to_owned(), "other".to_owned());
+    observed.tags.insert("stray".to_owned(), "1".to_owned());
+    let mut wanted = desired();
+    wanted.tags.insert("stage".to_owned(), "prod".to_owned());
+    let tag = Tags::from([
+        ("stage".to_owned(), "prod".to_owned()),
+        ("team".to_owned(), "live".to_owned()),
+    ]);
+    assert_eq!(
+        steps(&wanted, &observed),
+        [Step::Tag(tag), Step::Untag(vec!["stray".to_owned()])]
+    );
+}
+
+#[test]
+fn tags_of_aws_itself_are_neither_removed_nor_reported() {
+    let mut observed = observed();
+    observed
+        .tags
+        .insert("aws:cloudformation:stack-name".to_owned(), "x".to_owned());
+    assert_eq!(
+        plan(&desired(), Some(&observed), &identity()),
+        Ok(Plan::Keep)
+    );
+}
+
+#[test]
+fn untagging_goes_first_only_where_tagging_first_would_exceed_fifty() {
+    let numbered = |prefix: &str, count: usize| {
+        (0..count)
+            .map(move |n| (format!("{prefix}{n:02}"), String::new()))
+            .collect::<Vec<_>>()
+    };
+    for (strays, untag_first) in [(2, false), (3, true)] {
+        let wanted = DesiredRoom {
+            tags: numbered("wanted", 46).into_iter().collect(),
+            ..desired()
+        };
+        let mut observed = observed();
+        observed.tags = identity().tags();
+        // 45 of the wanted ones, our two, the strays: one wanted tag is missing.
+        observed.tags.extend(numbered("wanted", 45));
+        observed.tags.extend(numbered("stray", strays));
+        observed
+            .tags
+            .insert("aws:not-counted".to_owned(), String::new());
+        let steps = steps(&wanted, &observed);
+        assert_eq!(
+            matches!(steps[0], Step::Untag(_)),
+            untag_first,
+            "{strays} strays: {steps:?}"
+        );
+        assert_eq!(steps.len(), 2);
+    }
+}
+
+#[test]
+fn a_lost_owner_tag_is_put_back_where_the_creation_tag_proves_the_room_ours() {
+    let mut observed = observed();
+    observed.tags.remove(OWNER_TAG);
+    let tag = Tags::from([(OWNER_TAG.to_owned(), "prod/live/lobby".to_owned())]);
+    assert_eq!(steps(&desired(), &observed), [Step::Tag(tag)]);
+}
+
+#[test]
+fn a_room_of_an_object_of_the_same_name_is_taken_over_by_its_owner_tag() {
+    let mut observed = observed();
+    observed
+        .tags
+        .insert(CREATION_TAG.to_owned(), "uid-0".to_owned());
+    let tag = Tags::from([(CREATION_TAG.to_owned(), "uid-1".to_owned())]);
+    assert_eq!(steps(&desired(), &observed), [Step::Tag(tag)]);
+}
+
+#[test]
+fn a_room_that_is_not_provably_ours_is_not_planned_for() {
+    let mut foreign = observed();
+    foreign
+        .tags
+        .insert(OWNER_TAG.to_owned(), "prod/live/other".to_owned());
+    let failure = plan(&desired(), Some(&foreign), &identity()).unwrap_err();
+    assert_eq!(failure.class, Class::Foreign);
+    assert!(
+        failure
+            .message
+            .contains("belongs to prod/live/other, not to prod/live/lobby"),
+        "{failure}"
+    );
+
+    let lost = ObservedRoom {
+        tags: desired().tags,
+        ..observed()
+    };
+    let failure = plan(&desired(), Some(&lost), &identity()).unwrap_err();
+    assert_eq!(failure.class, Class::OwnershipLost);
+    let heals = "aws ivschat tag-resource --region us-west-2 --resource-arn \
+                 arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags ivschat-operator.io/owner=prod/live/lobby";
+    assert!(failure.message.ends_with(heals), "{failure}");
+}

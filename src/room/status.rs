@@ -1,0 +1,227 @@
+//! What an object's status becomes after a pass: a pure function of what it was and what the pass found.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::api::{ChatRoomStatus, ConditionType, Creation, Reason, Truth};
+
+use super::{Failure, ObservedRoom, RoomArn};
+
+/// What the status remembers of the room, beside the conditions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The room's ARN, once known.
+    pub arn: Option<RoomArn>,
+    /// The region in force.
+    pub region: Option<String>,
+    /// When AWS created the room.
+    pub create_time: Option<Timestamp>,
+    /// When AWS last updated it.
+    pub update_time: Option<Timestamp>,
+    /// The attempt to create whose outcome is not known.
+    pub creation: Option<Creation>,
+}
+
+impl Record {
+    /// Takes over what a room shows: it exists, so no attempt is outstanding.
+    pub fn bind(&mut self, room: &ObservedRoom) {
+        *self = Self {
+            arn: Some(room.arn.clone()),
+            region: Some(room.arn.region().to_owned()),
+            create_time: room.create_time,
+            update_time: room.update_time,
+            creation: None,
+        };
+    }
+
+    /// The room is proven absent. The region stays in force.
+    pub fn forget_room(&mut self) {
+        *self = Self {
+            region: self.region.take(),
+            ..Self::default()
+        };
+    }
+}
+
+impl From<&ChatRoomStatus> for Record {
+    /// An ARN that is none was written by someone else and counts as missing.
+    fn from(status: &ChatRoomStatus) -> Self {
+        Self {
+            arn: status.arn.as_deref().and_then(|arn| arn.parse().ok()),
+            region: status.region.clone(),
+            create_time: status.create_time,
+            update_time: status.update_time,
+            creation: status.creation.clone(),
+        }
+    }
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The room exists and is as specified.
+    InSync,
+    /// Nothing went wrong and nothing more can be done for now.
+    Pending {
+        /// Why.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+    /// Something went wrong.
+    Failed {
+        /// What.
+        failure: Failure,
+        /// What is known of the room all the same.
+        room: Knowledge,
+    },
+}
+
+/// What a pass that failed still knows of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knowledge {
+    /// It is missing, or not as specified.
+    NotAsSpecified,
+    /// Nothing: AWS did not say.
+    Nothing,
+}
+
+/// The status after a pass over generation `generation`.
+pub fn next(
+    previous: &ChatRoomStatus,
+    record: &Record,
+    verdict: &Verdict,
+    generation: i64,
+    now: Timestamp,
+) -> ChatRoomStatus {
+    let conditions = Conditions {
+        previous: previous.conditions.as_deref().unwrap_or_default(),
+        generation,
+        now,
+    };
+    ChatRoomStatus {
+        observed_generation: Some(generation),
+        arn: record.arn.as_ref().map(ToString::to_string),
+        id: record.arn.as_ref().map(|arn| arn.id().to_owned()),
+        region: record.region.clone(),
+        create_time: record.create_time,
+        update_time: record.update_time,
+        creation: record.creation.clone(),
+        conditions: Some(conditions.all(verdict, record)),
+    }
+}
+
+/// The reason a condition gives, if it is there.
+pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    conditions
+        .iter()
+        .find(|condition| condition.type_ == kind.to_string())
+        .map(|condition| condition.reason.as_str())
+}
+
+struct Conditions<'a> {
+    previous: &'a [Condition],
+    generation: i64,
+    now: Timestamp,
+}
+
+impl Conditions<'_> {
+    fn all(&self, verdict: &Verdict, record: &Record) -> Vec<Condition> {
+        use ConditionType::{Ready, Stalled, Synced};
+        match verdict {
+            Verdict::InSync => {
+                let message = "The room exists and is as specified";
+                vec![
+                    self.condition(Ready, Truth::True, Reason::Available, message),
+                    self.condition(
+                        Synced,
+                        Truth::True,
+                        Reason::Available,
+                        "AWS answered every call of the last pass",
+                    ),
+                    self.condition(Stalled, Truth::False, Reason::Available, ""),
+                ]
+            }
+            Verdict::Pending { reason, message } => {
+                // An attempt without a known outcome is an exchange that did not go through.
+                let synced = if *reason == Reason::CreationPending {
+                    Truth::False
+                } else {
+                    Truth::True
+                };
+                vec![
+                    self.condition(Ready, Truth::False, *reason, message),
+                    self.condition(Synced, synced, *reason, message),
+                    self.condition(Stalled, Truth::False, *reason, ""),
+                ]
+            }
+            Verdict::Failed { failure, room } => {
+                let (class, message) = (failure.class, failure.message.as_str());
+                let stalled = if class.stalled() {
+                    Truth::True
+                } else {
+                    Truth::False
+                };
+                let ready = match room {
+                    Knowledge::NotAsSpecified => Truth::False,
+                    Knowledge::Nothing if record.arn.is_none() => Truth::False,
+                    Knowledge::Nothing => Truth::Unknown,
+                };
+                let ready = self
+                    .still_proven(*room)
+                    .unwrap_or_else(|| self.condition(Ready, ready, class.reason(), message));
+                vec![
+                    ready,
+                    self.condition(Synced, Truth::False, class.reason(), message),
+                    self.condition(
+                        Stalled,
+                        stalled,
+                        class.reason(),
+                        if class.stalled() { message } else { "" },
+                    ),
+                ]
+            }
+        }
+    }
+
+    /// While AWS cannot be asked, Ready keeps its last value, as long as that value speaks of the same generation.
+    fn still_proven(&self, room: Knowledge) -> Option<Condition> {
+        let ready = self.find(ConditionType::Ready)?;
+        let proven =
+            room == Knowledge::Nothing && ready.observed_generation == Some(self.generation);
+        proven.then(|| ready.clone())
+    }
+
+    fn find(&self, kind: ConditionType) -> Option<&Condition> {
+        self.previous
+            .iter()
+            .find(|condition| condition.type_ == kind.to_string())
+    }
+
+    fn condition(
+        &self,
+        kind: ConditionType,
+        status: Truth,
+        reason: Reason,
+        message: &str,
+    ) -> Condition {
+        let status = status.to_string();
+        let since = self
+            .find(kind)
+            .filter(|condition| condition.status == status);
+        Condition {
+            type_: kind.to_string(),
+            last_transition_time: since.map_or(Time(self.now), |condition| {
+                condition.last_transition_time.clone()
+            }),
+            observed_generation: Some(self.generation),
+            reason: reason.to_string(),
+            message: message.to_owned(),
+            status,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! What each verdict makes of a status.
+
+use super::*;
+use crate::room::Class;
+
+const GENERATION: i64 = 3;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_323_045 + second).unwrap()
+}
+
+fn record() -> Record {
+    Record {
+        arn: Some(
+            "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
+                .parse()
+                .unwrap(),
+        ),
+        region: Some("us-west-2".to_owned()),
+        create_time: Some(at(0)),
+        update_time: Some(at(1)),
+        creation: None,
+    }
+}
+
+fn failed(class: Class, room: Knowledge) -> Verdict {
+    Verdict::Failed {
+        failure: Failure::new(class, "no"),
+        room,
+    }
+}
+
+fn condition(
+    kind: &str,
+    status: &str,
+    reason: &str,
+    message: &str,
+    since: Timestamp,
+    generation: i64,
+) -> Condition {
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: Time(since),
+        observed_generation: Some(generation),
+    }
+}
+
+fn settled() -> ChatRoomStatus {
+    next(
+        &ChatRoomStatus::default(),
+        &record(),
+        &Verdict::InSync,
+        GENERATION,
+        at(10),
+    )
+}
+
+fn ready(status: &ChatRoomStatus) -> (&str, &str, Option<i64>) {
+    let ready = &status.conditions.as_ref().unwrap()[0];
+    (
+        ready.status.as_str(),
+        ready.reason.as_str(),
+        ready.observed_generation,
+    )
+}
+
+#[test]
+fn a_room_in_sync_is_ready_with_everything_known_of_it() {
+    let conditions = vec![
+        condition(
+            "Ready",
+            "True",
+            "Available",
+            "The room exists and is as specified",
+            at(10),
+            3,
+        ),
+        condition(
+            "Synced",
+            "True",
+            "Available",
+            "AWS answered every call of the last pass",
+            at(10),
+            3,
+        ),
+        condition("Stalled", "False", "Available", "", at(10), 3),
+    ];
+    let expected = ChatRoomStatus {
+        observed_generation: Some(3),
+        arn: Some("arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6".to_owned()),
+        id: Some("g1H2I3j4k5L6".to_owned()),
+        region: Some("us-west-2".to_owned()),
+        create_time: Some(at(0)),
+        update_time: Some(at(1)),
+        creation: None,
+        conditions: Some(conditions),
+    };
+    assert_eq!(settled(), expected);
+}
+
+#[test]
+fn the_same_verdict_again_changes_nothing_however_much_later() {
+    for verdict in [
+        Verdict::InSync,
+        Verdict::Pending {
+            reason: Reason::Deleting,
+            message: "soon".to_owned(),
+        },
+        failed(Class::Throttled, Knowledge::Nothing),
+        failed(Class::Foreign, Knowledge::NotAsSpecified),
+    ] {
+        let once = next(&settled(), &record(), &verdict, GENERATION, at(20));
+        assert_eq!(
+            next(&once, &record(), &verdict, GENERATION, at(9000)),
+            once,
+            "{verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn ready_keeps_its_last_proven_value_while_aws_cannot_be_asked() {
+    let status = next(
+        &settled(),
+        &record(),
+        &failed(Class::Unavailable, Knowledge::Nothing),
+        GENERATION,
+        at(20),
+    );
+    let expected = vec![
+        condition(
+            "Ready",
+            "True",
+            "Available",
+            "The room exists and is as specified",
+            at(10),
+            3,
+        ),
+        condition("Synced", "False", "Unavailable", "no", at(20), 3),
+        condition("Stalled", "False", "Unavailable", "", at(10), 3),
+    ];
+    assert_eq!(status.conditions, Some(expected));
+}
+
+#[test]
+fn ready_is_unknown_once_the_spec_changed_and_aws_cannot_be_asked() {
+    let status = next(
+        &settled(),
+        &record(),
+        &failed(Class::Unavailable, Knowledge::Nothing),
+        GENERATION + 1,
+        at(20),
+    );
+    assert_eq!(ready(&status), ("Unknown", "Unavailable", Some(4)));
+}
+
+#[test]
+fn a_room_that_never_was_is_not_ready_when_aws_cannot_be_asked() {
+    let verdict = failed(Class::Unavailable, Knowledge::Nothing);
+    let status = next(
+        &ChatRoomStatus::default(),
+        &Record::default(),
+        &verdict,
+        1,
+        at(20),
+    );
+    assert_eq!(ready(&status), ("False", "Unavailable", Some(1)));
+}
+
+#[test]
+fn a_room_known_to_differ_is_not_ready() {
+    let status = next(
+        &settled(),
+        &record(),
+        &failed(Class::Throttled, Knowledge::NotAsSpecified),
+        GENERATION,
+        at(20),
+    );
+    assert_eq!(ready(&status), ("False", "Throttled", Some(3)));
+}
+
+#[test]
+fn only_what_needs_a_person_is_stalled() {
+    for class in Class::ALL {
+        let status = next(
+            &settled(),
+            &record(),
+            &failed(class, Knowledge::NotAsSpecified),
+            GENERATION,
+            at(20),
+        );
+        let stalled = &status.conditions.unwrap()[2];
+        let expected = if class.stalled() {
+            ("True", "no")
+        } else {
+            ("False", "")
+        };
+        assert_eq!(
+            (stalled.status.as_str(), stalled.message.as_str()),
+            expected,
+            "{class:?}"
+        );
+        assert_eq!(stalled.reason, class.reason().as_str());
+    }
+}
+
+#[test]
+fn the_transition_time_moves_only_when_the_status_flips() {
+    let foreign = next(
+        &settled(),
+        &record(),
+        &failed(Class::Foreign, Knowledge::NotAsSpecified),
+        GENERATION,
+        at(20),
+    );
+    let lost = next(
+        &foreign,
+        &record(),
+        &failed(Class::OwnershipLost, Knowledge::NotAsSpecified),
+        GENERATION,
+        at(30),
+    );
+    let times: Vec<_> = lost
+        .conditions
+        .unwrap()
+        .into_iter()
+        .map(|condition| condition.last_transition_time.0)
+        .collect();
+    assert_eq!(times, [at(20), at(20), at(20)]);
+}
+
+#[test]
+fn a_record_survives_the_status_it_was_written_to() {
+    let creation = Creation {
+        started_at: at(5),
+        region: "us-west-2".to_owned(),
+        account: "123456789012".to_owned(),
+    };
+    let record = Record {
+        creation: Some(creation),
+        ..record()
+    };
+    let status = next(
+        &ChatRoomStatus::default(),
+        &record,
+        &Verdict::InSync,
+        1,
+        at(10),
+    );
+    assert_eq!(Record::from(&status), record);
+}
+
+#[test]
+fn an_arn_that_is_none_counts_as_missing() {
+    let status = ChatRoomStatus {
+        arn: Some("lobby".to_owned()),
+        ..ChatRoomStatus::default()
+    };
+    assert_eq!(Record::from(&status), Record::default());
+}

@@ -1,4 +1,96 @@
-//! x
-fn main() {
-    println!("{}", ivschat_operator::api::manifest().unwrap());
+//! Arguments, wiring, exit code. No decision is taken here.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use ivschat_operator::cli::{Cli, Command, RunArguments};
+use ivschat_operator::controller::{self, Context, Kubernetes};
+use ivschat_operator::{api, ivs, telemetry};
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Crds => print_crds(),
+        Command::Run(arguments) => run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ivschat-operator: {}", controller::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_crds() -> Result<(), Box<dyn Error>> {
+    match io::stdout().write_all(api::manifest()?.as_bytes()) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+#[tokio::main]
+async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
+    telemetry::start_logs(arguments.log_format);
+    let client = Client::try_default().await?;
+    let (rooms, account, default_region) = ivs::connect(&ivs::Settings {
+        region: arguments.region.clone(),
+        endpoint: arguments.endpoint_url.clone(),
+        operation_timeout: arguments.operation_timeout,
+        quota_factor: arguments.quota_factor,
+    })
+    .await?;
+    let kubernetes = Kubernetes::new(
+        client.clone(),
+        arguments.kubernetes_timeout,
+        std::env::var("POD_NAME").ok(),
+    );
+    let cluster = match &arguments.cluster_id {
+        Some(cluster) => cluster.clone(),
+        None => kubernetes.cluster_uid().await?.parse()?,
+    };
+    let settings = controller::Settings {
+        cluster,
+        default_region,
+        namespace: arguments.namespace.clone(),
+        concurrency: arguments.concurrency,
+        drift_interval: arguments.drift_interval,
+        jitter: arguments.jitter,
+        wait_factor: arguments.wait_factor,
+        operation_timeout: arguments.operation_timeout,
+        lag_bound: arguments.lag_bound,
+        clock_skew: arguments.clock_skew,
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        cluster = %settings.cluster,
+        region = settings.default_region,
+        namespace = settings.namespace.as_deref().unwrap_or("all"),
+        "started"
+    );
+    let index = ivs::Index::new(Arc::clone(&rooms), arguments.index_interval);
+    let context = Arc::new(Context::new(settings, kubernetes, rooms, index, account));
+    controller::run(client, context, shutdown()?).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends at the first SIGTERM or SIGINT, for the passes in hand to finish; a second one ends the process.
+fn shutdown() -> io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: finishing what is under way");
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::warn!("stopping at once");
+            std::process::exit(130);
+        });
+    })
 }

@@ -1,5 +1,10 @@
 //! The kind `ChatRoom`. Its doc comments are what `kubectl explain` prints.
 
+#![allow(
+    unreachable_pub,
+    reason = "the derives repeat the visibility of the kind on what they generate"
+)]
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -358,21 +358,17 @@ fn quoted(value: &str) -> String {
     format!("{shown:?}")
 }
 
-macro_rules! pattern {
-    ($pattern:expr) => {
-        LazyLock::new(|| {
-            #[expect(
-                clippy::expect_used,
-                reason = "a constant, compiled by the tests of this module"
-            )]
-            Regex::new($pattern).expect("a valid pattern")
-        })
-    };
+fn pattern(pattern: &str) -> Regex {
+    #[expect(
+        clippy::expect_used,
+        reason = "the limits are constants, and a test compiles each of them"
+    )]
+    Regex::new(pattern).expect("a valid pattern")
 }
 
-static NAME: LazyLock<Regex> = pattern!(limits::NAME_PATTERN);
-static REGION: LazyLock<Regex> = pattern!(limits::REGION_PATTERN);
-static HANDLER_URI: LazyLock<Regex> = pattern!(limits::HANDLER_URI_PATTERN);
-static LOGGING_ARN: LazyLock<Regex> = pattern!(limits::LOGGING_ARN_PATTERN);
-static TAG_KEY: LazyLock<Regex> = pattern!(limits::TAG_KEY_PATTERN);
-static TAG_VALUE: LazyLock<Regex> = pattern!(limits::TAG_VALUE_PATTERN);
+static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(limits::NAME_PATTERN));
+static REGION: LazyLock<Regex> = LazyLock::new(|| pattern(limits::REGION_PATTERN));
+static HANDLER_URI: LazyLock<Regex> = LazyLock::new(|| pattern(limits::HANDLER_URI_PATTERN));
+static LOGGING_ARN: LazyLock<Regex> = LazyLock::new(|| pattern(limits::LOGGING_ARN_PATTERN));
+static TAG_KEY: LazyLock<Regex> = LazyLock::new(|| pattern(limits::TAG_KEY_PATTERN));
+static TAG_VALUE: LazyLock<Regex> = LazyLock::new(|| pattern(limits::TAG_VALUE_PATTERN));

@@ -120,6 +120,9 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
         .map(|condition| condition.reason.as_str())
 }
 
+/// A condition's message may not be empty.
+const UNSTALLED: &str = "Nothing waits for a person";
+
 struct Conditions<'a> {
     previous: &'a [Condition],
     generation: i64,
@@ -140,7 +143,7 @@ impl Conditions<'_> {
                         Reason::Available,
                         "AWS answered every call of the last pass",
                     ),
-                    self.condition(Stalled, Truth::False, Reason::Available, ""),
+                    self.condition(Stalled, Truth::False, Reason::Available, UNSTALLED),
                 ]
             }
             Verdict::Pending { reason, message } => {
@@ -153,7 +156,7 @@ impl Conditions<'_> {
                 vec![
                     self.condition(Ready, Truth::False, *reason, message),
                     self.condition(Synced, synced, *reason, message),
-                    self.condition(Stalled, Truth::False, *reason, ""),
+                    self.condition(Stalled, Truth::False, *reason, UNSTALLED),
                 ]
             }
             Verdict::Failed { failure, room } => {
@@ -178,7 +181,7 @@ impl Conditions<'_> {
                         Stalled,
                         stalled,
                         class.reason(),
-                        if class.stalled() { message } else { "" },
+                        if class.stalled() { message } else { UNSTALLED },
                     ),
                 ]
             }

@@ -86,7 +86,7 @@ fn a_room_in_sync_is_ready_with_everything_known_of_it() {
             at(10),
             3,
         ),
-        condition("Stalled", "False", "Available", "", at(10), 3),
+        condition("Stalled", "False", "Available", UNSTALLED, at(10), 3),
     ];
     let expected = ChatRoomStatus {
         observed_generation: Some(3),
@@ -140,7 +140,7 @@ fn ready_keeps_its_last_proven_value_while_aws_cannot_be_asked() {
             3,
         ),
         condition("Synced", "False", "Unavailable", "no", at(20), 3),
-        condition("Stalled", "False", "Unavailable", "", at(10), 3),
+        condition("Stalled", "False", "Unavailable", UNSTALLED, at(10), 3),
     ];
     assert_eq!(status.conditions, Some(expected));
 }
@@ -196,7 +196,7 @@ fn only_what_needs_a_person_is_stalled() {
         let expected = if class.stalled() {
             ("True", "no")
         } else {
-            ("False", "")
+            ("False", UNSTALLED)
         };
         assert_eq!(
             (stalled.status.as_str(), stalled.message.as_str()),

@@ -1,0 +1,106 @@
+//! Events: what changed, and what newly went wrong. A pass that changes nothing publishes none.
+
+use kube::runtime::events::{Event, EventType};
+
+use crate::api::{ChatRoomStatus, ConditionType, Reason};
+use crate::room::RoomArn;
+use crate::room::plan::{Change, Difference};
+use crate::room::status::{self, Verdict};
+
+/// A change that a pass made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// A room was made.
+    Created(RoomArn),
+    /// A room that proves to be this object's was found and taken back.
+    Bound(RoomArn),
+    /// The room now follows the spec the user changed.
+    Updated(Vec<Difference>),
+    /// The room was changed by someone else, and changed back.
+    DriftCorrected(Vec<Difference>),
+    /// The room was deleted.
+    Deleted(RoomArn),
+}
+
+impl News {
+    /// `drift`: the spec had been settled before.
+    pub(super) fn changed(change: &Change, drift: bool) -> Self {
+        let differences = change.differences.clone();
+        if drift {
+            Self::DriftCorrected(differences)
+        } else {
+            Self::Updated(differences)
+        }
+    }
+
+    pub(super) fn event(&self) -> Event {
+        let (reason, action, note) = match self {
+            Self::Created(arn) => ("Created", "CreateRoom", format!("Created room {arn}")),
+            Self::Bound(arn) => (
+                "Bound",
+                "BindRoom",
+                format!("Found room {arn}, which carries this object's tags, and took it back"),
+            ),
+            Self::Updated(differences) => ("Updated", "UpdateRoom", text(differences)),
+            Self::DriftCorrected(differences) => {
+                ("DriftCorrected", "UpdateRoom", text(differences))
+            }
+            Self::Deleted(arn) => ("Deleted", "DeleteRoom", format!("Deleted room {arn}")),
+        };
+        event(EventType::Normal, reason, action, note)
+    }
+}
+
+/// The warning for a pass that newly failed, or a room that is newly missing.
+pub(super) fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Event> {
+    let (reason, message, condition) = match verdict {
+        Verdict::Failed { failure, .. } => (
+            failure.class.reason(),
+            &failure.message,
+            ConditionType::Synced,
+        ),
+        Verdict::Pending {
+            reason: reason @ (Reason::NotFound | Reason::CreationPending),
+            message,
+        } => (*reason, message, ConditionType::Ready),
+        Verdict::Pending { .. } | Verdict::InSync => return None,
+    };
+    let known = status::reason(previous, condition) == Some(reason.as_str());
+    (!known).then(|| {
+        event(
+            EventType::Warning,
+            reason.as_str(),
+            "Reconcile",
+            message.clone(),
+        )
+    })
+}
+
+fn text(differences: &[Difference]) -> String {
+    differences
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// An event's note may hold 1 kB.
+fn event(type_: EventType, reason: &str, action: &str, note: String) -> Event {
+    const NOTE_MAX: usize = 1000;
+    let cut = note
+        .char_indices()
+        .map(|(at, c)| at + c.len_utf8())
+        .take_while(|end| *end <= NOTE_MAX)
+        .last();
+    let note = match cut {
+        Some(end) if end < note.len() => format!("{}…", &note[..end]),
+        _ => note,
+    };
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: action.to_owned(),
+        secondary: None,
+    }
+}

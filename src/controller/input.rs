@@ -1,0 +1,139 @@
+//! An object as the watch brought it, taken apart so that no part can spoil another.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::api::{ApiResource, DynamicObject};
+use serde_json::Value;
+
+use crate::api::names::FINALIZER;
+use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus};
+use crate::room::{Violation, Violations};
+
+/// A ChatRoom, parsed part by part: a spec that cannot be read leaves status and deletion readable.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) generation: i64,
+    pub(super) resource_version: String,
+    pub(super) finalizers: Vec<String>,
+    pub(super) deleting: bool,
+    pub(super) spec: Result<ChatRoomSpec, Violations>,
+    pub(super) status: ChatRoomStatus,
+    pub(super) reference: ObjectReference,
+}
+
+impl Input {
+    pub(super) fn read(object: &DynamicObject) -> Self {
+        let meta = object.metadata.clone();
+        Self {
+            namespace: meta.namespace.unwrap_or_default(),
+            name: meta.name.unwrap_or_default(),
+            uid: meta.uid.unwrap_or_default(),
+            generation: meta.generation.unwrap_or_default(),
+            resource_version: meta.resource_version.unwrap_or_default(),
+            finalizers: meta.finalizers.unwrap_or_default(),
+            deleting: meta.deletion_timestamp.is_some(),
+            spec: spec(&object.data["spec"]),
+            status: status(object),
+            reference: object.object_ref(&ApiResource::erase::<ChatRoom>(&())),
+        }
+    }
+
+    pub(super) fn has_finalizer(&self) -> bool {
+        self.finalizers
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER)
+    }
+
+    /// Two inputs with the same fingerprint lead to the same pass.
+    pub(super) fn fingerprint(&self) -> u64 {
+        fingerprint(
+            self.generation,
+            self.deleting,
+            self.has_finalizer(),
+            &self.status,
+        )
+    }
+}
+
+pub(super) fn fingerprint(
+    generation: i64,
+    deleting: bool,
+    has_finalizer: bool,
+    status: &ChatRoomStatus,
+) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (generation, deleting, has_finalizer).hash(&mut hasher);
+    // A status is made of strings, numbers and lists: it always serializes.
+    serde_json::to_string(status)
+        .unwrap_or_default()
+        .hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A status that cannot be read was not written by the operator: it counts as none.
+pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
+    object
+        .data
+        .get("status")
+        .cloned()
+        .and_then(|status| serde_json::from_value(status).ok())
+        .unwrap_or_default()
+}
+
+fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
+    serde_path_to_error::deserialize(spec).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." {
+            "spec".to_owned()
+        } else {
+            format!("spec.{path}")
+        };
+        let found = spec
+            .pointer(&format!("/{}", path.replace('.', "/")))
+            .unwrap_or(spec);
+        Violations(vec![Violation {
+            field,
+            limit: error.inner().to_string(),
+            found: found.to_string(),
+        }])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_path() {
+        let cases = [
+            (
+                json!({"maximumMessageLength": "long"}),
+                "spec.maximumMessageLength: invalid type: string \"long\", expected i32; found \"long\"",
+            ),
+            (
+                json!({"messageReviewHandler": {"uri": 7}}),
+                "spec.messageReviewHandler.uri: invalid type: integer `7`, expected a string; found 7",
+            ),
+            (
+                json!(["x"]),
+                "spec.region: invalid type: sequence, expected a string; found [\"x\"]",
+            ),
+        ];
+        for (value, message) in cases.into_iter().take(2) {
+            assert_eq!(spec(&value).unwrap_err().to_string(), message);
+        }
+        assert!(
+            spec(&Value::Null)
+                .unwrap_err()
+                .to_string()
+                .starts_with("spec: ")
+        );
+    }
+}

@@ -1,0 +1,279 @@
+//! The few writes the operator makes to Kubernetes, each with a deadline and a precondition.
+
+use std::future::Future;
+use std::time::Duration;
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::runtime::events::{Event, Recorder, Reporter};
+use kube::{Client, Error as KubeError};
+use serde_json::{Map, Value, json};
+
+use crate::api::names::{FINALIZER, OPERATOR};
+use crate::api::{ChatRoom, ChatRoomStatus, Creation};
+
+use super::input::Input;
+
+/// Why a pass ended without being able to say so in the object's status.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is no longer as this pass saw it.
+    #[error("the object has changed since the pass began")]
+    Stale,
+    /// The API server did not answer in time.
+    #[error("the Kubernetes API did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The API server refused, or could not be reached.
+    #[error("the Kubernetes API failed: {}", describe(.0))]
+    Api(Box<KubeError>),
+    /// A patch could not be built.
+    #[error("a patch could not be built")]
+    Patch(#[from] serde_json::Error),
+}
+
+/// Kubernetes, as far as the operator writes to it.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    resource: ApiResource,
+    timeout: Duration,
+    instance: Option<String>,
+}
+
+impl Kubernetes {
+    /// `timeout`: no call takes longer. `instance`: the pod's name, for events.
+    pub fn new(client: Client, timeout: Duration, instance: Option<String>) -> Self {
+        Self {
+            client,
+            resource: ApiResource::erase::<ChatRoom>(&()),
+            timeout,
+            instance,
+        }
+    }
+
+    /// The UID of the namespace `kube-system`, which tells one cluster from another.
+    ///
+    /// # Errors
+    /// What the API server answered.
+    pub async fn cluster_uid(&self) -> Result<String, Error> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let namespace = self.in_time(namespaces.get("kube-system")).await?;
+        Ok(namespace.metadata.uid.unwrap_or_default())
+    }
+
+    pub(super) async fn get(&self, object: &Input) -> Result<DynamicObject, Error> {
+        self.in_time(self.api(object).get(&object.name)).await
+    }
+
+    /// Adds the finalizer to the object as it was at `version`.
+    pub(super) async fn add_finalizer(
+        &self,
+        object: &Input,
+        version: &str,
+    ) -> Result<DynamicObject, Error> {
+        let mut finalizers = object.finalizers.clone();
+        finalizers.push(FINALIZER.to_owned());
+        self.set_finalizers(object, version, &finalizers).await
+    }
+
+    /// Takes the finalizer off the object as it was at `version`.
+    pub(super) async fn remove_finalizer(
+        &self,
+        object: &Input,
+        version: &str,
+    ) -> Result<(), Error> {
+        let others: Vec<_> = object
+            .finalizers
+            .iter()
+            .filter(|finalizer| *finalizer != FINALIZER)
+            .cloned()
+            .collect();
+        match self.set_finalizers(object, version, &others).await {
+            // Another finalizer's owner was faster, or our own earlier try went through.
+            Err(Error::Api(error)) if is_status(&error, 404) => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    async fn set_finalizers(
+        &self,
+        object: &Input,
+        version: &str,
+        finalizers: &[String],
+    ) -> Result<DynamicObject, Error> {
+        let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version, "uid": object.uid}});
+        let api = self.api(object);
+        self.in_time(api.patch(&object.name, &parameters(), &Patch::Merge(patch)))
+            .await
+    }
+
+    /// Writes `status` to the object as it was at `version`; every field that it leaves out is cleared.
+    pub(super) async fn write_status(
+        &self,
+        object: &Input,
+        version: &str,
+        status: &ChatRoomStatus,
+    ) -> Result<DynamicObject, Error> {
+        let metadata = json!({"resourceVersion": version, "uid": object.uid});
+        let patch = json!({"metadata": metadata, "status": explicit(status)?});
+        let api = self.api(object);
+        self.in_time(api.patch_status(&object.name, &parameters(), &Patch::Merge(patch)))
+            .await
+    }
+
+    /// Writes `status` to the object whatever else changed about it, as long as it is still the same object and `attempt`
+    /// is its attempt to create: a user's edit in between must not cost the ARN of a room just made.
+    pub(super) async fn write_created(
+        &self,
+        object: &Input,
+        attempt: &Creation,
+        status: &ChatRoomStatus,
+    ) -> Result<DynamicObject, Error> {
+        let test = |path, value| PatchOperation::Test(TestOperation { path, value });
+        let patch = JsonPatch(vec![
+            test(
+                PointerBuf::from_tokens(["metadata", "uid"]),
+                json!(object.uid),
+            ),
+            test(
+                PointerBuf::from_tokens(["status", "creation", "startedAt"]),
+                json!(attempt.started_at),
+            ),
+            PatchOperation::Add(AddOperation {
+                path: PointerBuf::from_tokens(["status"]),
+                value: serde_json::to_value(status)?,
+            }),
+        ]);
+        let api = self.api(object);
+        match self
+            .in_time(api.patch_status(&object.name, &parameters(), &Patch::Json::<()>(patch)))
+            .await
+        {
+            // A test that fails is answered with 422.
+            Err(Error::Api(error)) if is_status(&error, 422) => Err(Error::Stale),
+            outcome => outcome,
+        }
+    }
+
+    /// Publishes an event. Events are for people: one that cannot be written is logged and given up.
+    pub(super) async fn publish(&self, object: &Input, event: &Event) {
+        let reporter = Reporter {
+            controller: OPERATOR.to_owned(),
+            instance: self.instance.clone(),
+        };
+        // A fresh recorder each time: one that remembers would repeat the text of the first event of a kind for those that
+        // follow, and the text is what tells them apart.
+        let recorder = Recorder::new(self.client.clone(), reporter);
+        if let Err(error) = self
+            .in_time(recorder.publish(event, &object.reference))
+            .await
+        {
+            tracing::warn!(reason = event.reason, error = %super::chain(&error), "could not publish an event");
+        }
+    }
+
+    fn api(&self, object: &Input) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &object.namespace, &self.resource)
+    }
+
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, KubeError>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if is_status(&error, 409) => Err(Error::Stale),
+            Ok(Err(error)) => Err(Error::Api(Box::new(error))),
+            Err(_) => Err(Error::Timeout(self.timeout)),
+        }
+    }
+}
+
+/// kube's own text repeats the whole answer of the API server; its message is what people need.
+fn describe(error: &KubeError) -> String {
+    match error {
+        KubeError::Api(status) => format!("{} ({})", status.message, status.code),
+        error => super::chain(error),
+    }
+}
+
+fn parameters() -> PatchParams {
+    PatchParams {
+        field_manager: Some(OPERATOR.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
+fn is_status(error: &KubeError, code: u16) -> bool {
+    matches!(error, KubeError::Api(status) if status.code == code)
+}
+
+/// The status with null for every field it leaves out: in a merge patch, null clears and absence keeps.
+fn explicit(status: &ChatRoomStatus) -> Result<Value, serde_json::Error> {
+    const FIELDS: [&str; 8] = [
+        "observedGeneration",
+        "arn",
+        "id",
+        "region",
+        "createTime",
+        "updateTime",
+        "creation",
+        "conditions",
+    ];
+    let mut fields: Map<String, Value> = FIELDS
+        .iter()
+        .map(|field| ((*field).to_owned(), Value::Null))
+        .collect();
+    if let Value::Object(given) = serde_json::to_value(status)? {
+        fields.extend(given);
+    }
+    Ok(Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_status_clears_every_field_that_a_full_one_sets() {
+        let time = Some(Timestamp::UNIX_EPOCH);
+        let text = || Some("x".to_owned());
+        let creation = Creation {
+            started_at: Timestamp::UNIX_EPOCH,
+            region: "us-west-2".to_owned(),
+            account: "1".to_owned(),
+        };
+        let full = ChatRoomStatus {
+            observed_generation: Some(1),
+            arn: text(),
+            id: text(),
+            region: text(),
+            create_time: time,
+            update_time: time,
+            creation: Some(creation),
+            conditions: Some(Vec::new()),
+        };
+        let keys = |status: &ChatRoomStatus| {
+            explicit(status)
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&full), keys(&ChatRoomStatus::default()));
+        assert!(
+            explicit(&ChatRoomStatus::default())
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .values()
+                .all(Value::is_null)
+        );
+    }
+}

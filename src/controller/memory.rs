@@ -1,0 +1,124 @@
+//! What the operator knows of each object between passes. Losing it costs calls and waits, never a room.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::room::{Class, RoomArn};
+
+use super::input::Input;
+
+/// By `metadata.uid`.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<HashMap<String, Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The state the last pass left behind, and when it is to be looked at again.
+    settled: Option<(u64, Instant)>,
+    /// Resource versions that our own writes replaced: the cache may still show them.
+    superseded: Vec<String>,
+    failures: u32,
+    class: Option<Class>,
+    missing: Option<(RoomArn, Timestamp)>,
+    learned: Option<RoomArn>,
+}
+
+impl Memory {
+    /// How long there is nothing to do for this object: it is as the last pass left it, or older.
+    pub(super) fn rest(&self, input: &Input) -> Option<Duration> {
+        let entries = self.entries();
+        let entry = entries.get(&input.uid)?;
+        let (fingerprint, due) = entry.settled?;
+        let known = fingerprint == input.fingerprint()
+            || entry.superseded.contains(&input.resource_version);
+        let rest = due.checked_duration_since(Instant::now())?;
+        known.then_some(rest).filter(|rest| !rest.is_zero())
+    }
+
+    /// A pass ended and left this state behind.
+    pub(super) fn settle(
+        &self,
+        uid: &str,
+        fingerprint: u64,
+        rest: Duration,
+        superseded: Vec<String>,
+    ) {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        entry.settled = Instant::now()
+            .checked_add(rest)
+            .map(|due| (fingerprint, due));
+        entry.superseded = superseded;
+    }
+
+    /// Counts a failure; gives how many of the same class came before it in a row.
+    pub(super) fn count_failure(&self, uid: &str, class: Option<Class>) -> u32 {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        if entry.class != class {
+            entry.class = class;
+            entry.failures = 0;
+        }
+        let before = entry.failures;
+        entry.failures = entry.failures.saturating_add(1);
+        before
+    }
+
+    /// The last pass went well.
+    pub(super) fn clear_failures(&self, uid: &str) {
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.failures = 0;
+            entry.class = None;
+        }
+    }
+
+    /// Since when GetRoom has been answering 404 for this room, this time included.
+    pub(super) fn missing_since(&self, uid: &str, arn: &RoomArn, now: Timestamp) -> Timestamp {
+        let mut entries = self.entries();
+        let missing = &mut entries.entry(uid.to_owned()).or_default().missing;
+        match missing {
+            Some((known, since)) if known == arn => *since,
+            _ => {
+                *missing = Some((arn.clone(), now));
+                now
+            }
+        }
+    }
+
+    /// GetRoom showed the object's room.
+    pub(super) fn seen(&self, uid: &str) {
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.missing = None;
+        }
+    }
+
+    /// Keeps the ARN of a room just created, in case it cannot be written to the object.
+    pub(super) fn learn(&self, uid: &str, arn: &RoomArn) {
+        self.entries().entry(uid.to_owned()).or_default().learned = Some(arn.clone());
+    }
+
+    /// The ARN that could not be written.
+    pub(super) fn learned(&self, uid: &str) -> Option<RoomArn> {
+        self.entries().get(uid)?.learned.clone()
+    }
+
+    /// The room is gone: what was known of it no longer holds.
+    pub(super) fn forget_room(&self, uid: &str) {
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.missing = None;
+            entry.learned = None;
+        }
+    }
+
+    /// The object is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.entries().remove(uid);
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

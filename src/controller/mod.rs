@@ -1,0 +1,192 @@
+//! Drives Kubernetes: watches ChatRooms, and for each runs one pass at a time.
+//!
+//! Start reading at [`reconcile`]: it is the table of contents.
+
+mod act;
+mod events;
+mod input;
+mod kubernetes;
+mod memory;
+mod observe;
+mod reconcile;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use jiff::SignedDuration;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, watcher};
+use kube::runtime::{WatchStreamExt, controller};
+use kube::{Client, Resource};
+
+use crate::api::ChatRoom;
+use crate::ivs::{Account, Index, Rooms};
+use crate::room::{Class, ClusterId};
+
+pub use kubernetes::{Error, Kubernetes};
+pub use reconcile::reconcile;
+
+use memory::Memory;
+
+/// What the operator was told about how to work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Stands in the owner tag of every room.
+    pub cluster: ClusterId,
+    /// Region of objects that name none.
+    pub default_region: String,
+    /// The only namespace to look at; `None`: all.
+    pub namespace: Option<String>,
+    /// How many objects are worked on at the same time.
+    pub concurrency: u16,
+    /// Time between two looks at a room that is as specified.
+    pub drift_interval: Duration,
+    /// The share by which waits vary at random, 0 to 1.
+    pub jitter: f64,
+    /// Every wait after a failure is multiplied by this; 1 outside tests.
+    pub wait_factor: f64,
+    /// A CreateRoom that has no answer by then never will.
+    pub operation_timeout: Duration,
+    /// How long a read of AWS may lag a write.
+    pub lag_bound: Duration,
+    /// How far this clock and those of other replicas may be apart.
+    pub clock_skew: Duration,
+}
+
+impl Settings {
+    /// How long after a room was asked for, or first seen missing, a list can prove it absent.
+    pub fn grace(&self) -> SignedDuration {
+        let grace = self.operation_timeout + self.lag_bound + self.clock_skew;
+        SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX)
+    }
+}
+
+/// Everything that passes share.
+pub struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) kubernetes: Kubernetes,
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) index: Index,
+    pub(crate) account: Account,
+    pub(crate) memory: Memory,
+}
+
+impl Context {
+    /// A context with an empty memory.
+    pub fn new(
+        settings: Settings,
+        kubernetes: Kubernetes,
+        rooms: Arc<Rooms>,
+        index: Index,
+        account: Account,
+    ) -> Self {
+        Self {
+            settings,
+            kubernetes,
+            rooms,
+            index,
+            account,
+            memory: Memory::default(),
+        }
+    }
+
+    /// A wait, varied at random so that objects that failed together do not come back together.
+    fn jittered(&self, wait: Duration) -> Duration {
+        wait.mul_f64(1.0 + self.settings.jitter * (fastrand::f64() - 0.5))
+    }
+
+    fn backoff(&self, class: Class, attempt: u32) -> Duration {
+        self.jittered(class.wait(attempt).mul_f64(self.settings.wait_factor))
+    }
+}
+
+/// One pass that ended: over which object, and when it is due again or what went wrong.
+pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
+
+/// Watches ChatRooms and reconciles them, until `shutdown`; then finishes the passes in hand. Each item is a pass that ended.
+pub fn passes(
+    client: Client,
+    context: Arc<Context>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) -> impl Stream<Item = Passed> {
+    let resource = ApiResource::erase::<ChatRoom>(&());
+    let api: Api<DynamicObject> = match &context.settings.namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    let writer = reflector::store::Writer::new(resource.clone());
+    let store = writer.as_reader();
+    let gone = Arc::clone(&context);
+    let objects = watcher(api, watcher::Config::default())
+        .default_backoff()
+        // Nothing here reads them, and they are half of an object's size.
+        .modify(|object| object.metadata.managed_fields = None)
+        .inspect(move |event| {
+            if let Ok(watcher::Event::Delete(object)) = event {
+                gone.memory
+                    .forget(object.metadata.uid.as_deref().unwrap_or_default());
+            }
+        })
+        .reflect(writer)
+        .applied_objects();
+    Controller::for_stream_with(objects, store, resource)
+        .with_config(Config::default().concurrency(context.settings.concurrency))
+        .graceful_shutdown_on(shutdown)
+        .run(reconcile, error_policy, context)
+}
+
+/// A pass that Kubernetes cut short is repeated; nothing of it could be written to the object.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature that the runtime asks for"
+)]
+fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
+    let attempt = match error {
+        // The cache was behind. The watch brings the newer object and with it the next pass; this is for a lost watch.
+        Error::Stale => 0,
+        _ => context
+            .memory
+            .count_failure(object.meta().uid.as_deref().unwrap_or_default(), None),
+    };
+    Action::requeue(context.backoff(Class::Unavailable, attempt))
+}
+
+/// Runs passes until `shutdown`, and logs what Kubernetes made fail.
+pub async fn run(
+    client: Client,
+    context: Arc<Context>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let mut passes = std::pin::pin!(passes(client, context, shutdown));
+    while let Some(passed) = passes.next().await {
+        match passed {
+            Ok((object, _)) => tracing::trace!(%object, "pass"),
+            Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
+                tracing::debug!(%object, "the cache was behind; the pass starts again");
+            }
+            // Deleted while it was queued.
+            Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
+            Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // Many errors repeat their cause in their own text.
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! Which room does this object have? Reads only.
+
+use jiff::Timestamp;
+
+use crate::api::Reason;
+use crate::ivs::Found;
+use crate::room::absence::Evidence;
+use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
+
+use super::reconcile::Pass;
+
+/// What a pass sees.
+pub(super) enum Sight {
+    /// This room, as GetRoom answered in this very pass. Whether it is ours is for the plan to decide.
+    Room(ObservedRoom),
+    /// No room, proven.
+    Absent,
+    /// No room, but AWS may only be behind.
+    Unsettled(Unsettled),
+}
+
+/// Why absence is not proven yet, and when it can be.
+pub(super) struct Unsettled {
+    pub(super) reason: Reason,
+    pub(super) message: String,
+    /// Not before this; looking earlier may find the room.
+    pub(super) until: Timestamp,
+}
+
+impl Pass<'_> {
+    /// Looks for the object's room: first where the record says, then in the index.
+    ///
+    /// # Errors
+    /// Any failure of a read. Nothing is known then.
+    pub(super) async fn observe(
+        &self,
+        identity: &Identity,
+        account: &str,
+        region: &str,
+    ) -> Result<Sight, Failure> {
+        let now = Timestamp::now();
+        let mut evidence = Evidence {
+            attempt: self.record.creation.as_ref().map(|it| it.started_at),
+            ..Evidence::default()
+        };
+        let mut stranger = None;
+        if let Some(arn) = &self.record.arn {
+            match self.context.rooms.get(arn).await? {
+                Some(room) => {
+                    self.context.memory.seen(&self.input.uid);
+                    if identity.prove(&room.tags) == Proof::Ours {
+                        return Ok(Sight::Room(room));
+                    }
+                    stranger = Some(room);
+                }
+                None => {
+                    evidence.first_missing =
+                        Some(self.context.memory.missing_since(&self.input.uid, arn, now));
+                    evidence.create_time = self.record.create_time;
+                }
+            }
+        }
+
+        let conclusive = evidence.conclusive_from(self.context.settings.grace());
+        let not_before = match conclusive {
+            // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
+            Some(conclusive) if conclusive > now && evidence.attempt.is_none() => {
+                return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
+            }
+            // The room of an attempt may show up any moment.
+            Some(conclusive) => Some(conclusive.min(now)),
+            None => None,
+        };
+        if let Some(room) = self
+            .find_in_index(identity, account, region, not_before)
+            .await?
+        {
+            return Ok(Sight::Room(room));
+        }
+        Ok(match (stranger, conclusive) {
+            (Some(stranger), _) => Sight::Room(stranger),
+            (None, Some(conclusive)) if conclusive > now => {
+                Sight::Unsettled(self.unsettled(evidence, conclusive))
+            }
+            (None, _) => Sight::Absent,
+        })
+    }
+
+    /// A room that the index says is ours, and that GetRoom confirms. A listing that is not fresh may offer rooms that are
+    /// gone: then a fresh one decides.
+    async fn find_in_index(
+        &self,
+        identity: &Identity,
+        account: &str,
+        region: &str,
+        not_before: Option<Timestamp>,
+    ) -> Result<Option<ObservedRoom>, Failure> {
+        let index = &self.context.index;
+        let listed = index
+            .rooms_of(identity, account, region, not_before)
+            .await?;
+        if let Some(room) = self.first_of_ours(identity, &listed).await? {
+            return Ok(Some(room));
+        }
+        if listed.is_empty() {
+            return Ok(None);
+        }
+        let listed = index
+            .rooms_of(identity, account, region, Some(Timestamp::now()))
+            .await?;
+        match (self.first_of_ours(identity, &listed).await?, listed.first()) {
+            (Some(room), _) => Ok(Some(room)),
+            (None, None) => Ok(None),
+            (None, Some(Found { arn, .. })) => Err(Failure::new(
+                Class::NotFound,
+                format!("ListRooms shows room {arn} and GetRoom does not, yet or any more"),
+            )),
+        }
+    }
+
+    async fn first_of_ours(
+        &self,
+        identity: &Identity,
+        listed: &[Found],
+    ) -> Result<Option<ObservedRoom>, Failure> {
+        for Found { arn, .. } in listed {
+            if let Some(room) = self.context.rooms.get(arn).await?
+                && identity.prove(&room.tags) == Proof::Ours
+            {
+                return Ok(Some(room));
+            }
+        }
+        Ok(None)
+    }
+
+    fn unsettled(&self, evidence: Evidence, until: Timestamp) -> Unsettled {
+        let shown = until.round(jiff::Unit::Second).unwrap_or(until);
+        match (&self.record.arn, &self.record.creation) {
+            (Some(arn), _) if evidence.first_missing.is_some() => Unsettled {
+                reason: Reason::NotFound,
+                message: format!(
+                    "{}; it counts as deleted if it is still missing at {shown}",
+                    missing(arn)
+                ),
+                until,
+            },
+            (_, creation) => Unsettled {
+                reason: Reason::CreationPending,
+                message: format!(
+                    "The outcome of the CreateRoom of {} is not known: its room is being looked for until {shown}",
+                    creation
+                        .as_ref()
+                        .map(|creation| creation.started_at.to_string())
+                        .unwrap_or_default()
+                ),
+                until,
+            },
+        }
+    }
+}
+
+fn missing(arn: &RoomArn) -> String {
+    format!("AWS does not show room {arn}")
+}

@@ -1,0 +1,90 @@
+//! Whose credentials these are. A 404 from the wrong account must never look like a missing room.
+
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_sts::error::DisplayErrorContext;
+use tokio::sync::Mutex;
+
+use crate::room::{Class, Failure};
+
+use super::error;
+
+/// How long an answer is believed. Credentials change while a process runs: a rotated secret, another role.
+const BELIEVED: Duration = Duration::from_mins(1);
+
+/// The AWS account of the operator's credentials.
+pub struct Account {
+    credentials: Option<SharedCredentialsProvider>,
+    sts: aws_sdk_sts::Client,
+    known: Mutex<Option<Known>>,
+}
+
+struct Known {
+    access_key: String,
+    account: String,
+    at: Instant,
+}
+
+impl Account {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        Self {
+            credentials: config.credentials_provider(),
+            sts: aws_sdk_sts::Client::new(config),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The account's id: from the credentials themselves where they carry it, else from STS GetCallerIdentity.
+    ///
+    /// # Errors
+    /// `Denied` without usable credentials, else what STS answered.
+    pub async fn id(&self) -> Result<String, Failure> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < BELIEVED) {
+            return Ok(known.account.clone());
+        }
+        let credentials = self
+            .credentials
+            .as_ref()
+            .ok_or_else(|| unusable("none are configured"))?;
+        let credentials = credentials
+            .provide_credentials()
+            .await
+            .map_err(|error| unusable(&DisplayErrorContext(&error).to_string()))?;
+        let access_key = credentials.access_key_id().to_owned();
+        let account = match (credentials.account_id(), known.as_ref()) {
+            (Some(account), _) => account.as_str().to_owned(),
+            (None, Some(known)) if known.access_key == access_key => known.account.clone(),
+            (None, _) => self.caller_identity().await?,
+        };
+        *known = Some(Known {
+            access_key,
+            account: account.clone(),
+            at: Instant::now(),
+        });
+        Ok(account)
+    }
+
+    async fn caller_identity(&self) -> Result<String, Failure> {
+        const OPERATION: &str = "GetCallerIdentity";
+        let identity = self.sts.get_caller_identity().send().await;
+        let identity = identity.map_err(|failed| error::failure(OPERATION, &failed))?;
+        let missing = || {
+            Failure::new(
+                Class::Unavailable,
+                format!("{OPERATION}: the answer holds no account"),
+            )
+        };
+        identity
+            .account()
+            .map(ToOwned::to_owned)
+            .ok_or_else(missing)
+    }
+}
+
+fn unusable(why: &str) -> Failure {
+    let message = format!("no usable AWS credentials: {why}. Check the operator's AWS credentials");
+    Failure::new(Class::Denied, message)
+}

@@ -1,0 +1,20 @@
+//! IVS Chat as the operator sees it. Nothing outside this folder names the AWS SDK.
+//!
+//! [`Rooms`] carries out one call; [`Index`] knows every room of a region that names an owner; [`Account`] knows whose
+//! credentials these are. Every call waits for its [`quota`] first, and every error comes back as a
+//! [`Failure`](crate::room::Failure).
+
+mod account;
+mod connect;
+mod convert;
+mod error;
+mod index;
+mod list;
+mod quota;
+mod rooms;
+
+pub use account::Account;
+pub use connect::{ConnectError, Settings, connect};
+pub use index::{Found, Index};
+pub use quota::Operation;
+pub use rooms::{CreateError, Rooms};

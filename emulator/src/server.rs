@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper_util::rt::TokioIo;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -59,7 +58,7 @@ impl Emulator {
 
     /// Carries out a call as another client would, unseen by the journal.
     pub fn call(&self, scope: &Scope, call: Call) -> Result<Answer, ApiError> {
-        self.state.world().call(scope, call, Timestamp::now())
+        self.state.world().call(scope, call, http::now())
     }
 
     /// Every call so far, oldest first.

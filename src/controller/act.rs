@@ -66,6 +66,7 @@ impl Pass<'_> {
         match context.rooms.create(new, deadline).await {
             Ok(room) => {
                 context.memory.learn(&self.input.uid, &room.arn);
+                context.index.learn(account, &room).await;
                 self.news.push(News::Created(room.arn.clone()));
                 self.record.bind(&room);
                 self.write_created(&attempt).await?;

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
@@ -20,7 +21,8 @@ pub(super) struct Input {
     pub(super) generation: i64,
     pub(super) resource_version: String,
     pub(super) finalizers: Vec<String>,
-    pub(super) deleting: bool,
+    /// When the user asked for the object to be deleted.
+    pub(super) deleted_at: Option<Timestamp>,
     pub(super) spec: Result<ChatRoomSpec, Violations>,
     pub(super) status: ChatRoomStatus,
     pub(super) reference: ObjectReference,
@@ -36,7 +38,7 @@ impl Input {
             generation: meta.generation.unwrap_or_default(),
             resource_version: meta.resource_version.unwrap_or_default(),
             finalizers: meta.finalizers.unwrap_or_default(),
-            deleting: meta.deletion_timestamp.is_some(),
+            deleted_at: meta.deletion_timestamp.map(|time| time.0),
             spec: spec(&object.data["spec"]),
             status: status(object),
             reference: object.object_ref(&ApiResource::erase::<ChatRoom>(&())),
@@ -53,7 +55,7 @@ impl Input {
     pub(super) fn fingerprint(&self) -> u64 {
         fingerprint(
             self.generation,
-            self.deleting,
+            self.deleted_at.is_some(),
             self.has_finalizer(),
             &self.status,
         )

@@ -69,7 +69,8 @@ impl Pass<'_> {
             }
             // The room of an attempt may show up any moment.
             Some(conclusive) => Some(conclusive.min(now)),
-            None => None,
+            // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
+            None => self.input.deleted_at,
         };
         if let Some(room) = self
             .find_in_index(identity, account, region, not_before)

@@ -33,7 +33,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
         return Ok(Action::requeue(rest));
     }
     let mut pass = Pass::begin(&input, &context); // pure
-    let ending = if input.deleting {
+    let ending = if input.deleted_at.is_some() {
         pass.finalize().await? // reads and writes AWS, then takes the finalizer off
     } else {
         pass.converge().await? // reads AWS, plans, writes AWS
@@ -338,9 +338,10 @@ impl<'a> Pass<'a> {
             self.context.kubernetes.publish(self.input, &event).await;
         }
         let rest = self.rest(&again);
+        tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = rest.as_millis(), "pass ended");
         let fingerprint = input::fingerprint(
             self.input.generation,
-            self.input.deleting,
+            self.input.deleted_at.is_some(),
             self.has_finalizer,
             &self.stored,
         );

@@ -1,15 +1,16 @@
-//! Which rooms carry whose tags: one complete list per account and region, shared by every object that asks.
+//! Which rooms carry whose tags: one complete list per account and region, and the rooms this process has made since,
+//! shared by every object that asks.
 //!
 //! The index may prove that nothing is to do or where to look; what is done to a room follows a GetRoom of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::api::names::{CREATION_TAG, OWNER_TAG};
-use crate::room::{Failure, Identity, Proof, RoomArn, Tags};
+use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
 
 use super::list::{Summary, complete_list};
 use super::rooms::Rooms;
@@ -28,6 +29,8 @@ struct Slot(tokio::sync::Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     listing: Option<Listing>,
+    /// Rooms made by this process, which a list begun before, or lagging behind, does not show.
+    made: Vec<(Instant, Summary)>,
     failed: Option<(Instant, Failure)>,
 }
 
@@ -91,7 +94,7 @@ impl Index {
             }
             let begun = Timestamp::now();
             match complete_list(&self.rooms, region).await {
-                Ok(rooms) => kept.listing = Some(Listing::new(begun, rooms)),
+                Ok(rooms) => kept.relist(begun, rooms, self.max_age),
                 Err(failure) => {
                     kept.failed = Some((Instant::now(), failure.clone()));
                     return Err(failure);
@@ -105,10 +108,28 @@ impl Index {
             .unwrap_or_default())
     }
 
+    /// Takes in a room that this process has just made.
+    pub async fn learn(&self, account: &str, room: &ObservedRoom) {
+        let summary = Summary {
+            arn: room.arn.clone(),
+            tags: room.tags.clone(),
+            create_time: room.create_time,
+            update_time: room.update_time,
+        };
+        let slot = self.slot(account, room.arn.region());
+        let mut kept = slot.0.lock().await;
+        kept.made.push((Instant::now(), summary.clone()));
+        if let Some(listing) = &mut kept.listing {
+            listing.add(summary);
+        }
+    }
+
     /// Takes out a room that is known to be deleted, so that the listing does not offer it any more.
     pub async fn forget(&self, account: &str, arn: &RoomArn) {
         let slot = self.slot(account, arn.region());
-        if let Some(listing) = &mut slot.0.lock().await.listing {
+        let mut kept = slot.0.lock().await;
+        kept.made.retain(|(_, room)| room.arn != *arn);
+        if let Some(listing) = &mut kept.listing {
             listing.forget(arn);
         }
     }
@@ -123,22 +144,36 @@ impl Index {
     }
 }
 
-impl Listing {
-    fn new(begun: Timestamp, rooms: Vec<Summary>) -> Self {
-        let mut listing = Self {
+impl Kept {
+    fn relist(&mut self, begun: Timestamp, rooms: Vec<Summary>, max_age: Duration) {
+        self.made.retain(|(at, _)| at.elapsed() < max_age);
+        let mut listing = Listing {
             begun,
             listed: Instant::now(),
             by_owner: HashMap::new(),
             by_creation: HashMap::new(),
         };
-        for room in rooms {
-            if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
-                listing.by_owner.entry(owner).or_default().push(room);
-            } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
-                listing.by_creation.entry(creation).or_default().push(room);
-            }
+        let listed: HashSet<RoomArn> = rooms.iter().map(|room| room.arn.clone()).collect();
+        let made = self
+            .made
+            .iter()
+            .map(|(_, room)| room.clone())
+            .filter(|room| !listed.contains(&room.arn));
+        rooms
+            .into_iter()
+            .chain(made)
+            .for_each(|room| listing.add(room));
+        self.listing = Some(listing);
+    }
+}
+
+impl Listing {
+    fn add(&mut self, room: Summary) {
+        if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
+            self.by_owner.entry(owner).or_default().push(room);
+        } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
+            self.by_creation.entry(creation).or_default().push(room);
         }
-        listing
     }
 
     fn rooms_of(&self, identity: &Identity) -> Vec<Found> {

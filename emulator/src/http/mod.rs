@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
 use crate::fault::{Fault, Moment, Symptom};
@@ -86,7 +86,7 @@ async fn ivs_chat(
     call: Call,
     input: Value,
 ) -> Result<Response<Body>, Disconnect> {
-    let at = Timestamp::now();
+    let at = now();
     let operation = call.operation();
     let fault = state.faults().strike(operation);
     let lost_before = fault
@@ -127,6 +127,12 @@ async fn ivs_chat(
             Err(Disconnect)
         }
     }
+}
+
+/// The time as AWS shows it: to the millisecond.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now)
 }
 
 /// What the client gets to see.

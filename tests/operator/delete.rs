@@ -1,0 +1,196 @@
+//! From the end of an object to the end of its room, and rooms that end on their own.
+
+use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::world::{Call, Operation, Scope};
+use serde_json::json;
+
+use crate::stage::{Options, REGION, Stage, arn_of, calls, message_of, status_of};
+
+fn delete_room(stage: &Stage, arn: &str) {
+    let call = Call::DeleteRoom {
+        identifier: arn.to_owned(),
+    };
+    stage
+        .emulator
+        .call(&Scope::in_region(REGION), call)
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_goes_first_and_the_object_only_once_it_is_proven_gone() {
+    let stage = Stage::open().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.delete("lobby").await;
+    let deleting = stage
+        .until("lobby", "deleting", |object| {
+            status_of(object, "Ready").1 == "Deleting"
+        })
+        .await;
+    assert_eq!(status_of(&deleting, "Ready").0, "False");
+    assert!(
+        message_of(&deleting, "Ready").contains(&arn),
+        "{}",
+        message_of(&deleting, "Ready")
+    );
+    stage.gone("lobby").await;
+
+    assert_eq!(stage.rooms_in(REGION), []);
+    assert_eq!(
+        stage.event("lobby", "Deleted").await,
+        format!("Deleted room {arn}")
+    );
+    let journal = stage.emulator.journal();
+    assert_eq!(calls(&journal, Operation::DeleteRoom), 1);
+    // GetRoom answered 404 twice, a grace of 2 s apart, and a list begun after that showed no room.
+    let misses: Vec<_> = journal
+        .iter()
+        .filter(|entry| entry.status == Some(404))
+        .map(|entry| entry.at)
+        .collect();
+    let apart = misses.last().unwrap().duration_since(misses[0]);
+    assert!(
+        apart >= jiff::SignedDuration::from_secs(2),
+        "proven after {apart:?}"
+    );
+    let last = journal.last().unwrap();
+    assert_eq!(
+        (last.operation, last.status),
+        (Operation::ListRooms, Some(200))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_room_is_already_gone_is_let_go() {
+    let stage = Stage::open().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    delete_room(&stage, &arn);
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(calls(&stage.emulator.journal(), Operation::DeleteRoom), 0);
+    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_deleted_while_its_create_has_no_known_outcome_takes_that_room_with_it() {
+    let stage = Stage::open().await;
+    stage
+        .emulator
+        .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
+    // Until the room has been found, nothing else can be read.
+    stage.emulator.inject(Fault::refuse(
+        Operation::ListRooms,
+        40,
+        503,
+        "ServiceUnavailable",
+        "down",
+    ));
+    stage.create("lobby", json!({})).await;
+    stage
+        .journal_until("the lost create", |entries| {
+            calls(entries, Operation::CreateRoom) == 1
+        })
+        .await;
+    stage.delete("lobby").await;
+    stage
+        .until("lobby", "held", |object| {
+            status_of(object, "Synced").1 == "Unavailable"
+        })
+        .await;
+    stage.emulator.clear_faults();
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+    assert_eq!(calls(&stage.emulator.journal(), Operation::DeleteRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_is_refused_holds_the_object_and_says_why() {
+    let stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    let message = "User is not authorized to perform: ivschat:DeleteRoom";
+    stage.emulator.inject(Fault::refuse(
+        Operation::DeleteRoom,
+        3,
+        403,
+        "AccessDeniedException",
+        message,
+    ));
+    stage.delete("lobby").await;
+    let held = stage
+        .until("lobby", "held", |object| {
+            status_of(object, "Synced").1 == "Denied"
+        })
+        .await;
+    assert!(
+        message_of(&held, "Synced").contains(message),
+        "{}",
+        message_of(&held, "Synced")
+    );
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_deleted_by_someone_else_is_made_again_once_it_is_proven_gone() {
+    let stage = Stage::with(Options::watchful()).await;
+    let lost = arn_of(
+        &stage
+            .settle("lobby", json!({"tags": {"team": "live"}}))
+            .await,
+    );
+    delete_room(&stage, &lost);
+    let missing = stage
+        .until("lobby", "missing", |object| {
+            status_of(object, "Ready").1 == "NotFound"
+        })
+        .await;
+    assert_eq!(
+        arn_of(&missing),
+        lost,
+        "not forgotten before it is proven gone"
+    );
+
+    let object = stage.until("lobby", "ready again", |object| {
+        arn_of(object) != lost && status_of(object, "Ready").0 == "True"
+    });
+    let object = object.await;
+    let room = stage.room();
+    assert_eq!(arn_of(&object), room.arn);
+    let status = object.status.unwrap();
+    assert_eq!(status.id.as_deref(), Some(room.id.as_str()));
+    assert_eq!(status.create_time, Some(room.create_time));
+    assert_eq!(room.tags["team"], "live");
+    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_only_missing_for_a_moment_is_not_made_again() {
+    let stage = Stage::with(Options::watchful()).await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.emulator.inject(Fault::refuse(
+        Operation::GetRoom,
+        1,
+        404,
+        "ResourceNotFoundException",
+        "not here yet",
+    ));
+    stage
+        .until("lobby", "missing", |object| {
+            status_of(object, "Ready").1 == "NotFound"
+        })
+        .await;
+    let object = stage.ready("lobby").await;
+    assert_eq!(arn_of(&object), arn);
+    assert_eq!(stage.room().arn, arn);
+    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_recreated_under_the_same_name_gets_a_room_of_its_own() {
+    let stage = Stage::open().await;
+    let first = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let second = arn_of(&stage.settle("lobby", json!({})).await);
+    assert_ne!(first, second);
+    assert_eq!(stage.room().arn, second);
+}

@@ -1,0 +1,295 @@
+//! What AWS refuses: each class with its reason in the conditions and its wait, and recovery without a trace.
+
+use std::time::Duration;
+
+use ivschat_emulator::fault::Fault;
+use ivschat_emulator::world::{Operation, Settings};
+use serde_json::json;
+
+use crate::stage::{ControlPlane, Options, REGION, Stage, calls, message_of, status_of};
+
+struct Case {
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+    reason: &'static str,
+    stalled: &'static str,
+    first_wait: Duration,
+}
+
+const fn case(
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+    reason: &'static str,
+    stalled: &'static str,
+    seconds: u64,
+) -> Case {
+    Case {
+        status,
+        code,
+        message,
+        reason,
+        stalled,
+        first_wait: Duration::from_secs(seconds),
+    }
+}
+
+const CASES: [Case; 10] = [
+    case(
+        403,
+        "AccessDeniedException",
+        "User is not authorized",
+        "Denied",
+        "False",
+        5,
+    ),
+    case(
+        403,
+        "ExpiredTokenException",
+        "The security token has expired",
+        "Denied",
+        "False",
+        5,
+    ),
+    case(
+        403,
+        "PendingVerification",
+        "Your account is pending verification",
+        "AccountUnverified",
+        "True",
+        60,
+    ),
+    case(
+        402,
+        "ServiceQuotaExceededException",
+        "Too many rooms",
+        "QuotaExceeded",
+        "False",
+        30,
+    ),
+    case(
+        429,
+        "ThrottlingException",
+        "Rate exceeded",
+        "Throttled",
+        "False",
+        2,
+    ),
+    case(
+        500,
+        "InternalServerException",
+        "Internal error",
+        "Unavailable",
+        "False",
+        1,
+    ),
+    case(
+        503,
+        "ServiceUnavailable",
+        "Try later",
+        "Unavailable",
+        "False",
+        1,
+    ),
+    case(
+        400,
+        "ValidationException",
+        "1 validation error detected",
+        "Invalid",
+        "True",
+        60,
+    ),
+    case(
+        400,
+        "ValidationException",
+        "Invalid lambda permission",
+        "HandlerNotPermitted",
+        "False",
+        5,
+    ),
+    case(409, "ConflictException", "Busy", "Conflict", "False", 1),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_is_refused_says_why_waits_as_its_class_says_and_leaves_others_alone() {
+    let mut stage = Stage::with(Options::patient()).await;
+    for (index, case) in CASES.iter().enumerate() {
+        let name = format!("room-{index}");
+        stage.settle(&name, json!({})).await;
+        let always = Fault {
+            times: None,
+            ..Fault::refuse(
+                Operation::UpdateRoom,
+                0,
+                case.status,
+                case.code,
+                case.message,
+            )
+        };
+        stage.emulator.inject(always);
+        stage
+            .edit(&name, json!({"maximumMessageLength": 400}))
+            .await;
+
+        let object = stage.condition(&name, "Synced", "False", case.reason).await;
+        let context = format!("{} {}", case.status, case.code);
+        assert_eq!(
+            status_of(&object, "Ready"),
+            ("False".into(), case.reason.into()),
+            "{context}"
+        );
+        assert_eq!(
+            status_of(&object, "Stalled"),
+            (case.stalled.into(), case.reason.into()),
+            "{context}"
+        );
+        let told = format!("UpdateRoom: {}: {}", case.code, case.message);
+        assert!(
+            message_of(&object, "Synced").starts_with(&told),
+            "{context}: {}",
+            message_of(&object, "Synced")
+        );
+        assert!(
+            stage.event(&name, case.reason).await.starts_with(&told),
+            "{context}"
+        );
+        let generation = object.metadata.generation.unwrap();
+        let wait = stage
+            .operator
+            .wait_after(&stage.namespace.clone(), &name, generation)
+            .await;
+        assert_eq!(wait, case.first_wait, "{context}");
+
+        stage.emulator.clear_faults();
+        // Another object is served meanwhile; an edit starts a pass of this one at once.
+        stage.settle(&format!("other-{index}"), json!({})).await;
+        stage
+            .edit(&name, json!({"maximumMessageLength": 300}))
+            .await;
+        let object = stage.ready(&name).await;
+        assert_eq!(
+            status_of(&object, "Stalled"),
+            ("False".into(), "Available".into()),
+            "{context}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_is_refused_leaves_no_attempt_behind_and_is_repeated_with_growing_waits() {
+    for case in CASES.iter().filter(|case| case.status < 500) {
+        let mut stage = Stage::with(Options::patient()).await;
+        stage.emulator.inject(Fault::refuse(
+            Operation::CreateRoom,
+            1,
+            case.status,
+            case.code,
+            case.message,
+        ));
+        stage.create("lobby", json!({})).await;
+        let object = stage
+            .condition("lobby", "Ready", "False", case.reason)
+            .await;
+        let context = format!("{} {}", case.status, case.code);
+        assert_eq!(object.status.as_ref().unwrap().creation, None, "{context}");
+        let wait = stage
+            .operator
+            .wait_after(&stage.namespace.clone(), "lobby", 1)
+            .await;
+        assert_eq!(wait, case.first_wait, "{context}");
+        assert_eq!(
+            calls(&stage.emulator.journal(), Operation::CreateRoom),
+            1,
+            "{context}: CreateRoom is never retried by the SDK"
+        );
+        stage
+            .edit("lobby", json!({"maximumMessageLength": 300}))
+            .await;
+        stage.ready("lobby").await;
+        assert_eq!(stage.room().maximum_message_length, 300, "{context}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_failing_is_tried_again_by_itself_until_it_works() {
+    let stage = Stage::open().await;
+    for operation in [Operation::CreateRoom, Operation::UpdateRoom] {
+        stage.emulator.inject(Fault::refuse(
+            operation,
+            4,
+            403,
+            "AccessDeniedException",
+            "not yet",
+        ));
+    }
+    stage.settle("lobby", json!({})).await;
+    stage
+        .edit("lobby", json!({"maximumMessageLength": 300}))
+        .await;
+    stage.ready("lobby").await;
+    let refused: Vec<_> = stage
+        .emulator
+        .journal()
+        .into_iter()
+        .filter(|entry| entry.error.is_some())
+        .collect();
+    assert_eq!(refused.len(), 8);
+    assert_eq!(stage.room().maximum_message_length, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_keeps_its_proven_value_while_aws_cannot_be_reached() {
+    let stage = Stage::with(Options {
+        drift_interval: "300ms",
+        ..Options::default()
+    })
+    .await;
+    stage.settle("lobby", json!({})).await;
+    stage.emulator.inject(Fault {
+        times: None,
+        ..Fault::refuse(Operation::GetRoom, 0, 503, "ServiceUnavailable", "down")
+    });
+    let object = stage
+        .condition("lobby", "Synced", "False", "Unavailable")
+        .await;
+    assert_eq!(
+        status_of(&object, "Ready"),
+        ("True".into(), "Available".into())
+    );
+    assert_eq!(status_of(&object, "Stalled").0, "False");
+    stage.emulator.clear_faults();
+    stage
+        .condition("lobby", "Synced", "True", "Available")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_past_the_quota_is_made_once_there_is_place() {
+    let settings = Settings {
+        room_limit: Some(1),
+        ..Settings::default()
+    };
+    let stage = Stage::on(
+        ControlPlane::shared().await,
+        Options {
+            wait_factor: "0.01",
+            ..Options::default()
+        },
+        settings,
+    )
+    .await;
+    stage.settle("one", json!({})).await;
+    stage.create("two", json!({})).await;
+    let object = stage
+        .condition("two", "Ready", "False", "QuotaExceeded")
+        .await;
+    assert!(
+        message_of(&object, "Ready").contains("The limit of 1 rooms is reached"),
+        "{}",
+        message_of(&object, "Ready")
+    );
+    stage.delete("one").await;
+    stage.ready("two").await;
+    assert_eq!(stage.rooms_in(REGION).len(), 1);
+}

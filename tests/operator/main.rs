@@ -1,0 +1,21 @@
+//! The operator as its users meet it: the real binary, a real kube-apiserver, the real SDK over HTTP to the emulator.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod bad_specs;
+mod crd;
+mod create;
+mod delete;
+mod failures;
+mod ownership;
+mod restart;
+mod settled;
+mod stage;
+mod tags;
+mod update;

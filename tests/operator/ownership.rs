@@ -1,0 +1,174 @@
+//! A room that is not provably ours is never touched.
+
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Room, Scope};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+use crate::stage::{Options, REGION, Stage, arn_of, message_of, status_of};
+
+fn scope() -> Scope {
+    Scope::in_region(REGION)
+}
+
+fn someone_elses_room(stage: &Stage, tags: &[(&str, &str)]) -> Room {
+    let tags: BTreeMap<_, _> = tags
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let request = CreateRoom {
+        name: Some("theirs".to_owned()),
+        tags: Some(tags),
+        ..CreateRoom::default()
+    };
+    match stage
+        .emulator
+        .call(&scope(), Call::CreateRoom(request))
+        .unwrap()
+    {
+        ivschat_emulator::world::Answer::Room(room) => room,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn forge_arn(stage: &Stage, name: &str, arn: &str) {
+    let forged = Patch::Merge(json!({"status": {"arn": arn}}));
+    stage
+        .chat_rooms
+        .patch_status(name, &PatchParams::default(), &forged)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_arn_leads_back_to_the_objects_own_room() {
+    let stage = Stage::open().await;
+    let own = arn_of(&stage.settle("lobby", json!({})).await);
+    let theirs = someone_elses_room(
+        &stage,
+        &[("ivschat-operator.io/owner", "other-cluster/live/lobby")],
+    );
+    forge_arn(&stage, "lobby", &theirs.arn).await;
+    stage
+        .until("lobby", "back at its own room", |object| {
+            arn_of(object) == own
+        })
+        .await;
+    stage.ready("lobby").await;
+    let rooms = stage.rooms_in(REGION);
+    assert_eq!(rooms.len(), 2);
+    assert!(rooms.contains(&theirs), "untouched: {rooms:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_points_at_a_room_of_someone_else_changes_nothing_and_can_be_deleted() {
+    for (tags, reason) in [
+        (
+            vec![("ivschat-operator.io/owner", "other-cluster/live/lobby")],
+            "Foreign",
+        ),
+        (vec![("team", "live")], "OwnershipLost"),
+    ] {
+        let stage = Stage::with(Options::watchful()).await;
+        let own = arn_of(&stage.settle("lobby", json!({})).await);
+        let theirs = someone_elses_room(&stage, &tags);
+        stage
+            .emulator
+            .call(&scope(), Call::DeleteRoom { identifier: own })
+            .unwrap();
+        forge_arn(&stage, "lobby", &theirs.arn).await;
+        let object = stage.condition("lobby", "Stalled", "True", reason).await;
+        assert_eq!(status_of(&object, "Ready"), ("False".into(), reason.into()));
+        assert!(message_of(&object, "Stalled").contains(&theirs.arn));
+
+        stage
+            .edit("lobby", json!({"maximumMessageLength": 7}))
+            .await;
+        stage.condition("lobby", "Stalled", "True", reason).await;
+        stage.delete("lobby").await;
+        stage.gone("lobby").await;
+        assert_eq!(stage.room(), theirs, "untouched");
+        let operations: Vec<_> = stage
+            .writes()
+            .into_iter()
+            .map(|(operation, _)| operation)
+            .collect();
+        assert_eq!(
+            operations,
+            [Operation::CreateRoom],
+            "only the object's own room was ever written"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_owner_tag_is_put_back_and_with_both_tags_lost_nothing_is_touched() {
+    let stage = Stage::with(Options::watchful()).await;
+    let object = stage.settle("lobby", json!({})).await;
+    let resource_arn = arn_of(&object);
+    let untag = |keys: &[&str]| Call::UntagResource {
+        resource_arn: resource_arn.clone(),
+        tag_keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    stage
+        .emulator
+        .call(&scope(), untag(&["ivschat-operator.io/owner"]))
+        .unwrap();
+    stage.more_calls(Operation::TagResource, 1).await;
+    assert_eq!(stage.room().tags, stage.own_tags(&object));
+
+    stage
+        .emulator
+        .call(
+            &scope(),
+            untag(&["ivschat-operator.io/owner", "ivschat-operator.io/creation"]),
+        )
+        .unwrap();
+    let lost = stage
+        .condition("lobby", "Stalled", "True", "OwnershipLost")
+        .await;
+    let message = message_of(&lost, "Stalled");
+    let line = format!(
+        "aws ivschat tag-resource --region {REGION} --resource-arn {resource_arn} --tags ivschat-operator.io/owner={}",
+        stage.own_tags(&object)["ivschat-operator.io/owner"]
+    );
+    assert!(message.ends_with(&line), "{message}");
+    assert_eq!(stage.room().tags, BTreeMap::new());
+
+    // What the message says heals it.
+    let tags = BTreeMap::from([(
+        "ivschat-operator.io/owner".to_owned(),
+        stage.own_tags(&object)["ivschat-operator.io/owner"].clone(),
+    )]);
+    stage
+        .emulator
+        .call(&scope(), Call::TagResource { resource_arn, tags })
+        .unwrap();
+    stage.ready("lobby").await;
+    assert_eq!(stage.room().tags, stage.own_tags(&object));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_made() {
+    let mut stage = Stage::open().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    let before = stage.emulator.journal().len();
+    stage
+        .restart(Options {
+            account: Some("999999999999"),
+            ..Options::default()
+        })
+        .await;
+    let object = stage
+        .condition("lobby", "Stalled", "True", "AccountMismatch")
+        .await;
+    assert!(
+        message_of(&object, "Stalled").contains("999999999999"),
+        "{}",
+        message_of(&object, "Stalled")
+    );
+    assert_eq!(stage.emulator.journal().len(), before, "AWS was not asked");
+    stage.restart(Options::default()).await;
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    stage.room();
+}

@@ -1,0 +1,96 @@
+//! The operator ends, however, and comes back.
+
+use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::world::Operation;
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::stage::{Options, Stage, arn_of, calls};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_operator_makes_no_call_that_writes() {
+    let mut stage = Stage::open().await;
+    let mut versions = Vec::new();
+    for name in ["one", "two", "three"] {
+        versions.push(
+            stage
+                .settle(name, json!({"tags": {"team": "live"}}))
+                .await
+                .resource_version(),
+        );
+    }
+    let writes = stage.writes();
+    stage.restart(Options::default()).await;
+    stage.more_calls(Operation::GetRoom, 3).await;
+    // An object made now is settled behind the others.
+    stage.settle("four", json!({})).await;
+    assert_eq!(stage.writes()[..writes.len()], writes);
+    assert_eq!(
+        stage.writes().len(),
+        writes.len() + 1,
+        "{:?}",
+        stage.writes()
+    );
+    for (name, version) in ["one", "two", "three"].into_iter().zip(versions) {
+        assert_eq!(
+            stage.chat_rooms.get(name).await.unwrap().resource_version(),
+            version,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_killed_while_a_create_is_under_way_finds_the_room_when_it_comes_back() {
+    let mut stage = Stage::open().await;
+    let silence = Symptom::Silence(std::time::Duration::from_secs(60));
+    stage
+        .emulator
+        .inject(Fault::lose_answer(Operation::CreateRoom, silence));
+    stage.create("lobby", json!({})).await;
+    stage
+        .journal_until("the create", |entries| {
+            calls(entries, Operation::CreateRoom) == 1
+        })
+        .await;
+    stage.restart(Options::default()).await;
+    let object = stage.ready("lobby").await;
+    assert_eq!(stage.room().arn, arn_of(&object));
+    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_restored_without_its_status_gets_its_room_back_and_no_second_one() {
+    let mut stage = Stage::open().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.operator.kill().await;
+    // As a restored backup: another uid, no status, no finalizer, the same name.
+    let unfinalized = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    stage
+        .chat_rooms
+        .patch("lobby", &PatchParams::default(), &unfinalized)
+        .await
+        .unwrap();
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let restored = stage.create("lobby", json!({})).await;
+    stage.restart(Options::default()).await;
+    let object = stage.ready("lobby").await;
+    assert_eq!(arn_of(&object), arn);
+    assert_eq!(
+        stage.room().tags,
+        stage.own_tags(&restored),
+        "the creation tag names the new object"
+    );
+    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_asked_to_stop_finishes_the_pass_in_hand() {
+    let mut stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
+    let last = stage.operator.log().last().cloned().unwrap_or_default();
+    assert!(last.contains("stopped"), "{last}");
+}

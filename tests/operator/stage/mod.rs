@@ -1,0 +1,365 @@
+//! A stage for one test: a namespace of its own on the shared control plane, an emulator of its own, and the operator's real
+//! binary watching just that namespace.
+
+mod control_plane;
+mod operator;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ivschat_emulator::Emulator;
+use ivschat_emulator::journal::Entry;
+use ivschat_emulator::world::{Operation, Room, Scope, Settings};
+use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::await_condition;
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+
+pub use control_plane::ControlPlane;
+pub use operator::{Operator, Options};
+
+/// The region of objects that name none.
+pub const REGION: &str = "us-west-2";
+/// The cluster id that every stage's operator is given.
+pub const CLUSTER: &str = "test-cluster";
+/// No test waits longer for one thing.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A stage with a running operator.
+pub struct Stage {
+    pub namespace: String,
+    pub kubeconfig: std::path::PathBuf,
+    pub client: Client,
+    pub chat_rooms: Api<ChatRoom>,
+    pub emulator: Emulator,
+    pub operator: Operator,
+}
+
+impl Stage {
+    pub async fn open() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        Self::on(ControlPlane::shared().await, options, Settings::default()).await
+    }
+
+    pub async fn on(control_plane: &ControlPlane, options: Options, settings: Settings) -> Self {
+        let client = control_plane.client().await;
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let namespace: Namespace =
+            serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
+        let namespace = namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap()
+            .name_any();
+        let emulator = Emulator::start(settings).await.unwrap();
+        let operator = Operator::start(
+            &control_plane.kubeconfig,
+            &namespace,
+            &emulator.endpoint(),
+            options,
+        );
+        let chat_rooms = Api::namespaced(client.clone(), &namespace);
+        let kubeconfig = control_plane.kubeconfig.clone();
+        Self {
+            namespace,
+            kubeconfig,
+            client,
+            chat_rooms,
+            emulator,
+            operator,
+        }
+    }
+
+    /// Ends the operator, then starts it anew with `options`.
+    pub async fn restart(&mut self, options: Options) {
+        self.operator.kill().await;
+        self.operator = Operator::start(
+            &self.kubeconfig,
+            &self.namespace,
+            &self.emulator.endpoint(),
+            options,
+        );
+    }
+
+    // --- what a user does --------------------------------------------------------------------------------------------
+
+    pub async fn create(&self, name: &str, spec: Value) -> ChatRoom {
+        let spec: ChatRoomSpec = serde_json::from_value(spec).unwrap();
+        self.chat_rooms
+            .create(&PostParams::default(), &ChatRoom::new(name, spec))
+            .await
+            .unwrap()
+    }
+
+    /// Creates an object and waits until it is ready.
+    pub async fn settle(&self, name: &str, spec: Value) -> ChatRoom {
+        self.create(name, spec).await;
+        self.ready(name).await
+    }
+
+    /// Changes the spec; null removes a field.
+    pub async fn edit(&self, name: &str, spec: Value) -> ChatRoom {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        self.chat_rooms
+            .patch(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap()
+    }
+
+    pub async fn delete(&self, name: &str) {
+        self.chat_rooms
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+    }
+
+    // --- waiting -----------------------------------------------------------------------------------------------------
+
+    /// Waits until the object is as `condition` says.
+    pub async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&ChatRoom) -> bool + Send + Sync,
+    ) -> ChatRoom {
+        let holds = |object: Option<&ChatRoom>| object.is_some_and(&condition);
+        let waiting = await_condition(self.chat_rooms.clone(), name, holds);
+        match tokio::time::timeout(DEADLINE, waiting).await {
+            Ok(object) => object.unwrap().unwrap(),
+            Err(_) => {
+                let object = self.chat_rooms.get(name).await;
+                panic!("{name} did not become {what}: {object:#?}");
+            }
+        }
+    }
+
+    /// Waits until the object is Ready in its current generation.
+    pub async fn ready(&self, name: &str) -> ChatRoom {
+        self.until(name, "ready", |object| {
+            let current = object.metadata.generation;
+            status_of(object, "Ready") == ("True".to_owned(), "Available".to_owned())
+                && object
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.observed_generation == current)
+        })
+        .await
+    }
+
+    /// Waits until the object's condition `kind` is `status` for `reason` in its current generation.
+    pub async fn condition(&self, name: &str, kind: &str, status: &str, reason: &str) -> ChatRoom {
+        self.until(name, &format!("{kind}={status} ({reason})"), |object| {
+            status_of(object, kind) == (status.to_owned(), reason.to_owned())
+                && object
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.observed_generation)
+                    == object.metadata.generation
+        })
+        .await
+    }
+
+    pub async fn gone(&self, name: &str) {
+        let waiting = await_condition(
+            self.chat_rooms.clone(),
+            name,
+            |object: Option<&ChatRoom>| object.is_none(),
+        );
+        if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
+            panic!("{name} did not go: {:#?}", self.chat_rooms.get(name).await);
+        }
+    }
+
+    /// Waits until the journal is as `condition` says.
+    pub async fn journal_until(
+        &self,
+        what: &str,
+        condition: impl Fn(&[Entry]) -> bool,
+    ) -> Vec<Entry> {
+        let mut journal = self.emulator.watch_journal();
+        let waiting = journal.wait_for(|entries| condition(entries));
+        match tokio::time::timeout(DEADLINE, waiting).await {
+            Ok(entries) => entries.unwrap().clone(),
+            Err(_) => panic!(
+                "the journal did not show {what}: {:#?}",
+                self.emulator.journal()
+            ),
+        }
+    }
+
+    /// Waits for `count` more calls of `operation`.
+    pub async fn more_calls(&self, operation: Operation, count: usize) {
+        let before = calls(&self.emulator.journal(), operation);
+        let wanted = |entries: &[Entry]| calls(entries, operation) >= before + count;
+        self.journal_until(&format!("{count} more {operation:?}"), wanted)
+            .await;
+    }
+
+    // --- what can be seen --------------------------------------------------------------------------------------------
+
+    /// The rooms of a region.
+    pub fn rooms_in(&self, region: &str) -> Vec<Room> {
+        self.emulator
+            .world(|world| world.rooms(&Scope::in_region(region)))
+    }
+
+    /// The one room there is.
+    pub fn room(&self) -> Room {
+        let rooms = self.rooms_in(REGION);
+        assert_eq!(rooms.len(), 1, "one room: {rooms:#?}");
+        rooms.into_iter().next().unwrap()
+    }
+
+    /// Every call that changed something, with its input less what only identifies the room.
+    pub fn writes(&self) -> Vec<(Operation, Value)> {
+        writes(&self.emulator.journal())
+    }
+
+    /// The tags that prove a room to be this object's.
+    pub fn own_tags(&self, object: &ChatRoom) -> BTreeMap<String, String> {
+        let owner = format!("{CLUSTER}/{}/{}", self.namespace, object.name_any());
+        BTreeMap::from([
+            ("ivschat-operator.io/owner".to_owned(), owner),
+            (
+                "ivschat-operator.io/creation".to_owned(),
+                object.uid().unwrap(),
+            ),
+        ])
+    }
+
+    /// Reason and note of every event about an object, oldest first.
+    pub async fn events(&self, name: &str) -> Vec<(String, String)> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut events = events.list(&ListParams::default()).await.unwrap().items;
+        events.retain(|event| {
+            event
+                .regarding
+                .as_ref()
+                .is_some_and(|it| it.name.as_deref() == Some(name))
+        });
+        events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
+        events
+            .into_iter()
+            .map(|event| {
+                (
+                    event.reason.unwrap_or_default(),
+                    event.note.unwrap_or_default(),
+                )
+            })
+            .collect()
+    }
+
+    /// Waits until an event with this reason is there, and gives its note.
+    pub async fn event(&self, name: &str, reason: &str) -> String {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let watching = async {
+            loop {
+                let found = self
+                    .events(name)
+                    .await
+                    .into_iter()
+                    .find(|(found, _)| found == reason);
+                if let Some((_, note)) = found {
+                    return note;
+                }
+                // The next change of any event ends this wait.
+                let version = events
+                    .list(&ListParams::default())
+                    .await
+                    .unwrap()
+                    .metadata
+                    .resource_version;
+                let parameters = kube::api::WatchParams::default().timeout(5);
+                let watch = events
+                    .watch(&parameters, &version.unwrap_or_default())
+                    .await
+                    .unwrap();
+                let mut watch = std::pin::pin!(watch);
+                let _ = futures::StreamExt::next(&mut watch).await;
+            }
+        };
+        match tokio::time::timeout(DEADLINE, watching).await {
+            Ok(note) => note,
+            Err(_) => panic!(
+                "no event {reason} for {name}: {:?}",
+                self.events(name).await
+            ),
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- the operator's log in {}\n{}",
+                self.namespace,
+                self.operator.log().join("\n")
+            );
+        }
+    }
+}
+
+pub fn writes(entries: &[Entry]) -> Vec<(Operation, Value)> {
+    let writes = entries.iter().filter(|entry| entry.operation.writes());
+    writes
+        .map(|entry| {
+            let mut input = entry.input.clone();
+            for identifier in ["identifier", "resourceArn"] {
+                input.as_object_mut().unwrap().remove(identifier);
+            }
+            (entry.operation, input)
+        })
+        .collect()
+}
+
+pub fn calls(entries: &[Entry], operation: Operation) -> usize {
+    entries
+        .iter()
+        .filter(|entry| entry.operation == operation)
+        .count()
+}
+
+/// Status and reason of a condition; empty where it is not there.
+pub fn status_of(object: &ChatRoom, kind: &str) -> (String, String) {
+    let conditions = object
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.clone())
+        .unwrap_or_default();
+    let found = conditions
+        .into_iter()
+        .find(|condition| condition.type_ == kind);
+    found
+        .map(|condition| (condition.status, condition.reason))
+        .unwrap_or_default()
+}
+
+/// The message of a condition; empty where it is not there.
+pub fn message_of(object: &ChatRoom, kind: &str) -> String {
+    let conditions = object
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.clone())
+        .unwrap_or_default();
+    conditions
+        .into_iter()
+        .find(|condition| condition.type_ == kind)
+        .map(|it| it.message)
+        .unwrap_or_default()
+}
+
+/// The ARN in an object's status.
+pub fn arn_of(object: &ChatRoom) -> String {
+    object
+        .status
+        .as_ref()
+        .and_then(|status| status.arn.clone())
+        .unwrap_or_default()
+}

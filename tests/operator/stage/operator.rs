@@ -1,0 +1,152 @@
+//! The operator's real binary as a child process, its log read as it comes.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::{CLUSTER, DEADLINE, REGION};
+
+/// How a test wants the operator to work: fast, unless the test is about time.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Time between two looks at a settled room.
+    pub drift_interval: &'static str,
+    /// An AWS call ends after this; with no lag and no skew this is the grace, too.
+    pub operation_timeout: &'static str,
+    /// Multiplies every wait after a failure.
+    pub wait_factor: &'static str,
+    /// Credentials that carry no account of their own belong to the emulator's.
+    pub account: Option<&'static str>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            drift_interval: "1h",
+            operation_timeout: "2s",
+            wait_factor: "0.05",
+            account: None,
+        }
+    }
+}
+
+impl Options {
+    /// Settled rooms are looked at all the time.
+    pub fn watchful() -> Self {
+        Self {
+            drift_interval: "100ms",
+            ..Self::default()
+        }
+    }
+
+    /// Waits as in production.
+    pub fn patient() -> Self {
+        Self {
+            wait_factor: "1",
+            ..Self::default()
+        }
+    }
+}
+
+/// A running operator. Dropping it kills it.
+pub struct Operator {
+    child: Child,
+    log: watch::Receiver<Vec<String>>,
+}
+
+impl Operator {
+    pub fn start(kubeconfig: &Path, namespace: &str, endpoint: &str, options: Options) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ivschat-operator"));
+        command
+            .env_clear()
+            .env("KUBECONFIG", kubeconfig)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", REGION)
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_LOG", "warn,ivschat_operator=debug")
+            .args(["run", "--namespace", namespace, "--cluster-id", CLUSTER])
+            .args([
+                "--lag-bound",
+                "0s",
+                "--clock-skew",
+                "0s",
+                "--jitter",
+                "0",
+                "--quota-factor",
+                "1000",
+            ])
+            .args(["--index-interval", "1h", "--log-format", "json"])
+            .args(["--drift-interval", options.drift_interval])
+            .args(["--operation-timeout", options.operation_timeout])
+            .args(["--wait-factor", options.wait_factor]);
+        if let Some(account) = options.account {
+            command.env("AWS_ACCOUNT_ID", account);
+        }
+        let mut child = command
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the operator starts");
+        let (sender, log) = watch::channel(Vec::new());
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                sender.send_modify(|log: &mut Vec<String>| log.push(line));
+            }
+        });
+        Self { child, log }
+    }
+
+    /// Ends it without notice, as a crash does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end, and gives whether it ended well.
+    pub async fn stop(&mut self) -> bool {
+        let pid = self.child.id().expect("it runs");
+        let killed = Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .await
+            .unwrap();
+        assert!(killed.success());
+        let ended = tokio::time::timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("it ends in time");
+        ended.unwrap().success()
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// How long the operator decided to wait after the last pass over this generation of an object.
+    pub async fn wait_after(&mut self, namespace: &str, name: &str, generation: i64) -> Duration {
+        let object = format!("{namespace}/{name}");
+        let found = |log: &Vec<String>| {
+            log.iter().rev().find_map(|line| {
+                let fields = serde_json::from_str::<Value>(line).ok()?["fields"].take();
+                let matches = fields["message"] == "pass ended"
+                    && fields["object"] == object.as_str()
+                    && fields["generation"] == generation;
+                matches
+                    .then(|| Duration::from_millis(fields["wait_ms"].as_u64().unwrap_or_default()))
+            })
+        };
+        let waiting = self.log.wait_for(|log| found(log).is_some());
+        let log = tokio::time::timeout(DEADLINE, waiting)
+            .await
+            .expect("a pass ends")
+            .unwrap()
+            .clone();
+        found(&log).unwrap()
+    }
+}

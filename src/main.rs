@@ -73,7 +73,11 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         namespace = settings.namespace.as_deref().unwrap_or("all"),
         "started"
     );
-    let index = ivs::Index::new(Arc::clone(&rooms), arguments.index_interval);
+    let index = ivs::Index::new(
+        Arc::clone(&rooms),
+        arguments.index_interval,
+        arguments.lag_bound,
+    );
     let context = Arc::new(Context::new(settings, kubernetes, rooms, index, account));
     controller::run(client, context, shutdown()?).await;
     tracing::info!("stopped");

@@ -338,7 +338,7 @@ impl<'a> Pass<'a> {
             self.context.kubernetes.publish(self.input, &event).await;
         }
         let rest = self.rest(&again);
-        tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = rest.as_millis(), "pass ended");
+        tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX), "pass ended");
         let fingerprint = input::fingerprint(
             self.input.generation,
             self.input.deleted_at.is_some(),

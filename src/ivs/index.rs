@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CREATION_TAG, OWNER_TAG};
 use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
@@ -19,6 +19,7 @@ use super::rooms::Rooms;
 pub struct Index {
     rooms: Arc<Rooms>,
     max_age: Duration,
+    lag_bound: SignedDuration,
     regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
 }
 
@@ -30,7 +31,7 @@ struct Slot(tokio::sync::Mutex<Kept>);
 struct Kept {
     listing: Option<Listing>,
     /// Rooms made by this process, which a list begun before, or lagging behind, does not show.
-    made: Vec<(Instant, Summary)>,
+    made: Vec<(Timestamp, Summary)>,
     failed: Option<(Instant, Failure)>,
 }
 
@@ -55,11 +56,14 @@ pub struct Found {
 }
 
 impl Index {
-    /// An empty index that lists a region again once its listing is older than `max_age`.
-    pub fn new(rooms: Arc<Rooms>, max_age: Duration) -> Self {
+    /// An empty index that lists a region again once its listing is older than `max_age`. `lag_bound`: how long ListRooms
+    /// may take to show a new room.
+    pub fn new(rooms: Arc<Rooms>, max_age: Duration, lag_bound: Duration) -> Self {
+        let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
             rooms,
             max_age,
+            lag_bound,
             regions: Mutex::default(),
         }
     }
@@ -94,7 +98,7 @@ impl Index {
             }
             let begun = Timestamp::now();
             match complete_list(&self.rooms, region).await {
-                Ok(rooms) => kept.relist(begun, rooms, self.max_age),
+                Ok(rooms) => kept.relist(begun, rooms, self.lag_bound),
                 Err(failure) => {
                     kept.failed = Some((Instant::now(), failure.clone()));
                     return Err(failure);
@@ -118,7 +122,7 @@ impl Index {
         };
         let slot = self.slot(account, room.arn.region());
         let mut kept = slot.0.lock().await;
-        kept.made.push((Instant::now(), summary.clone()));
+        kept.made.push((Timestamp::now(), summary.clone()));
         if let Some(listing) = &mut kept.listing {
             listing.add(summary);
         }
@@ -145,8 +149,10 @@ impl Index {
 }
 
 impl Kept {
-    fn relist(&mut self, begun: Timestamp, rooms: Vec<Summary>, max_age: Duration) {
-        self.made.retain(|(at, _)| at.elapsed() < max_age);
+    fn relist(&mut self, begun: Timestamp, rooms: Vec<Summary>, lag_bound: SignedDuration) {
+        // A list shows what was made a lag bound before it began: of those rooms it knows better.
+        self.made
+            .retain(|(at, _)| begun.duration_since(*at) <= lag_bound);
         let mut listing = Listing {
             begun,
             listed: Instant::now(),

@@ -1,7 +1,7 @@
 //! A stage for one test: a namespace of its own on the shared control plane, an emulator of its own, and the operator's real
 //! binary watching just that namespace.
 
-mod control_plane;
+pub mod control_plane;
 mod operator;
 
 use std::collections::BTreeMap;

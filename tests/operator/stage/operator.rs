@@ -44,10 +44,11 @@ impl Options {
         }
     }
 
-    /// Waits as in production.
+    /// Waits as in production, and time for the SDK's own retries.
     pub fn patient() -> Self {
         Self {
             wait_factor: "1",
+            operation_timeout: "10s",
             ..Self::default()
         }
     }

@@ -1,0 +1,23 @@
+# Everything a newcomer needs. Each target says what it does in one line; `make` prints them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test generate lint
+
+help: ## Print this
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running, VERBOSE=1 shows its log
+	@KEEP="$(KEEP)" VERBOSE="$(VERBOSE)" hack/demo
+
+test: ## Run every test, against a real kube-apiserver and the local IVS Chat
+	@hack/control-plane assets >/dev/null
+	cargo test --workspace
+
+generate: ## Write the generated files anew
+	cargo run --quiet -- crds > crds/chatrooms.yaml.partial
+	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
+	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
+
+lint: ## Check formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,363 @@
+//! The wire form, byte by byte, as a client without any SDK sees it.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ivschat_emulator::Emulator;
+use ivschat_emulator::fault::{Fault, Moment, Symptom};
+use ivschat_emulator::world::{ApiError, Operation, Scope, Settings};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const SIGNED: &str = "authorization: AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ivschat/aws4_request, \
+                      SignedHeaders=host;x-amz-date, Signature=0000\r\n";
+
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Sends a request as it stands; `None` where the connection was closed without an answer.
+async fn send(emulator: &Emulator, line: &str, headers: &str, body: &str) -> Option<Reply> {
+    let mut stream = TcpStream::connect(emulator.address()).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    read.expect("an end in time").unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(k, v)| (k.to_lowercase(), v.to_owned()))
+        .collect();
+    Some(Reply {
+        status,
+        headers,
+        body: body.to_owned(),
+    })
+}
+
+async fn call(emulator: &Emulator, line: &str, body: &Value) -> Reply {
+    send(emulator, line, SIGNED, &body.to_string())
+        .await
+        .expect("an answer")
+}
+
+async fn create(emulator: &Emulator, body: &Value) -> Value {
+    let reply = call(emulator, "POST /CreateRoom", body).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()
+}
+
+fn encoded(arn: &str) -> String {
+    arn.replace(':', "%3A").replace('/', "%2F")
+}
+
+#[tokio::test]
+async fn a_room_comes_back_with_aws_own_member_names_and_iso_8601_times() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let room = create(
+        &emulator,
+        &json!({"name": "lobby", "tags": {"team": "live"}, "unknownMember": 1}),
+    )
+    .await;
+    let (arn, id) = (room["arn"].as_str().unwrap(), room["id"].as_str().unwrap());
+    assert_eq!(
+        arn,
+        format!("arn:aws:ivschat:us-west-2:123456789012:room/{id}")
+    );
+    let time = room["createTime"].as_str().unwrap();
+    assert!(
+        time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(),
+        "{time}"
+    );
+    let expected = json!({
+        "arn": arn, "id": id, "name": "lobby", "createTime": time, "updateTime": time,
+        "maximumMessageLength": 500, "maximumMessageRatePerSecond": 10,
+        "tags": {"team": "live"}, "loggingConfigurationIdentifiers": [],
+    });
+    assert_eq!(room, expected);
+    assert_eq!(
+        call(&emulator, "POST /GetRoom", &json!({"identifier": arn}))
+            .await
+            .json(),
+        expected
+    );
+
+    let page = call(&emulator, "POST /ListRooms", &json!({})).await.json();
+    let mut summary = expected;
+    for member in ["maximumMessageLength", "maximumMessageRatePerSecond"] {
+        summary.as_object_mut().unwrap().remove(member);
+    }
+    assert_eq!(
+        page,
+        json!({"rooms": [summary]}),
+        "a summary has neither maximum"
+    );
+}
+
+#[tokio::test]
+async fn tags_go_through_the_path_and_the_query_percent_encoded() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let arn = create(&emulator, &json!({})).await["arn"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/tags/{}", encoded(&arn));
+    let tagged = call(
+        &emulator,
+        &format!("POST {path}"),
+        &json!({"tags": {"a b": "1", "c/d": "2", "ü": "3"}}),
+    )
+    .await;
+    assert_eq!((tagged.status, tagged.json()), (200, json!({})));
+    let removed = call(
+        &emulator,
+        &format!("DELETE {path}?tagKeys=a%20b&tagKeys=c%2Fd"),
+        &json!({}),
+    )
+    .await;
+    assert_eq!((removed.status, removed.json()), (200, json!({})));
+    let listed = call(&emulator, &format!("GET {path}"), &json!({})).await;
+    assert_eq!(
+        (listed.status, listed.json()),
+        (200, json!({"tags": {"ü": "3"}}))
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_room_answers_204_without_a_body_and_then_404_with_its_members() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let arn = create(&emulator, &json!({})).await["arn"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let deleted = call(&emulator, "POST /DeleteRoom", &json!({"identifier": arn})).await;
+    assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    let missing = call(&emulator, "POST /GetRoom", &json!({"identifier": arn})).await;
+    assert_eq!(missing.status, 404);
+    assert_eq!(
+        missing.headers["x-amzn-errortype"],
+        "ResourceNotFoundException"
+    );
+    assert!(missing.headers.contains_key("x-amzn-requestid"));
+    assert_eq!(
+        missing.json(),
+        json!({"message": format!("Room {arn} does not exist"), "resourceId": arn, "resourceType": "ROOM"})
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_call_is_refused_with_the_error_that_says_so() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let other_service = SIGNED.replace("/ivschat/", "/s3/");
+    for (line, headers, body, status, code) in [
+        (
+            "POST /GetRoom",
+            "",
+            "{}",
+            403,
+            "MissingAuthenticationTokenException",
+        ),
+        (
+            "POST /GetRoom",
+            "authorization: Bearer x\r\n",
+            "{}",
+            403,
+            "IncompleteSignatureException",
+        ),
+        (
+            "POST /GetRoom",
+            other_service.as_str(),
+            "{}",
+            403,
+            "InvalidSignatureException",
+        ),
+        ("POST /GetRoom", SIGNED, "{", 400, "SerializationException"),
+        ("POST /GetRoom", SIGNED, "[]", 400, "SerializationException"),
+        (
+            "POST /CreateRoom",
+            SIGNED,
+            r#"{"maximumMessageLength": "7"}"#,
+            400,
+            "SerializationException",
+        ),
+        ("POST /GetRoom", SIGNED, "", 400, "ValidationException"),
+        ("GET /GetRoom", SIGNED, "", 400, "ValidationException"),
+        ("POST /DropRoom", SIGNED, "{}", 400, "ValidationException"),
+        (
+            "POST /tags/%ff",
+            SIGNED,
+            "{}",
+            400,
+            "SerializationException",
+        ),
+        (
+            "POST /tags/lobby",
+            SIGNED,
+            r#"{"tags": {}}"#,
+            400,
+            "ValidationException",
+        ),
+        ("PUT /tags/lobby", SIGNED, "{}", 400, "ValidationException"),
+    ] {
+        let reply = send(&emulator, line, headers, body)
+            .await
+            .expect("an answer");
+        assert_eq!(
+            (reply.status, reply.headers["x-amzn-errortype"].as_str()),
+            (status, code),
+            "{line} {body}"
+        );
+        assert!(reply.json()["message"].is_string(), "{line} {body}");
+    }
+    assert_eq!(
+        send(&emulator, "GET /healthz", "", "").await.unwrap().body,
+        "ok\n"
+    );
+}
+
+#[tokio::test]
+async fn the_region_comes_from_the_signature_and_sts_tells_the_account() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let elsewhere = SIGNED.replace("us-west-2", "eu-west-1");
+    let room = send(&emulator, "POST /CreateRoom", &elsewhere, "{}")
+        .await
+        .unwrap()
+        .json();
+    assert!(
+        room["arn"]
+            .as_str()
+            .unwrap()
+            .starts_with("arn:aws:ivschat:eu-west-1:123456789012:room/"),
+        "{room}"
+    );
+    assert_eq!(
+        call(&emulator, "POST /ListRooms", &json!({})).await.json(),
+        json!({"rooms": []})
+    );
+
+    let sts = SIGNED.replace("/ivschat/", "/sts/");
+    let identity = send(
+        &emulator,
+        "POST /",
+        &sts,
+        "Action=GetCallerIdentity&Version=2011-06-15",
+    )
+    .await
+    .unwrap();
+    assert_eq!(identity.status, 200);
+    assert!(
+        identity.body.contains("<Account>123456789012</Account>"),
+        "{}",
+        identity.body
+    );
+}
+
+#[tokio::test]
+async fn faults_strike_as_often_as_told_before_or_after_the_effect() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let rooms = || emulator.world(|world| world.rooms(&Scope::in_region("us-west-2")).len());
+    let fault = |moment, symptom| Fault {
+        operation: Operation::CreateRoom,
+        times: Some(1),
+        moment,
+        symptom,
+    };
+    let error = || Symptom::Error(ApiError::new(503, "ServiceUnavailable", "down"));
+    for (moment, made) in [(Moment::BeforeEffect, 0), (Moment::AfterEffect, 1)] {
+        for symptom in [
+            error(),
+            Symptom::Reset,
+            Symptom::Silence(Duration::from_millis(10)),
+        ] {
+            let (before, answers) = (rooms(), matches!(symptom, Symptom::Error(_)));
+            emulator.inject(fault(moment, symptom.clone()));
+            let reply = send(&emulator, "POST /CreateRoom", SIGNED, "{}").await;
+            assert_eq!(
+                reply.map(|reply| reply.status),
+                answers.then_some(503),
+                "{moment:?} {symptom:?}"
+            );
+            assert_eq!(rooms() - before, made, "{moment:?} {symptom:?}");
+            create(&emulator, &json!({})).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_journal_keeps_every_call_with_its_input_and_answer() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let headers = format!("{SIGNED}amz-sdk-invocation-id: 11-22\r\n");
+    send(
+        &emulator,
+        "POST /CreateRoom",
+        &headers,
+        r#"{"name": "lobby"}"#,
+    )
+    .await
+    .unwrap();
+    send(&emulator, "POST /CreateRoom", SIGNED, r#"{"name": "a b"}"#)
+        .await
+        .unwrap();
+    let journal = emulator.journal();
+    let seen: Vec<_> = journal
+        .iter()
+        .map(|entry| {
+            (
+                entry.operation,
+                entry.member("name").clone(),
+                entry.status,
+                entry.error.as_deref(),
+                entry.invocation.as_deref(),
+            )
+        })
+        .collect();
+    let expected = [
+        (
+            Operation::CreateRoom,
+            json!("lobby"),
+            Some(200),
+            None,
+            Some("11-22"),
+        ),
+        (
+            Operation::CreateRoom,
+            json!("a b"),
+            Some(400),
+            Some("ValidationException"),
+            None,
+        ),
+    ];
+    assert_eq!(seen, expected);
+}

@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 ///   AWS_ENDPOINT_URL=http://127.0.0.1:4680 aws ivschat create-room --name lobby --region us-west-2
 #[derive(Debug, Parser)]
 #[command(name = "ivschat-emulator", version, verbatim_doc_comment)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Arguments {
     /// Address to listen on; port 0 picks a free one.
     #[arg(long, default_value = "127.0.0.1:4680")]

@@ -66,7 +66,7 @@ impl Pass<'_> {
         match context.rooms.create(new, deadline).await {
             Ok(room) => {
                 context.memory.learn(&self.input.uid, &room.arn);
-                context.index.learn(account, &room).await;
+                context.index.made(account, &room);
                 self.news.push(News::Created(room.arn.clone()));
                 self.record.bind(&room);
                 self.write_created(&attempt).await?;
@@ -133,7 +133,7 @@ impl Pass<'_> {
         if let Err(failure) = self.context.rooms.delete(&room.arn).await {
             return Ending::failed(failure, Knowledge::NotAsSpecified);
         }
-        self.context.index.forget(account, &room.arn).await;
+        self.context.index.deleted(account, &room.arn);
         self.news.push(News::Deleted(room.arn.clone()));
         let message = format!("Deleted room {}; making sure that none is left", room.arn);
         Ending {

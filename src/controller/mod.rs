@@ -170,9 +170,26 @@ pub async fn run(
             }
             // Deleted while it was queued.
             Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
+            Err(controller::Error::QueueError(error)) => {
+                tracing::warn!("{}", watch_problem(&error));
+            }
             Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
         }
     }
+}
+
+/// What keeps the watch from running, and what to do where that is known.
+fn watch_problem(error: &watcher::Error) -> String {
+    let advice = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
+            "; is the CRD installed? ivschat-operator crds | kubectl apply -f -"
+        }
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403 => {
+            "; may the operator's account get, list and watch chatrooms?"
+        }
+        _ => "",
+    };
+    format!("cannot watch ChatRooms: {}{advice}", chain(error))
 }
 
 /// An error with its causes, on one line.

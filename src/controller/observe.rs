@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::api::Reason;
-use crate::ivs::Found;
 use crate::room::absence::Evidence;
 use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
 
@@ -112,7 +111,7 @@ impl Pass<'_> {
         match (self.first_of_ours(identity, &listed).await?, listed.first()) {
             (Some(room), _) => Ok(Some(room)),
             (None, None) => Ok(None),
-            (None, Some(Found { arn, .. })) => Err(Failure::new(
+            (None, Some(arn)) => Err(Failure::new(
                 Class::NotFound,
                 format!("ListRooms shows room {arn} and GetRoom does not, yet or any more"),
             )),
@@ -122,9 +121,9 @@ impl Pass<'_> {
     async fn first_of_ours(
         &self,
         identity: &Identity,
-        listed: &[Found],
+        listed: &[RoomArn],
     ) -> Result<Option<ObservedRoom>, Failure> {
-        for Found { arn, .. } in listed {
+        for arn in listed {
             if let Some(room) = self.context.rooms.get(arn).await?
                 && identity.prove(&room.tags) == Proof::Ours
             {

@@ -34,16 +34,20 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
     }
     let mut pass = Pass::begin(&input, &context); // pure
     let ending = if input.deleted_at.is_some() {
-        pass.finalize().await? // reads and writes AWS, then takes the finalizer off
+        pass.finalize().await // reads and writes AWS, then takes the finalizer off
     } else {
-        pass.converge().await? // reads AWS, plans, writes AWS
+        pass.converge().await // reads AWS, plans, writes AWS
     };
     match ending {
-        Some(ending) => pass.conclude(ending).await, // writes the status if it differs, publishes events
-        None => {
-            pass.publish_news().await;
+        Ok(Some(ending)) => pass.conclude(ending).await, // writes the status if it differs, publishes events
+        Ok(None) => {
             context.memory.forget(&input.uid);
             Ok(Action::await_change())
+        }
+        Err(error) => {
+            // What was done is done, even if it could not be written down yet.
+            pass.publish_news().await;
+            Err(error)
         }
     }
 }
@@ -208,7 +212,13 @@ impl<'a> Pass<'a> {
         let origin = Origin {
             name: &self.input.name,
             default_region: &self.context.settings.default_region,
-            fixed_region: self.record.region.as_deref(),
+            // Where the room is stands in its ARN; status.region can be edited.
+            fixed_region: self
+                .record
+                .arn
+                .as_ref()
+                .map(RoomArn::region)
+                .or(self.record.region.as_deref()),
         };
         let spec = self.input.spec.as_ref().map_err(Clone::clone);
         let desired = spec.and_then(|spec| DesiredRoom::try_from((spec, origin)));

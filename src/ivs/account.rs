@@ -18,6 +18,7 @@ const BELIEVED: Duration = Duration::from_mins(1);
 pub struct Account {
     credentials: Option<SharedCredentialsProvider>,
     sts: aws_sdk_sts::Client,
+    timeout: Duration,
     known: Mutex<Option<Known>>,
 }
 
@@ -28,10 +29,12 @@ struct Known {
 }
 
 impl Account {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    /// `timeout`: finding credentials takes no longer.
+    pub(super) fn new(config: &SdkConfig, timeout: Duration) -> Self {
         Self {
             credentials: config.credentials_provider(),
             sts: aws_sdk_sts::Client::new(config),
+            timeout,
             known: Mutex::default(),
         }
     }
@@ -49,9 +52,9 @@ impl Account {
             .credentials
             .as_ref()
             .ok_or_else(|| unusable("none are configured"))?;
-        let credentials = credentials
-            .provide_credentials()
-            .await
+        let provided = tokio::time::timeout(self.timeout, credentials.provide_credentials()).await;
+        let credentials = provided
+            .map_err(|_| unusable(&format!("none within {:?}", self.timeout)))?
             .map_err(|error| unusable(&DisplayErrorContext(&error).to_string()))?;
         let access_key = credentials.access_key_id().to_owned();
         let account = match (credentials.account_id(), known.as_ref()) {

@@ -1,16 +1,16 @@
-//! Which rooms carry whose tags: one complete list per account and region, and the rooms this process has made since,
-//! shared by every object that asks.
+//! Which rooms carry whose tags: one complete list per account and region, with what this process has done since laid
+//! over it, shared by every object that asks.
 //!
 //! The index may prove that nothing is to do or where to look; what is done to a room follows a GetRoom of its own.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CREATION_TAG, OWNER_TAG};
-use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
+use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
 
 use super::list::{Summary, complete_list};
 use super::rooms::Rooms;
@@ -23,16 +23,25 @@ pub struct Index {
     regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
 }
 
-/// One region's listing. Whoever finds it too old lists while the others wait.
+/// What is known of one region.
 #[derive(Default)]
-struct Slot(tokio::sync::Mutex<Kept>);
+struct Slot {
+    /// Whoever finds the listing too old lists, while the others wait here.
+    listed: tokio::sync::Mutex<Listed>,
+    /// What this process has done since: a list begun before, or lagging behind, does not show it. Apart, so that nobody
+    /// who has made a room waits for a list.
+    done: Mutex<Vec<(Timestamp, Done)>>,
+}
 
 #[derive(Default)]
-struct Kept {
+struct Listed {
     listing: Option<Listing>,
-    /// Rooms made by this process, which a list begun before, or lagging behind, does not show.
-    made: Vec<(Timestamp, Summary)>,
     failed: Option<(Instant, Failure)>,
+}
+
+enum Done {
+    Made(Summary),
+    Deleted(RoomArn),
 }
 
 struct Listing {
@@ -42,17 +51,6 @@ struct Listing {
     by_owner: HashMap<String, Vec<Summary>>,
     /// Rooms without an owner tag, by the value of the creation tag.
     by_creation: HashMap<String, Vec<Summary>>,
-}
-
-/// A room that, when it was listed, proved to be the asker's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its ARN.
-    pub arn: RoomArn,
-    /// The tags it had.
-    pub tags: Tags,
-    /// When it was created, where AWS says.
-    pub create_time: Option<Timestamp>,
 }
 
 impl Index {
@@ -79,11 +77,11 @@ impl Index {
         account: &str,
         region: &str,
         not_before: Option<Timestamp>,
-    ) -> Result<Vec<Found>, Failure> {
+    ) -> Result<Vec<RoomArn>, Failure> {
         let asked = Instant::now();
         let slot = self.slot(account, region);
-        let mut kept = slot.0.lock().await;
-        let usable = kept
+        let mut listed = slot.listed.lock().await;
+        let usable = listed
             .listing
             .as_ref()
             .is_some_and(|listing| match not_before {
@@ -91,51 +89,62 @@ impl Index {
                 None => listing.listed.elapsed() < self.max_age,
             });
         if !usable {
-            if let Some((at, failure)) = &kept.failed
+            if let Some((at, failure)) = &listed.failed
                 && *at >= asked
             {
                 return Err(failure.clone());
             }
             let begun = Timestamp::now();
             match complete_list(&self.rooms, region).await {
-                Ok(rooms) => kept.relist(begun, rooms, self.lag_bound),
+                Ok(rooms) => {
+                    // A list shows what was done a lag bound before it began: of that it knows better.
+                    slot.done()
+                        .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
+                    listed.listing = Some(Listing::new(begun, rooms));
+                }
                 Err(failure) => {
-                    kept.failed = Some((Instant::now(), failure.clone()));
+                    listed.failed = Some((Instant::now(), failure.clone()));
                     return Err(failure);
                 }
             }
         }
-        Ok(kept
+        let mut rooms = listed
             .listing
             .as_ref()
             .map(|listing| listing.rooms_of(identity))
-            .unwrap_or_default())
+            .unwrap_or_default();
+        for (_, done) in slot.done().iter() {
+            match done {
+                Done::Made(room) if identity.prove(&room.tags) == Proof::Ours => {
+                    rooms.retain(|known| known.arn != room.arn);
+                    rooms.push(room.clone());
+                }
+                Done::Made(_) => {}
+                Done::Deleted(arn) => rooms.retain(|known| known.arn != *arn),
+            }
+        }
+        rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
+        Ok(rooms.into_iter().map(|room| room.arn).collect())
     }
 
     /// Takes in a room that this process has just made.
-    pub async fn learn(&self, account: &str, room: &ObservedRoom) {
+    pub fn made(&self, account: &str, room: &ObservedRoom) {
         let summary = Summary {
             arn: room.arn.clone(),
             tags: room.tags.clone(),
             create_time: room.create_time,
             update_time: room.update_time,
         };
-        let slot = self.slot(account, room.arn.region());
-        let mut kept = slot.0.lock().await;
-        kept.made.push((Timestamp::now(), summary.clone()));
-        if let Some(listing) = &mut kept.listing {
-            listing.add(summary);
-        }
+        self.slot(account, room.arn.region())
+            .done()
+            .push((Timestamp::now(), Done::Made(summary)));
     }
 
-    /// Takes out a room that is known to be deleted, so that the listing does not offer it any more.
-    pub async fn forget(&self, account: &str, arn: &RoomArn) {
-        let slot = self.slot(account, arn.region());
-        let mut kept = slot.0.lock().await;
-        kept.made.retain(|(_, room)| room.arn != *arn);
-        if let Some(listing) = &mut kept.listing {
-            listing.forget(arn);
-        }
+    /// Takes out a room that this process has just deleted.
+    pub fn deleted(&self, account: &str, arn: &RoomArn) {
+        self.slot(account, arn.region())
+            .done()
+            .push((Timestamp::now(), Done::Deleted(arn.clone())));
     }
 
     fn slot(&self, account: &str, region: &str) -> Arc<Slot> {
@@ -148,64 +157,38 @@ impl Index {
     }
 }
 
-impl Kept {
-    fn relist(&mut self, begun: Timestamp, rooms: Vec<Summary>, lag_bound: SignedDuration) {
-        // A list shows what was made a lag bound before it began: of those rooms it knows better.
-        self.made
-            .retain(|(at, _)| begun.duration_since(*at) <= lag_bound);
-        let mut listing = Listing {
+impl Slot {
+    fn done(&self) -> MutexGuard<'_, Vec<(Timestamp, Done)>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listing {
+    fn new(begun: Timestamp, rooms: Vec<Summary>) -> Self {
+        let mut listing = Self {
             begun,
             listed: Instant::now(),
             by_owner: HashMap::new(),
             by_creation: HashMap::new(),
         };
-        let listed: HashSet<RoomArn> = rooms.iter().map(|room| room.arn.clone()).collect();
-        let made = self
-            .made
-            .iter()
-            .map(|(_, room)| room.clone())
-            .filter(|room| !listed.contains(&room.arn));
-        rooms
-            .into_iter()
-            .chain(made)
-            .for_each(|room| listing.add(room));
-        self.listing = Some(listing);
-    }
-}
-
-impl Listing {
-    fn add(&mut self, room: Summary) {
-        if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
-            self.by_owner.entry(owner).or_default().push(room);
-        } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
-            self.by_creation.entry(creation).or_default().push(room);
+        for room in rooms {
+            if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
+                listing.by_owner.entry(owner).or_default().push(room);
+            } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
+                listing.by_creation.entry(creation).or_default().push(room);
+            }
         }
+        listing
     }
 
-    fn rooms_of(&self, identity: &Identity) -> Vec<Found> {
+    fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
         let owned = self.by_owner.get(&identity.owner.to_string()).into_iter();
         let created = self.by_creation.get(&identity.uid).into_iter();
-        let mut rooms: Vec<Found> = owned
+        owned
             .chain(created)
             .flatten()
             .filter(|room| identity.prove(&room.tags) == Proof::Ours)
-            .map(|room| Found {
-                arn: room.arn.clone(),
-                tags: room.tags.clone(),
-                create_time: room.create_time,
-            })
-            .collect();
-        rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
-        rooms
-    }
-
-    fn forget(&mut self, arn: &RoomArn) {
-        for rooms in self
-            .by_owner
-            .values_mut()
-            .chain(self.by_creation.values_mut())
-        {
-            rooms.retain(|room| room.arn != *arn);
-        }
+            .cloned()
+            .collect()
     }
 }

@@ -15,6 +15,6 @@ mod rooms;
 
 pub use account::Account;
 pub use connect::{ConnectError, Settings, connect};
-pub use index::{Found, Index};
+pub use index::Index;
 pub use quota::Operation;
 pub use rooms::{CreateError, Rooms};

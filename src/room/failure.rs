@@ -154,7 +154,7 @@ mod tests {
             .map(|attempt| Class::Unavailable.wait(attempt).as_secs())
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(Class::Invalid.wait(u32::MAX), Duration::from_secs(1800));
+        assert_eq!(Class::Invalid.wait(u32::MAX), Duration::from_mins(30));
     }
 
     #[test]

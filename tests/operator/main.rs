@@ -2,9 +2,12 @@
 
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::manual_assert,
+    clippy::match_wild_err_arm,
     reason = "tests"
 )]
 

@@ -23,6 +23,10 @@ pub const DEFAULT_ACCOUNT: &str = "123456789012";
 
 /// Answers to what AWS leaves undocumented: a client must be right with every combination.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own"
+)]
 pub struct Settings {
     /// Whether TagResource and UntagResource move a room's `updateTime`.
     pub tagging_moves_update_time: bool,

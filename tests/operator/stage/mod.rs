@@ -26,7 +26,7 @@ pub const REGION: &str = "us-west-2";
 /// The cluster id that every stage's operator is given.
 pub const CLUSTER: &str = "test-cluster";
 /// No test waits longer for one thing.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A stage with a running operator.
 pub struct Stage {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{CLUSTER, DEADLINE, REGION};
 
 /// How a test wants the operator to work: fast, unless the test is about time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Time between two looks at a settled room.
     pub drift_interval: &'static str,

@@ -9,6 +9,7 @@ mod kubernetes;
 mod memory;
 mod observe;
 mod reconcile;
+mod report;
 
 use std::future::Future;
 use std::sync::Arc;

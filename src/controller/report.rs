@@ -1,0 +1,173 @@
+//! What a pass writes to Kubernetes: the finalizer, the attempt to create, the status, events.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::DynamicObject;
+use kube::runtime::controller::Action;
+
+use crate::api::{ChatRoomStatus, Creation};
+use crate::room::status::{self, Verdict};
+
+use super::events;
+use super::input;
+use super::kubernetes::Error;
+use super::reconcile::{Again, Ending, Pass};
+
+impl Pass<'_> {
+    pub(super) async fn ensure_finalizer(&mut self) -> Result<(), Error> {
+        if !self.has_finalizer {
+            let object = self
+                .context
+                .kubernetes
+                .add_finalizer(self.input, &self.version)
+                .await?;
+            self.has_finalizer = true;
+            self.written(&object);
+        }
+        Ok(())
+    }
+
+    /// Writes the attempt to create before it is made. A stale cache or a second leader loses here: the write holds only for
+    /// the object as this pass saw it.
+    pub(super) async fn write_ahead(
+        &mut self,
+        attempt: &Creation,
+        verdict: &Verdict,
+    ) -> Result<(), Error> {
+        let next = self.next_status(verdict);
+        let object = match self
+            .context
+            .kubernetes
+            .write_status(self.input, &self.version, &next)
+            .await
+        {
+            Ok(object) => object,
+            // An earlier try of the same write may have gone through without an answer: then it counts as ours.
+            Err(error @ (Error::Stale | Error::Timeout(_))) => {
+                let object = self.context.kubernetes.get(self.input).await?;
+                if input::status(&object).creation.as_ref() != Some(attempt) {
+                    return Err(error);
+                }
+                object
+            }
+            Err(error) => return Err(error),
+        };
+        self.stored = next;
+        self.written(&object);
+        Ok(())
+    }
+
+    /// Writes the room just created, whatever else changed about the object meanwhile.
+    pub(super) async fn write_created(&mut self, attempt: &Creation) -> Result<(), Error> {
+        let next = self.next_status(&Verdict::InSync);
+        let object = self
+            .context
+            .kubernetes
+            .write_created(self.input, attempt, &next)
+            .await?;
+        self.stored = next;
+        self.written(&object);
+        Ok(())
+    }
+
+    /// Writes the status if it differs, publishes what is new, and decides when to look again.
+    pub(super) async fn conclude(mut self, ending: Ending) -> Result<Action, Error> {
+        let Ending { verdict, again } = ending;
+        let next = self.next_status(&verdict);
+        if next != self.stored {
+            self.write_status(next).await?;
+        }
+        self.publish_news().await;
+        if let Some(event) = events::warning(&self.input.status, &verdict) {
+            tracing::warn!(object = %self.object(), reason = event.reason, "{}", event.note.as_deref().unwrap_or_default());
+            self.context.kubernetes.publish(self.input, &event).await;
+        }
+        let rest = self.rest(&again);
+        tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX), "pass ended");
+        let fingerprint = input::fingerprint(
+            self.input.generation,
+            self.input.deleted_at.is_some(),
+            self.has_finalizer,
+            &self.stored,
+        );
+        self.context
+            .memory
+            .settle(&self.input.uid, fingerprint, rest, self.superseded);
+        Ok(Action::requeue(rest))
+    }
+
+    /// Writes a status over the one this pass knows. Where only spec or metadata changed meanwhile, what the pass learned is
+    /// still true and is written again; where the status changed, someone else knows more.
+    async fn write_status(&mut self, next: ChatRoomStatus) -> Result<(), Error> {
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            match self
+                .context
+                .kubernetes
+                .write_status(self.input, &self.version, &next)
+                .await
+            {
+                Ok(object) => {
+                    self.stored = next;
+                    self.written(&object);
+                    return Ok(());
+                }
+                Err(Error::Stale) => {
+                    let object = self.context.kubernetes.get(self.input).await?;
+                    let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
+                    if !same || input::status(&object) != self.stored {
+                        return Err(Error::Stale);
+                    }
+                    self.version = object.metadata.resource_version.unwrap_or_default();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Stale)
+    }
+
+    fn next_status(&self, verdict: &Verdict) -> ChatRoomStatus {
+        status::next(
+            &self.stored,
+            &self.record,
+            verdict,
+            self.input.generation,
+            Timestamp::now(),
+        )
+    }
+
+    pub(super) async fn publish_news(&self) {
+        for news in &self.news {
+            let event = news.event();
+            tracing::info!(object = %self.object(), reason = event.reason, "{}", event.note.as_deref().unwrap_or_default());
+            self.context.kubernetes.publish(self.input, &event).await;
+        }
+    }
+
+    fn rest(&self, again: &Again) -> Duration {
+        let (context, uid) = (self.context, self.input.uid.as_str());
+        let until = |time: &Timestamp| {
+            Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()
+        };
+        match again {
+            Again::Now => Duration::ZERO,
+            Again::Interval => {
+                context.memory.clear_failures(uid);
+                context.jittered(context.settings.drift_interval)
+            }
+            Again::Backoff(class) => {
+                context.backoff(*class, context.memory.count_failure(uid, Some(*class)))
+            }
+            Again::By(time, class) => until(time)
+                .min(context.backoff(*class, context.memory.count_failure(uid, Some(*class)))),
+            Again::At(time) => until(time),
+        }
+    }
+
+    fn written(&mut self, object: &DynamicObject) {
+        let version = object.metadata.resource_version.clone().unwrap_or_default();
+        self.superseded
+            .push(std::mem::replace(&mut self.version, version));
+    }
+}

@@ -98,11 +98,24 @@ pub struct RunArguments {
     pub log_format: LogFormat,
 }
 
+/// Longer times are mistakes.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+/// Factors beyond these are mistakes.
+const FACTORS: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
+
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: SignedDuration = text
         .parse()
         .map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+    let time = Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())?;
+    if time <= LONGEST {
+        Ok(time)
+    } else {
+        Err(format!(
+            "must be at most {} days",
+            LONGEST.as_secs() / 86_400
+        ))
+    }
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
@@ -117,10 +130,10 @@ fn positive(text: &str) -> Result<Duration, String> {
 
 fn factor(text: &str) -> Result<f64, String> {
     let factor: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
-    if factor > 0.0 && factor.is_finite() {
+    if FACTORS.contains(&factor) {
         Ok(factor)
     } else {
-        Err("must be more than 0".to_owned())
+        Err(format!("must be {} to {}", FACTORS.start(), FACTORS.end()))
     }
 }
 
@@ -154,6 +167,9 @@ mod tests {
             ("--operation-timeout", "0s"),
             ("--quota-factor", "0"),
             ("--quota-factor", "nan"),
+            ("--quota-factor", "1e-30"),
+            ("--lag-bound", "9999999h"),
+            ("--drift-interval", "0s"),
             ("--jitter", "2"),
             ("--log-format", "xml"),
         ] {

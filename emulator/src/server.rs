@@ -13,6 +13,9 @@ use crate::http;
 use crate::journal::Entry;
 use crate::world::{Answer, ApiError, Call, Scope, Settings, World};
 
+/// Calls the journal holds at most, so that an emulator that runs for weeks does not grow: then the older half goes.
+const JOURNAL_MAX: usize = 200_000;
+
 /// A running emulator. Dropping it stops it and closes its connections.
 #[derive(Debug)]
 pub struct Emulator {
@@ -61,7 +64,7 @@ impl Emulator {
         self.state.world().call(scope, call, http::now())
     }
 
-    /// Every call so far, oldest first.
+    /// Every call so far, oldest first; after very many, only the newer ones.
     pub fn journal(&self) -> Vec<Entry> {
         self.state.journal.borrow().clone()
     }
@@ -114,7 +117,12 @@ impl State {
     }
 
     pub(crate) fn record(&self, entry: Entry) {
-        self.journal.send_modify(|journal| journal.push(entry));
+        self.journal.send_modify(|journal| {
+            if journal.len() >= JOURNAL_MAX {
+                journal.drain(..JOURNAL_MAX / 2);
+            }
+            journal.push(entry);
+        });
     }
 }
 

@@ -123,7 +123,8 @@ pub struct MessageReviewHandler {
     pub fallback_result: Option<FallbackResult>,
 }
 
-/// What happens to a message when the review handler does not answer.
+/// What happens to a message when the function fails or does not answer in time: ALLOW delivers it, DENY drops it. Absent:
+/// ALLOW.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FallbackResult {

@@ -20,6 +20,8 @@ pub(super) enum News {
     DriftCorrected(Vec<Difference>),
     /// The room was deleted.
     Deleted(RoomArn),
+    /// The object goes, and the room that its status names stays: it is not provably the object's.
+    LeftBehind(RoomArn),
 }
 
 impl News {
@@ -44,6 +46,11 @@ impl News {
             Self::Updated(differences) => ("Updated", "UpdateRoom", text(differences)),
             Self::DriftCorrected(differences) => {
                 ("DriftCorrected", "UpdateRoom", text(differences))
+            }
+            Self::LeftBehind(arn) => {
+                let note =
+                    format!("Room {arn} stays: its tags do not say that it is this object's");
+                return event(EventType::Warning, "LeftBehind", "DeleteRoom", note);
             }
             Self::Deleted(arn) => ("Deleted", "DeleteRoom", format!("Deleted room {arn}")),
         };

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use jiff::SignedDuration;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
@@ -122,6 +122,8 @@ pub fn passes(
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let gone = Arc::clone(&context);
+    let shutdown = shutdown.shared();
+    let unready = unready_at(shutdown.clone(), store.clone());
     let objects = watcher(api, watcher::Config::default())
         .default_backoff()
         // Nothing here reads them, and they are half of an object's size.
@@ -138,6 +140,16 @@ pub fn passes(
         .with_config(Config::default().concurrency(context.settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)
+        .take_until(unready)
+}
+
+/// Ends at a shutdown that comes before the first list of objects: no pass is under way then, but the runtime would wait for
+/// that list, which may never come.
+async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<DynamicObject>) {
+    shutdown.await;
+    if store.wait_until_ready().now_or_never().is_some() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A pass that Kubernetes cut short is repeated; nothing of it could be written to the object.

@@ -178,12 +178,16 @@ impl<'a> Pass<'a> {
                 Ok(Some(self.delete(&room, &account).await))
             }
             // A room of someone else never holds an object.
-            Sight::Room(_) | Sight::Absent => {
-                self.context
-                    .kubernetes
+            sight @ (Sight::Room(_) | Sight::Absent) => {
+                let kubernetes = &self.context.kubernetes;
+                kubernetes
                     .remove_finalizer(self.input, &self.version)
                     .await?;
                 tracing::info!(object = %self.object(), "released: no room of its own is left");
+                if let Sight::Room(room) = sight {
+                    self.news.push(News::LeftBehind(room.arn));
+                    self.publish_news().await;
+                }
                 Ok(None)
             }
             Sight::Unsettled(Unsettled {

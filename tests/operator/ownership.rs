@@ -88,6 +88,12 @@ async fn an_object_that_points_at_a_room_of_someone_else_changes_nothing_and_can
         stage.delete("lobby").await;
         stage.gone("lobby").await;
         assert_eq!(stage.room(), theirs, "untouched");
+        assert!(
+            stage
+                .event("lobby", "LeftBehind")
+                .await
+                .contains(&theirs.arn)
+        );
         let operations: Vec<_> = stage
             .writes()
             .into_iter()

@@ -1,12 +1,12 @@
 //! The operator ends, however, and comes back.
 
 use ivschat_emulator::fault::{Fault, Symptom};
-use ivschat_emulator::world::Operation;
+use ivschat_emulator::world::{Operation, Settings};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{Options, Stage, arn_of, calls};
+use crate::stage::{ControlPlane, Options, Stage, arn_of, calls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_operator_makes_no_call_that_writes() {
@@ -93,4 +93,20 @@ async fn an_operator_asked_to_stop_finishes_the_pass_in_hand() {
     assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
     let last = stage.operator.log().last().cloned().unwrap_or_default();
     assert!(last.contains("stopped"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_cannot_list_its_objects_says_why_and_still_stops_when_asked() {
+    let control_plane = ControlPlane::without_crd().await;
+    let stage = Stage::on(&control_plane, Options::default(), Settings::default());
+    let mut stage = stage.await;
+    let told = stage
+        .operator
+        .log_until(|line| line.contains("is the CRD installed?"))
+        .await;
+    assert!(
+        told.contains("ivschat-operator crds | kubectl apply -f -"),
+        "{told}"
+    );
+    assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
 }

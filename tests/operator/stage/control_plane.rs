@@ -30,10 +30,16 @@ impl ControlPlane {
 
     /// One of the test's own, with this CRD.
     pub async fn start(crd: CustomResourceDefinition) -> Self {
-        let kubeconfig = tokio::task::spawn_blocking(up).await.unwrap();
-        let control_plane = Self { kubeconfig };
+        let control_plane = Self::without_crd().await;
         control_plane.install(crd).await;
         control_plane
+    }
+
+    /// One of the test's own, on which nothing is installed.
+    pub async fn without_crd() -> Self {
+        Self {
+            kubeconfig: tokio::task::spawn_blocking(up).await.unwrap(),
+        }
     }
 
     pub async fn client(&self) -> Client {

@@ -129,6 +129,17 @@ impl Operator {
         self.log.borrow().clone()
     }
 
+    /// Waits for a line of the log.
+    pub async fn log_until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        let waiting = self.log.wait_for(|log| log.iter().any(|line| wanted(line)));
+        let log = tokio::time::timeout(DEADLINE, waiting)
+            .await
+            .expect("the line comes")
+            .unwrap()
+            .clone();
+        log.into_iter().find(|line| wanted(line)).unwrap()
+    }
+
     /// How long the operator decided to wait after the last pass over this generation of an object.
     pub async fn wait_after(&mut self, namespace: &str, name: &str, generation: i64) -> Duration {
         let object = format!("{namespace}/{name}");

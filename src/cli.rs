@@ -52,7 +52,7 @@ pub struct RunArguments {
 
     /// Time between two looks at a room that is as specified. Each look is one GetRoom, of which AWS grants 5 a second per
     /// region.
-    #[arg(long, env = "DRIFT_INTERVAL", default_value = "15m", value_name = "TIME", value_parser = duration)]
+    #[arg(long, env = "DRIFT_INTERVAL", default_value = "15m", value_name = "TIME", value_parser = positive)]
     pub drift_interval: Duration,
 
     /// Time after which a region's rooms are listed again.

@@ -1,5 +1,7 @@
 //! Between the SDK's types and the domain's.
 
+use std::collections::HashMap;
+
 use aws_sdk_ivschat::primitives::DateTime;
 use aws_sdk_ivschat::types::{FallbackResult as SdkFallbackResult, MessageReviewHandler};
 use jiff::Timestamp;
@@ -7,11 +9,18 @@ use jiff::Timestamp;
 use crate::api::FallbackResult;
 use crate::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use crate::room::plan::HandlerUpdate;
-use crate::room::{Class, Failure, Handler, ObservedRoom, RoomArn};
+use crate::room::{Class, Failure, Handler, ObservedRoom, RoomArn, Tags};
 
 pub(super) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
     let time = time?;
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
+}
+
+pub(super) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
+    tags.into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// An ARN that AWS answered with.
@@ -81,7 +90,7 @@ pub(super) fn observed(
     (length, rate): (Option<i32>, Option<i32>),
     handler: Option<&MessageReviewHandler>,
     logging: &[String],
-    tags: Option<&std::collections::HashMap<String, String>>,
+    tags: Option<&HashMap<String, String>>,
     (created, updated): (Option<&DateTime>, Option<&DateTime>),
 ) -> ObservedRoom {
     ObservedRoom {
@@ -91,11 +100,7 @@ pub(super) fn observed(
         maximum_message_rate_per_second: rate.unwrap_or(MESSAGE_RATE_DEFAULT),
         message_review_handler: self::handler(handler),
         logging_configuration_identifiers: logging.to_vec(),
-        tags: tags
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
+        tags: self::tags(tags),
         create_time: timestamp(created),
         update_time: timestamp(updated),
     }

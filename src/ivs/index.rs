@@ -95,7 +95,7 @@ impl Index {
                 return Err(failure.clone());
             }
             let begun = Timestamp::now();
-            match complete_list(&self.rooms, region).await {
+            match complete_list(&mut self.rooms.pages(region)).await {
                 Ok(rooms) => {
                     // A list shows what was done a lag bound before it began: of that it knows better.
                     slot.done()

@@ -10,9 +10,6 @@ use jiff::Timestamp;
 
 use crate::room::{Class, Failure, RoomArn, Tags};
 
-use super::convert;
-use super::rooms::Rooms;
-
 /// Readings of the front before giving up on a region where rooms change faster than they can be read.
 const MAX_READINGS: usize = 20;
 
@@ -25,20 +22,39 @@ pub(super) struct Summary {
     pub(super) update_time: Option<Timestamp>,
 }
 
-/// Every room that was in `region` from the call's begin to its end.
-pub(super) async fn complete_list(rooms: &Rooms, region: &str) -> Result<Vec<Summary>, Failure> {
+/// One page of ListRooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) rooms: Vec<Summary>,
+    /// Where the next one begins; none behind the last.
+    pub(super) next_token: Option<String>,
+}
+
+/// Where pages come from.
+pub(super) trait Pages {
+    /// The page that a token stands for; without one, the first.
+    fn read(&mut self, token: Option<String>)
+    -> impl Future<Output = Result<Page, Failure>> + Send;
+}
+
+/// Every room that was there from the call's begin to its end.
+pub(super) async fn complete_list(
+    pages: &mut (impl Pages + Send),
+) -> Result<Vec<Summary>, Failure> {
     let mut found = BTreeMap::new();
     let mut down_to = None;
     for _ in 0..MAX_READINGS {
-        let reading = read_front(rooms, region, down_to, &mut found).await?;
+        let reading = read_front(pages, down_to, &mut found).await?;
         if reading.pages == 1 {
             return Ok(found.into_values().collect());
         }
         // Without a time to compare with, the next reading goes through every page.
         down_to = reading.newest;
     }
-    let message = format!("ListRooms: the rooms of {region} change faster than they can be listed");
-    Err(Failure::new(Class::Unavailable, message))
+    Err(Failure::new(
+        Class::Unavailable,
+        "ListRooms: rooms change faster than they can be listed",
+    ))
 }
 
 struct Reading {
@@ -48,8 +64,7 @@ struct Reading {
 
 /// Reads pages from the front until one shows a room last updated before `down_to`, or to the end.
 async fn read_front(
-    rooms: &Rooms,
-    region: &str,
+    pages: &mut (impl Pages + Send),
     down_to: Option<Timestamp>,
     found: &mut BTreeMap<RoomArn, Summary>,
 ) -> Result<Reading, Failure> {
@@ -59,33 +74,178 @@ async fn read_front(
     };
     let mut token = None;
     loop {
-        let page = rooms.list_page(region, token.take()).await?;
+        let page = pages.read(token.take()).await?;
         reading.pages += 1;
         let mut reached = false;
-        for room in page.rooms() {
-            let summary = Summary {
-                arn: convert::arn("ListRooms", room.arn())?,
-                tags: room
-                    .tags()
-                    .into_iter()
-                    .flatten()
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect(),
-                create_time: convert::timestamp(room.create_time()),
-                update_time: convert::timestamp(room.update_time()),
-            };
-            reading.newest = reading.newest.max(summary.update_time);
-            reached |= summary
+        for room in page.rooms {
+            reading.newest = reading.newest.max(room.update_time);
+            reached |= room
                 .update_time
                 .is_some_and(|updated| down_to.is_some_and(|down_to| updated < down_to));
-            found.insert(summary.arn.clone(), summary);
+            found.insert(room.arn.clone(), room);
         }
-        token = page
-            .next_token()
-            .filter(|token| !token.is_empty())
-            .map(ToOwned::to_owned);
+        token = page.next_token;
         if reached || token.is_none() {
             return Ok(reading);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use futures::FutureExt;
+    use ivschat_emulator::world::{
+        Answer, Call, CreateRoom, ListRooms, Scope, Settings, UpdateRoom, World,
+    };
+    use jiff::ToSpan;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The emulator's world, in which rooms are updated between the pages.
+    struct Restless {
+        world: World,
+        scope: Scope,
+        now: Timestamp,
+        arns: Vec<String>,
+        reads: usize,
+    }
+
+    impl Restless {
+        fn new(rooms: usize) -> Self {
+            let scope = Scope::in_region("us-west-2");
+            let world = World::new(Settings::default(), 1);
+            let mut restless = Self {
+                world,
+                scope,
+                now: Timestamp::UNIX_EPOCH,
+                arns: Vec::new(),
+                reads: 0,
+            };
+            for _ in 0..rooms {
+                if let Answer::Room(room) =
+                    restless.call(Call::CreateRoom(CreateRoom::default()), 1)
+                {
+                    restless.arns.push(room.arn);
+                }
+            }
+            restless
+        }
+
+        fn call(&mut self, call: Call, ticks: i64) -> Answer {
+            self.now += ticks.milliseconds();
+            self.world.call(&self.scope, call, self.now).unwrap()
+        }
+
+        /// `ticks`: 0 puts the update into the same instant as the one before.
+        fn touch(&mut self, room: usize, ticks: i64) {
+            let Some(identifier) = self.arns.get(room % self.arns.len().max(1)).cloned() else {
+                return;
+            };
+            let toggled = Some(if self.reads.is_multiple_of(2) { 7 } else { 8 });
+            let update = UpdateRoom {
+                identifier,
+                maximum_message_length: toggled,
+                ..UpdateRoom::default()
+            };
+            self.call(Call::UpdateRoom(update), ticks);
+        }
+
+        fn page(&mut self, next_token: Option<String>) -> Page {
+            self.reads += 1;
+            let request = ListRooms {
+                next_token,
+                ..ListRooms::default()
+            };
+            let Answer::Rooms { rooms, next_token } = self.call(Call::ListRooms(request), 0) else {
+                panic!("ListRooms answers rooms")
+            };
+            let summary = |room: ivschat_emulator::world::RoomSummary| Summary {
+                arn: room.arn.parse().unwrap(),
+                tags: room.tags,
+                create_time: Some(room.create_time),
+                update_time: Some(room.update_time),
+            };
+            Page {
+                rooms: rooms.into_iter().map(summary).collect(),
+                next_token,
+            }
+        }
+    }
+
+    /// After each page, the next of these updates happen.
+    struct Interrupted {
+        restless: Restless,
+        touches: std::vec::IntoIter<Vec<(usize, i64)>>,
+    }
+
+    impl Pages for Interrupted {
+        fn read(
+            &mut self,
+            token: Option<String>,
+        ) -> impl Future<Output = Result<Page, Failure>> + Send {
+            let page = self.restless.page(token);
+            for (room, ticks) in self.touches.next().unwrap_or_default() {
+                self.restless.touch(room, ticks);
+            }
+            ready(Ok(page))
+        }
+    }
+
+    /// Gives the ARNs found and the pages read.
+    fn list(restless: Restless, touches: Vec<Vec<(usize, i64)>>) -> (Vec<String>, usize) {
+        let mut pages = Interrupted {
+            restless,
+            touches: touches.into_iter(),
+        };
+        let listed = complete_list(&mut pages)
+            .now_or_never()
+            .expect("nothing waits here")
+            .unwrap();
+        (
+            listed
+                .into_iter()
+                .map(|room| room.arn.to_string())
+                .collect(),
+            pages.restless.reads,
+        )
+    }
+
+    fn sorted(mut arns: Vec<String>) -> Vec<String> {
+        arns.sort();
+        arns
+    }
+
+    #[test]
+    fn a_quiet_region_costs_its_pages_and_a_look_at_the_first_again() {
+        for (rooms, reads) in [(0, 1), (50, 1), (51, 3), (150, 4), (151, 5)] {
+            let restless = Restless::new(rooms);
+            let all = sorted(restless.arns.clone());
+            assert_eq!(list(restless, Vec::new()), (all, reads), "{rooms} rooms");
+        }
+    }
+
+    #[test]
+    fn a_room_on_the_last_page_that_jumps_to_the_front_meanwhile_is_found() {
+        let restless = Restless::new(120);
+        let all = sorted(restless.arns.clone());
+        // Room 0 is the oldest, so on page 3; it moves after page 1 was read.
+        assert_eq!(list(restless, vec![vec![(0, 1)]]).0, all);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_update_between_pages_hides_a_room(
+            rooms in 0..220_usize,
+            touches in prop::collection::vec(prop::collection::vec((any::<usize>(), 0..2_i64), 0..60), 0..12),
+        ) {
+            let restless = Restless::new(rooms);
+            let all = sorted(restless.arns.clone());
+            prop_assert_eq!(list(restless, touches).0, all);
         }
     }
 }

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::retry::RetryConfig;
 use aws_sdk_ivschat::config::{Builder, Region};
-use aws_sdk_ivschat::operation::list_rooms::ListRoomsOutput;
+use aws_sdk_ivschat::types::RoomSummary;
 use tokio::time::Instant;
 
 use crate::room::plan::{NewRoom, RoomUpdate};
@@ -16,6 +16,7 @@ use crate::room::{Class, Failure, ObservedRoom, RoomArn, Tags};
 use super::connect::Settings;
 use super::convert::{self, observed_room};
 use super::error;
+use super::list::{Page, Pages, Summary};
 use super::quota::{Operation, Quotas};
 
 /// IVS Chat's room and tag calls, in every region.
@@ -204,16 +205,32 @@ impl Rooms {
             .map_err(|error| error::failure(OPERATION.name(), &error))
     }
 
+    /// The pages of ListRooms.
+    pub(super) fn pages<'a>(&'a self, region: &'a str) -> impl Pages + Send + 'a {
+        RegionPages {
+            rooms: self,
+            region,
+        }
+    }
+
     /// One page of ListRooms, newest update first.
-    pub(super) async fn list_page(
-        &self,
-        region: &str,
-        token: Option<String>,
-    ) -> Result<ListRoomsOutput, Failure> {
+    async fn list_page(&self, region: &str, token: Option<String>) -> Result<Page, Failure> {
         const OPERATION: Operation = Operation::ListRooms;
         let client = self.admitted(region, OPERATION).await;
         let page = client.list_rooms().set_next_token(token).send().await;
-        page.map_err(|error| error::failure(OPERATION.name(), &error))
+        let page = page.map_err(|error| error::failure(OPERATION.name(), &error))?;
+        let summary = |room: &RoomSummary| {
+            Ok(Summary {
+                arn: convert::arn(OPERATION.name(), room.arn())?,
+                tags: convert::tags(room.tags()),
+                create_time: convert::timestamp(room.create_time()),
+                update_time: convert::timestamp(room.update_time()),
+            })
+        };
+        Ok(Page {
+            rooms: page.rooms().iter().map(summary).collect::<Result<_, _>>()?,
+            next_token: page.next_token.filter(|token| !token.is_empty()),
+        })
     }
 
     async fn admitted(&self, region: &str, operation: Operation) -> Client {
@@ -231,6 +248,17 @@ impl Rooms {
             Client::from_conf(config)
         });
         made.clone()
+    }
+}
+
+struct RegionPages<'a> {
+    rooms: &'a Rooms,
+    region: &'a str,
+}
+
+impl Pages for RegionPages<'_> {
+    async fn read(&mut self, token: Option<String>) -> Result<Page, Failure> {
+        self.rooms.list_page(self.region, token).await
     }
 }
 

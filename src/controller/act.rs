@@ -7,7 +7,7 @@ use crate::api::{Creation, Reason};
 use crate::ivs::CreateError;
 use crate::room::plan::{self, Change, NewRoom, Plan, Step};
 use crate::room::status::{Knowledge, Verdict};
-use crate::room::{DesiredRoom, Failure, Identity, ObservedRoom};
+use crate::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom};
 
 use super::events::News;
 use super::kubernetes::Error;
@@ -130,18 +130,22 @@ impl Pass<'_> {
     /// Deletes a room that GetRoom just showed to be ours. That it is gone is for later passes to prove.
     pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
         self.record.bind(room);
-        if let Err(failure) = self.context.rooms.delete(&room.arn).await {
-            return Ending::failed(failure, Knowledge::NotAsSpecified);
+        match self.context.rooms.delete(&room.arn).await {
+            Ok(true) => self.news.push(News::Deleted(room.arn.clone())),
+            // Deleted before; AWS still shows it.
+            Ok(false) => {}
+            Err(failure) => return Ending::failed(failure, Knowledge::NotAsSpecified),
         }
         self.context.index.deleted(account, &room.arn);
-        self.news.push(News::Deleted(room.arn.clone()));
         let message = format!("Deleted room {}; making sure that none is left", room.arn);
+        // A look at once would only meet a read that lags.
+        let again = Again::Backoff(Class::NotFound);
         Ending {
             verdict: Verdict::Pending {
                 reason: Reason::Deleting,
                 message,
             },
-            again: Again::Now,
+            again,
         }
     }
 

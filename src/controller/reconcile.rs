@@ -59,8 +59,6 @@ pub(super) struct Ending {
 
 /// When the next pass is due.
 pub(super) enum Again {
-    /// At once.
-    Now,
     /// After the interval at which settled rooms are looked at.
     Interval,
     /// As the class says.

@@ -151,7 +151,6 @@ impl Pass<'_> {
             Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()
         };
         match again {
-            Again::Now => Duration::ZERO,
             Again::Interval => {
                 context.memory.clear_failures(uid);
                 context.jittered(context.settings.drift_interval)

@@ -148,20 +148,20 @@ impl Rooms {
         Ok(observed_room!(OPERATION, output))
     }
 
-    /// DeleteRoom. A room that is already gone is as good.
+    /// DeleteRoom. False: there was no such room any more, which is as good.
     ///
     /// # Errors
     /// Any class but `NotFound`.
-    pub async fn delete(&self, arn: &RoomArn) -> Result<(), Failure> {
+    pub async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
         const OPERATION: Operation = Operation::DeleteRoom;
         let client = self.admitted(arn.region(), OPERATION).await;
         match client.delete_room().identifier(arn.as_str()).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) => match error::failure(OPERATION.name(), &error) {
                 Failure {
                     class: Class::NotFound,
                     ..
-                } => Ok(()),
+                } => Ok(false),
                 failure => Err(failure),
             },
         }

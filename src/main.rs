@@ -4,12 +4,13 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Kubernetes};
-use ivschat_operator::{api, ivs, telemetry};
-use kube::Client;
+use ivschat_operator::{api, ivs, room, telemetry};
+use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ivschat-operator: {}", controller::chain(&*error));
+            eprintln!("ivschat-operator: {}", room::chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -37,7 +38,11 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
 #[tokio::main]
 async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     telemetry::start_logs(arguments.log_format);
-    let client = Client::try_default().await?;
+    let mut config = Config::infer().await?;
+    // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
+    config.read_timeout = Some(Duration::from_secs(305));
+    config.reset_reader_on_write = true;
+    let client = Client::try_from(config)?;
     let (rooms, account, default_region) = ivs::connect(&ivs::Settings {
         region: arguments.region.clone(),
         endpoint: arguments.endpoint_url.clone(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
@@ -13,6 +14,8 @@ use crate::http;
 use crate::journal::Entry;
 use crate::world::{Answer, ApiError, Call, Scope, Settings, World};
 
+/// Before the next try to accept a connection after one that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Calls the journal holds at most, so that an emulator that runs for weeks does not grow: then the older half goes.
 const JOURNAL_MAX: usize = 200_000;
 
@@ -140,7 +143,11 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
                         let _ = connection.serve_connection(TokioIo::new(stream), service).await;
                     });
                 }
-                Err(error) => tracing::warn!(%error, "could not accept a connection"),
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    // Out of file descriptors, most likely: some come back as connections end.
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::api::{Creation, Reason};
 use crate::ivs::CreateError;
 use crate::room::plan::{self, Change, NewRoom, Plan, Step};
-use crate::room::status::{Knowledge, Verdict};
+use crate::room::status::{self, Knowledge, Verdict};
 use crate::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom};
 
 use super::events::News;
@@ -54,18 +54,19 @@ impl Pass<'_> {
         self.record.region = Some(new.room.region.clone());
         self.record.creation = Some(attempt.clone());
         let message = "CreateRoom is under way".to_owned();
-        self.write_ahead(
-            &attempt,
-            &Verdict::Pending {
-                reason: Reason::CreationPending,
-                message,
-            },
-        )
-        .await?;
+        let pending = Verdict::Pending {
+            reason: Reason::CreationPending,
+            message,
+        };
+        self.write_ahead(&attempt, &pending).await?;
+        context
+            .memory
+            .attempt(&self.input.uid, Some(attempt.clone()));
 
         match context.rooms.create(new, deadline).await {
             Ok(room) => {
                 context.memory.learn(&self.input.uid, &room.arn);
+                context.memory.attempt(&self.input.uid, None);
                 context.index.made(account, &room);
                 self.news.push(News::Created(room.arn.clone()));
                 self.record.bind(&room);
@@ -74,6 +75,7 @@ impl Pass<'_> {
             }
             Err(CreateError::Refused(failure)) => {
                 self.record.creation = None;
+                context.memory.attempt(&self.input.uid, None);
                 Ok(Ending::failed(failure, Knowledge::NotAsSpecified))
             }
             Err(CreateError::Unknown(failure)) => {
@@ -94,7 +96,7 @@ impl Pass<'_> {
         match self.steps(change, desired, identity, observed).await {
             Ok(room) => {
                 self.record.bind(&room);
-                let drift = self.input.status.observed_generation == Some(self.input.generation);
+                let drift = status::was_ready(&self.input.status, self.input.generation);
                 self.news.push(News::changed(change, drift));
                 Ending::in_sync()
             }
@@ -151,6 +153,7 @@ impl Pass<'_> {
 
     /// Takes over what a room shows, and says so where the record did not know it.
     fn bind(&mut self, room: &ObservedRoom) {
+        self.context.memory.attempt(&self.input.uid, None);
         if self.record.arn.as_ref() != Some(&room.arn) {
             self.news.push(News::Bound(room.arn.clone()));
         }

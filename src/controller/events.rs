@@ -111,3 +111,24 @@ fn event(type_: EventType, reason: &str, action: &str, note: String) -> Event {
         secondary: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_at_a_character_to_what_an_event_may_hold() {
+        for (note, kept) in [
+            ("x".repeat(1000), 1000),
+            ("x".repeat(1001), 1000),
+            ("é".repeat(900), 1000),
+        ] {
+            let cut = event(EventType::Normal, "Updated", "UpdateRoom", note.clone())
+                .note
+                .unwrap();
+            assert!(note.starts_with(cut.trim_end_matches('…')));
+            assert_eq!(cut.trim_end_matches('…').len(), kept);
+            assert_eq!(cut.ends_with('…'), note.len() > kept);
+        }
+    }
+}

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::names::{FINALIZER, OPERATOR};
 use crate::api::{ChatRoom, ChatRoomStatus, Creation};
+use crate::room::chain;
 
 use super::input::Input;
 
@@ -170,7 +171,7 @@ impl Kubernetes {
             .in_time(recorder.publish(event, &object.reference))
             .await
         {
-            tracing::warn!(reason = event.reason, error = %super::chain(&error), "could not publish an event");
+            tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
         }
     }
 
@@ -195,7 +196,7 @@ impl Kubernetes {
 fn describe(error: &KubeError) -> String {
     match error {
         KubeError::Api(status) => format!("{} ({})", status.message, status.code),
-        error => super::chain(error),
+        error => chain(error),
     }
 }
 

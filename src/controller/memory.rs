@@ -1,11 +1,12 @@
 //! What the operator knows of each object between passes. Losing it costs calls and waits, never a room.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::api::Creation;
 use crate::room::{Class, RoomArn};
 
 use super::input::Input;
@@ -24,6 +25,7 @@ struct Entry {
     class: Option<Class>,
     missing: Option<(RoomArn, Timestamp)>,
     learned: Option<RoomArn>,
+    attempt: Option<Creation>,
 }
 
 impl Memory {
@@ -105,17 +107,33 @@ impl Memory {
         self.entries().get(uid)?.learned.clone()
     }
 
+    /// Keeps an attempt to create whose outcome is not known, in case the object loses it; `None` once it is known.
+    pub(super) fn attempt(&self, uid: &str, attempt: Option<Creation>) {
+        self.entries().entry(uid.to_owned()).or_default().attempt = attempt;
+    }
+
+    /// The attempt whose outcome is not known.
+    pub(super) fn attempted(&self, uid: &str) -> Option<Creation> {
+        self.entries().get(uid)?.attempt.clone()
+    }
+
     /// The room is gone: what was known of it no longer holds.
     pub(super) fn forget_room(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.missing = None;
             entry.learned = None;
+            entry.attempt = None;
         }
     }
 
     /// The object is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.entries().remove(uid);
+    }
+
+    /// These objects are all there are.
+    pub(super) fn keep_only(&self, uids: &HashSet<String>) {
+        self.entries().retain(|uid, _| uids.contains(uid));
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {

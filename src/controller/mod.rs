@@ -11,6 +11,7 @@ mod observe;
 mod reconcile;
 mod report;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use kube::{Client, Resource};
 
 use crate::api::ChatRoom;
 use crate::ivs::{Account, Index, Rooms};
-use crate::room::{Class, ClusterId};
+use crate::room::{Class, ClusterId, chain};
 
 pub use kubernetes::{Error, Kubernetes};
 pub use reconcile::reconcile;
@@ -122,6 +123,7 @@ pub fn passes(
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let gone = Arc::clone(&context);
+    let mut listed = HashSet::new();
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
     let objects = watcher(api, watcher::Config::default())
@@ -129,9 +131,13 @@ pub fn passes(
         // Nothing here reads them, and they are half of an object's size.
         .modify(|object| object.metadata.managed_fields = None)
         .inspect(move |event| {
-            if let Ok(watcher::Event::Delete(object)) = event {
-                gone.memory
-                    .forget(object.metadata.uid.as_deref().unwrap_or_default());
+            let uid = |object: &DynamicObject| object.metadata.uid.clone().unwrap_or_default();
+            match event {
+                Ok(watcher::Event::Delete(object)) => gone.memory.forget(&uid(object)),
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => drop(listed.insert(uid(object))),
+                Ok(watcher::Event::InitDone) => gone.memory.keep_only(&std::mem::take(&mut listed)),
+                Ok(watcher::Event::Apply(_)) | Err(_) => {}
             }
         })
         .reflect(writer)
@@ -203,20 +209,4 @@ fn watch_problem(error: &watcher::Error) -> String {
         _ => "",
     };
     format!("cannot watch ChatRooms: {}{advice}", chain(error))
-}
-
-/// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        // Many errors repeat their cause in their own text.
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
 }

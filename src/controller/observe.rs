@@ -27,7 +27,7 @@ pub(super) struct Unsettled {
 }
 
 impl Pass<'_> {
-    /// Looks for the object's room: first where the record says, then in the index.
+    /// Looks for the object's room: first where the record says, then in the index of every region it may be in.
     ///
     /// # Errors
     /// Any failure of a read. Nothing is known then.
@@ -35,11 +35,14 @@ impl Pass<'_> {
         &self,
         identity: &Identity,
         account: &str,
-        region: &str,
+        regions: &[String],
     ) -> Result<Sight, Failure> {
-        let now = Timestamp::now();
         let mut evidence = Evidence {
-            attempt: self.record.creation.as_ref().map(|it| it.started_at),
+            attempt: self
+                .record
+                .creation
+                .as_ref()
+                .map(|creation| creation.started_at),
             ..Evidence::default()
         };
         let mut stranger = None;
@@ -53,6 +56,7 @@ impl Pass<'_> {
                     stranger = Some(room);
                 }
                 None => {
+                    let now = Timestamp::now();
                     evidence.first_missing =
                         Some(self.context.memory.missing_since(&self.input.uid, arn, now));
                     evidence.create_time = self.record.create_time;
@@ -60,6 +64,7 @@ impl Pass<'_> {
             }
         }
 
+        let now = Timestamp::now();
         let conclusive = evidence.conclusive_from(self.context.settings.grace());
         let not_before = match conclusive {
             // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
@@ -71,18 +76,21 @@ impl Pass<'_> {
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
             None => self.input.deleted_at,
         };
-        if let Some(room) = self
-            .find_in_index(identity, account, region, not_before)
-            .await?
-        {
-            return Ok(Sight::Room(room));
+        for region in regions {
+            if let Some(room) = self
+                .find_in_index(identity, account, region, not_before)
+                .await?
+            {
+                return Ok(Sight::Room(room));
+            }
         }
-        Ok(match (stranger, conclusive) {
-            (Some(stranger), _) => Sight::Room(stranger),
-            (None, Some(conclusive)) if conclusive > now => {
+        Ok(match (conclusive, stranger) {
+            // While a create is outstanding, no room of someone else settles anything.
+            (Some(conclusive), _) if conclusive > now => {
                 Sight::Unsettled(self.unsettled(evidence, conclusive))
             }
-            (None, _) => Sight::Absent,
+            (_, Some(stranger)) => Sight::Room(stranger),
+            (_, None) => Sight::Absent,
         })
     }
 

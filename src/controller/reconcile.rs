@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 
-use crate::api::limits::REGION_PATTERN;
 use crate::api::{ChatRoomStatus, Reason};
 use crate::room::plan::plan;
 use crate::room::status::{Knowledge, Record, Verdict};
-use crate::room::{Class, DesiredRoom, Failure, Identity, Origin, Owner, Proof, RoomArn};
+use crate::room::{
+    Class, DesiredRoom, Failure, Identity, Origin, Owner, Proof, RoomArn, is_region,
+};
 
 use super::Context;
 use super::events::News;
@@ -91,11 +92,8 @@ impl Ending {
             message,
             until,
         } = unsettled;
-        let again = match reason {
-            // The room of an attempt may show up any moment.
-            Reason::CreationPending => Again::By(until, Class::Unavailable),
-            _ => Again::At(until),
-        };
+        // The room may show up any moment.
+        let again = Again::By(until, Class::NotFound);
         Self {
             verdict: Verdict::Pending { reason, message },
             again,
@@ -122,6 +120,10 @@ impl<'a> Pass<'a> {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
+        // Nor is an attempt void because somebody took it out of the status.
+        record.creation = record
+            .creation
+            .or_else(|| context.memory.attempted(&input.uid));
         Self {
             context,
             input,
@@ -141,7 +143,7 @@ impl<'a> Pass<'a> {
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::NotAsSpecified))),
         };
         let identity = self.identity();
-        let sight = match self.look(&identity, &desired.region).await {
+        let sight = match self.look(&identity).await {
             Ok(sight) => sight,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
@@ -166,8 +168,7 @@ impl<'a> Pass<'a> {
             return Ok(None);
         }
         let identity = self.identity();
-        let region = self.region_to_clear();
-        let Look { account, sight } = match self.look(&identity, &region).await {
+        let Look { account, sight } = match self.look(&identity).await {
             Ok(look) => look,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
@@ -189,22 +190,20 @@ impl<'a> Pass<'a> {
                 Ok(None)
             }
             Sight::Unsettled(Unsettled {
+                reason,
                 message,
                 until,
-                reason,
             }) => {
+                let again = match reason {
+                    // The room of an attempt may show up any moment, and has to be deleted then.
+                    Reason::CreationPending => Again::By(until, Class::NotFound),
+                    _ => Again::At(until),
+                };
                 let verdict = Verdict::Pending {
                     reason: Reason::Deleting,
                     message,
                 };
-                Ok(Some(Ending {
-                    verdict,
-                    ..Ending::unsettled(Unsettled {
-                        message: String::new(),
-                        until,
-                        reason,
-                    })
-                }))
+                Ok(Some(Ending { verdict, again }))
             }
         }
     }
@@ -213,13 +212,7 @@ impl<'a> Pass<'a> {
         let origin = Origin {
             name: &self.input.name,
             default_region: &self.context.settings.default_region,
-            // Where the room is stands in its ARN; status.region can be edited.
-            fixed_region: self
-                .record
-                .arn
-                .as_ref()
-                .map(RoomArn::region)
-                .or(self.record.region.as_deref()),
+            fixed_region: self.region_in_force(),
         };
         let spec = self.input.spec.as_ref().map_err(Clone::clone);
         let desired = spec.and_then(|spec| DesiredRoom::try_from((spec, origin)));
@@ -238,26 +231,62 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Where to look for rooms of an object that goes: its spec need not be readable for that.
-    fn region_to_clear(&self) -> String {
-        let asked = self
+    /// The region that was asked for a room; none before the first attempt.
+    fn region_in_force(&self) -> Option<&str> {
+        let attempted = self
+            .record
+            .creation
+            .as_ref()
+            .map(|creation| creation.region.as_str());
+        attempted.or(self.record.region.as_deref()).or(self
+            .record
+            .arn
+            .as_ref()
+            .map(RoomArn::region))
+    }
+
+    /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are
+    /// one, unless somebody edited the status. Of a spec that cannot be read, or breaks a rule, nothing else is read here.
+    fn regions(&self) -> Vec<String> {
+        let spec = self
             .input
             .spec
             .as_ref()
             .ok()
-            .and_then(|spec| spec.region.clone());
-        let asked = asked.filter(|region| {
-            regex::Regex::new(REGION_PATTERN).is_ok_and(|pattern| pattern.is_match(region))
-        });
-        self.record
-            .region
-            .clone()
-            .or(asked)
-            .unwrap_or_else(|| self.context.settings.default_region.clone())
+            .and_then(|spec| spec.region.as_deref());
+        let spec = spec.filter(|region| is_region(region));
+        let asked = spec.unwrap_or(&self.context.settings.default_region);
+        let arn = self.record.arn.as_ref().map(RoomArn::region);
+        let mut regions: Vec<String> = Vec::new();
+        let recorded = self
+            .region_in_force()
+            .into_iter()
+            .chain(self.record.region.as_deref())
+            .chain(arn);
+        for region in recorded.chain([asked]) {
+            if !regions.iter().any(|known| known == region) {
+                regions.push(region.to_owned());
+            }
+        }
+        regions
+    }
+
+    /// An ARN and a region that disagree were edited: the room itself tells which is right, else the ARN is worth nothing.
+    async fn mend_record(&mut self, identity: &Identity) -> Result<(), Failure> {
+        let (Some(arn), Some(region)) = (&self.record.arn, &self.record.region) else {
+            return Ok(());
+        };
+        if arn.region() != region {
+            match self.context.rooms.get(arn).await? {
+                Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
+                _ => self.record.arn = None,
+            }
+        }
+        Ok(())
     }
 
     /// Finds out whose credentials these are, refuses to look through the wrong ones, and looks.
-    async fn look(&self, identity: &Identity, region: &str) -> Result<Look, Failure> {
+    async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
         let account = self.context.account.id().await?;
         let arn = self.record.arn.as_ref().map(RoomArn::account);
         let attempt = self
@@ -276,7 +305,8 @@ impl<'a> Pass<'a> {
             );
             return Err(Failure::new(Class::AccountMismatch, message));
         }
-        let sight = self.observe(identity, &account, region).await?;
+        self.mend_record(identity).await?;
+        let sight = self.observe(identity, &account, &self.regions()).await?;
         Ok(Look { account, sight })
     }
 

@@ -53,7 +53,6 @@ impl Pass<'_> {
             }
             Err(error) => return Err(error),
         };
-        self.stored = next;
         self.written(&object);
         Ok(())
     }
@@ -66,7 +65,6 @@ impl Pass<'_> {
             .kubernetes
             .write_created(self.input, attempt, &next)
             .await?;
-        self.stored = next;
         self.written(&object);
         Ok(())
     }
@@ -75,10 +73,14 @@ impl Pass<'_> {
     pub(super) async fn conclude(mut self, ending: Ending) -> Result<Action, Error> {
         let Ending { verdict, again } = ending;
         let next = self.next_status(&verdict);
-        if next != self.stored {
-            self.write_status(next).await?;
-        }
+        let written = if next == self.stored {
+            Ok(())
+        } else {
+            self.write_status(&next).await
+        };
+        // What was done is done, even if it could not be written down yet.
         self.publish_news().await;
+        written?;
         if let Some(event) = events::warning(&self.input.status, &verdict) {
             tracing::warn!(object = %self.object(), reason = event.reason, "{}", event.note.as_deref().unwrap_or_default());
             self.context.kubernetes.publish(self.input, &event).await;
@@ -99,17 +101,16 @@ impl Pass<'_> {
 
     /// Writes a status over the one this pass knows. Where only spec or metadata changed meanwhile, what the pass learned is
     /// still true and is written again; where the status changed, someone else knows more.
-    async fn write_status(&mut self, next: ChatRoomStatus) -> Result<(), Error> {
+    async fn write_status(&mut self, next: &ChatRoomStatus) -> Result<(), Error> {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
             match self
                 .context
                 .kubernetes
-                .write_status(self.input, &self.version, &next)
+                .write_status(self.input, &self.version, next)
                 .await
             {
                 Ok(object) => {
-                    self.stored = next;
                     self.written(&object);
                     return Ok(());
                 }
@@ -164,7 +165,9 @@ impl Pass<'_> {
         }
     }
 
+    /// Takes over what the API server holds now; it keeps times to the second only.
     fn written(&mut self, object: &DynamicObject) {
+        self.stored = input::status(object);
         let version = object.metadata.resource_version.clone().unwrap_or_default();
         self.superseded
             .push(std::mem::replace(&mut self.version, version));

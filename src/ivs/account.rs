@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_sts::error::DisplayErrorContext;
 use tokio::sync::Mutex;
 
-use crate::room::{Class, Failure};
+use crate::room::{Class, Failure, chain};
 
 use super::error;
 
@@ -19,7 +18,13 @@ pub struct Account {
     credentials: Option<SharedCredentialsProvider>,
     sts: aws_sdk_sts::Client,
     timeout: Duration,
-    known: Mutex<Option<Known>>,
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    known: Option<Known>,
+    failed: Option<(Instant, Failure)>,
 }
 
 struct Known {
@@ -35,19 +40,40 @@ impl Account {
             credentials: config.credentials_provider(),
             sts: aws_sdk_sts::Client::new(config),
             timeout,
-            known: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
-    /// The account's id: from the credentials themselves where they carry it, else from STS GetCallerIdentity.
+    /// The account's id: from the credentials themselves where they carry it, else from STS GetCallerIdentity. One asks
+    /// while the others wait, and all of them share the answer.
     ///
     /// # Errors
     /// `Denied` without usable credentials, else what STS answered.
     pub async fn id(&self) -> Result<String, Failure> {
-        let mut known = self.known.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < BELIEVED) {
+        let asked = Instant::now();
+        let mut last = self.last.lock().await;
+        if let Some(known) = last
+            .known
+            .as_ref()
+            .filter(|known| known.at.elapsed() < BELIEVED)
+        {
             return Ok(known.account.clone());
         }
+        if let Some((at, failure)) = &last.failed
+            && *at >= asked
+        {
+            return Err(failure.clone());
+        }
+        match self.find(last.known.as_ref()).await {
+            Ok(known) => Ok(last.known.insert(known).account.clone()),
+            Err(failure) => {
+                last.failed = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    async fn find(&self, before: Option<&Known>) -> Result<Known, Failure> {
         let credentials = self
             .credentials
             .as_ref()
@@ -55,25 +81,24 @@ impl Account {
         let provided = tokio::time::timeout(self.timeout, credentials.provide_credentials()).await;
         let credentials = provided
             .map_err(|_| unusable(&format!("none within {:?}", self.timeout)))?
-            .map_err(|error| unusable(&DisplayErrorContext(&error).to_string()))?;
+            .map_err(|error| unusable(&chain(&error)))?;
         let access_key = credentials.access_key_id().to_owned();
-        let account = match (credentials.account_id(), known.as_ref()) {
+        let account = match (credentials.account_id(), before) {
             (Some(account), _) => account.as_str().to_owned(),
-            (None, Some(known)) if known.access_key == access_key => known.account.clone(),
+            (None, Some(before)) if before.access_key == access_key => before.account.clone(),
             (None, _) => self.caller_identity().await?,
         };
-        *known = Some(Known {
+        Ok(Known {
             access_key,
-            account: account.clone(),
+            account,
             at: Instant::now(),
-        });
-        Ok(account)
+        })
     }
 
     async fn caller_identity(&self) -> Result<String, Failure> {
         const OPERATION: &str = "GetCallerIdentity";
         let identity = self.sts.get_caller_identity().send().await;
-        let identity = identity.map_err(|failed| error::failure(OPERATION, &failed))?;
+        let identity = identity.map_err(|failed| error::read_failure(OPERATION, &failed))?;
         let missing = || {
             Failure::new(
                 Class::Unavailable,

@@ -6,10 +6,10 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_ivschat::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::room::{Class, Failure};
+use crate::room::{Class, Failure, chain};
 
 /// What a call's error means.
 pub(super) fn failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
@@ -39,6 +39,21 @@ where
             format!("{operation}: AWS did not answer in time"),
         ),
         other => unsent(operation, other),
+    }
+}
+
+/// What the error of a call means that carries no value of the spec: nobody's spec is to blame for a 400.
+pub(super) fn read_failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failure = failure(operation, error);
+    match failure.class {
+        Class::Invalid | Class::HandlerNotPermitted => {
+            let message = failure.message.trim_end_matches(advice(failure.class));
+            Failure::new(Class::Unavailable, message)
+        }
+        _ => failure,
     }
 }
 
@@ -140,7 +155,7 @@ fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>
     if let Some(credentials) = find::<CredentialsError>(error) {
         let message = format!(
             "{operation}: no usable AWS credentials: {}",
-            DisplayErrorContext(credentials)
+            chain(credentials)
         );
         return Failure::new(Class::Denied, message);
     }

@@ -53,7 +53,7 @@ impl Rooms {
         let client = self.admitted(arn.region(), OPERATION).await;
         match client.get_room().identifier(arn.as_str()).send().await {
             Ok(output) => Ok(Some(observed_room!(OPERATION, output))),
-            Err(error) => match error::failure(OPERATION.name(), &error) {
+            Err(error) => match error::read_failure(OPERATION.name(), &error) {
                 Failure {
                     class: Class::NotFound,
                     ..
@@ -157,7 +157,7 @@ impl Rooms {
         let client = self.admitted(arn.region(), OPERATION).await;
         match client.delete_room().identifier(arn.as_str()).send().await {
             Ok(_) => Ok(true),
-            Err(error) => match error::failure(OPERATION.name(), &error) {
+            Err(error) => match error::read_failure(OPERATION.name(), &error) {
                 Failure {
                     class: Class::NotFound,
                     ..
@@ -218,7 +218,7 @@ impl Rooms {
         const OPERATION: Operation = Operation::ListRooms;
         let client = self.admitted(region, OPERATION).await;
         let page = client.list_rooms().set_next_token(token).send().await;
-        let page = page.map_err(|error| error::failure(OPERATION.name(), &error))?;
+        let page = page.map_err(|error| error::read_failure(OPERATION.name(), &error))?;
         let summary = |room: &RoomSummary| {
             Ok(Summary {
                 arn: convert::arn(OPERATION.name(), room.arn())?,

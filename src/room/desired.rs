@@ -146,7 +146,7 @@ impl Check {
     fn region(&mut self, wanted: Option<&str>, origin: Origin<'_>) -> String {
         const FIELD: &str = "spec.region";
         if let Some(region) = wanted {
-            let fits = region.chars().count() <= limits::REGION_MAX && REGION.is_match(region);
+            let fits = is_region(region);
             self.require(
                 fits,
                 FIELD,
@@ -364,6 +364,11 @@ fn pattern(pattern: &str) -> Regex {
         reason = "the limits are constants, and a test compiles each of them"
     )]
     Regex::new(pattern).expect("a valid pattern")
+}
+
+/// Whether this could be the name of an AWS region.
+pub fn is_region(text: &str) -> bool {
+    text.chars().count() <= limits::REGION_MAX && REGION.is_match(text)
 }
 
 static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(limits::NAME_PATTERN));

@@ -15,8 +15,8 @@ pub mod status;
 use std::collections::BTreeMap;
 
 pub use arn::{InvalidArn, RoomArn};
-pub use desired::{DesiredRoom, Handler, Origin, Violation, Violations};
-pub use failure::{Class, Failure};
+pub use desired::{DesiredRoom, Handler, Origin, Violation, Violations, is_region};
+pub use failure::{Class, Failure, chain};
 pub use observed::ObservedRoom;
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
 

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{ChatRoomStatus, ConditionType, Creation, Reason, Truth};
 
-use super::{Failure, ObservedRoom, RoomArn};
+use super::{Failure, ObservedRoom, RoomArn, is_region};
 
 /// What the status remembers of the room, beside the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,14 +44,17 @@ impl Record {
 }
 
 impl From<&ChatRoomStatus> for Record {
-    /// An ARN that is none was written by someone else and counts as missing.
+    /// An ARN or a region that is none was written by someone else and counts as missing.
     fn from(status: &ChatRoomStatus) -> Self {
         Self {
             arn: status.arn.as_deref().and_then(|arn| arn.parse().ok()),
-            region: status.region.clone(),
+            region: status.region.clone().filter(|region| is_region(region)),
             create_time: status.create_time,
             update_time: status.update_time,
-            creation: status.creation.clone(),
+            creation: status
+                .creation
+                .clone()
+                .filter(|creation| is_region(&creation.region)),
         }
     }
 }
@@ -122,6 +125,16 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
 
 /// A condition's message may not be empty.
 const UNSTALLED: &str = "Nothing waits for a person";
+
+/// Whether the room was known to be as this generation of the spec says: what differs now was changed by someone else.
+pub fn was_ready(status: &ChatRoomStatus, generation: i64) -> bool {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    conditions.iter().any(|condition| {
+        condition.type_ == ConditionType::Ready.to_string()
+            && condition.status == Truth::True.to_string()
+            && condition.observed_generation == Some(generation)
+    })
+}
 
 struct Conditions<'a> {
     previous: &'a [Condition],

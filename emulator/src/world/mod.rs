@@ -216,7 +216,8 @@ impl World {
                 .settings
                 .detached_handler_is_empty_object
                 .then(MessageReviewHandler::default);
-            room.message_review_handler = handler.attached().or(detached);
+            let kept = room.message_review_handler.take().unwrap_or_default();
+            room.message_review_handler = handler.or(kept).attached().or(detached);
         }
         if let Some(identifiers) = request.logging_configuration_identifiers {
             room.logging_configuration_identifiers = identifiers;

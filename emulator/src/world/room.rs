@@ -87,6 +87,14 @@ pub struct MessageReviewHandler {
 }
 
 impl MessageReviewHandler {
+    /// This handler, with what it leaves out as in `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            uri: self.uri.or(other.uri),
+            fallback_result: self.fallback_result.or(other.fallback_result),
+        }
+    }
+
     /// The handler with its defaults filled in, or nothing where `uri` is missing or empty.
     pub(super) fn attached(self) -> Option<Self> {
         let uri = self.uri.filter(|uri| !uri.is_empty())?;

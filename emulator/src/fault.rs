@@ -31,6 +31,8 @@ pub enum Moment {
 pub enum Symptom {
     /// An error answer.
     Error(ApiError),
+    /// An error answer that takes this long.
+    SlowError(Duration, ApiError),
     /// No answer for this long, then the connection is closed.
     Silence(Duration),
     /// The connection is closed at once.

@@ -1,6 +1,8 @@
 //! A room that is not provably ours is never touched.
 
+use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Call, CreateRoom, Operation, Room, Scope};
+use ivschat_operator::api::ChatRoom;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -116,11 +118,12 @@ async fn a_lost_owner_tag_is_put_back_and_with_both_tags_lost_nothing_is_touched
         resource_arn: resource_arn.clone(),
         tag_keys: keys.iter().map(ToString::to_string).collect(),
     };
+    let before = stage.calls(Operation::TagResource);
     stage
         .emulator
         .call(&scope(), untag(&["ivschat-operator.io/owner"]))
         .unwrap();
-    stage.more_calls(Operation::TagResource, 1).await;
+    stage.calls_since(before, Operation::TagResource, 1).await;
     assert_eq!(stage.room().tags, stage.own_tags(&object));
 
     stage
@@ -177,4 +180,79 @@ async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_
     stage.restart(Options::default()).await;
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
     stage.room();
+}
+
+/// Every way to edit the status that could hide the room: none may lead to a second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_edit_of_the_status_leads_to_a_second_room() {
+    let elsewhere = "arn:aws:ivschat:eu-west-1:123456789012:room/AbCdEfGhIjKl";
+    let here = "arn:aws:ivschat:us-west-2:123456789012:room/AbCdEfGhIjKl";
+    for forged in [
+        json!({"arn": elsewhere}),
+        json!({"arn": elsewhere, "region": "eu-west-1"}),
+        json!({"arn": elsewhere, "region": null}),
+        json!({"region": "eu-west-1"}),
+        json!({"arn": here}),
+        json!({"arn": "nonsense", "region": "not a region"}),
+        json!({"arn": null, "region": "eu-west-1"}),
+    ] {
+        let stage = Stage::open().await;
+        let own = arn_of(&stage.settle("lobby", json!({})).await);
+        let patch = Patch::Merge(json!({"status": forged}));
+        stage
+            .chat_rooms
+            .patch_status("lobby", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+        stage
+            .until("lobby", "back at its own room", |object| {
+                let status = object.status.clone().unwrap_or_default();
+                status.arn.as_deref() == Some(own.as_str())
+                    && status.region.as_deref() == Some(REGION)
+                    && status_of(object, "Ready").0 == "True"
+            })
+            .await;
+        assert_eq!(stage.room().arn, own, "{forged}");
+        assert_eq!(stage.rooms_in("eu-west-1"), [], "{forged}");
+        stage.delete("lobby").await;
+        stage.gone("lobby").await;
+        assert_eq!(stage.rooms_in(REGION), [], "{forged}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_wiped_while_a_create_has_no_known_outcome_does_not_lead_to_a_second_room() {
+    let stage = Stage::open().await;
+    stage.settle("other", json!({})).await;
+    stage
+        .emulator
+        .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
+    let unreadable = Fault::refuse(Operation::ListRooms, 0, 503, "ServiceUnavailable", "down");
+    stage.emulator.inject(Fault {
+        times: None,
+        ..unreadable
+    });
+    stage.create("lobby", json!({})).await;
+    stage
+        .condition("lobby", "Synced", "False", "Unavailable")
+        .await;
+    let wiped = json!({"status": {"creation": null, "region": null, "conditions": null, "observedGeneration": null}});
+    stage
+        .chat_rooms
+        .patch_status("lobby", &PatchParams::default(), &Patch::Merge(wiped))
+        .await
+        .unwrap();
+    let kept = |object: &ChatRoom| {
+        object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.creation.is_some())
+    };
+    stage
+        .until("lobby", "aware of its attempt again", kept)
+        .await;
+    stage.emulator.clear_faults();
+    stage.ready("lobby").await;
+    assert_eq!(stage.rooms_in(REGION).len(), 2, "one each");
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
 }

@@ -91,8 +91,10 @@ async fn an_operator_asked_to_stop_finishes_the_pass_in_hand() {
     let mut stage = Stage::open().await;
     stage.settle("lobby", json!({})).await;
     assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
-    let last = stage.operator.log().last().cloned().unwrap_or_default();
-    assert!(last.contains("stopped"), "{last}");
+    stage
+        .operator
+        .log_until(|line| line.contains("\"stopped\""))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
@@ -122,6 +123,10 @@ async fn ivs_chat(
     match outcome {
         Outcome::Answered(Ok(answer)) => Ok(answered(&answer)),
         Outcome::Answered(Err(error)) => Ok(error_answer(&error)),
+        Outcome::Delayed { after, error } => {
+            tokio::time::sleep(after).await;
+            Ok(error_answer(&error))
+        }
         Outcome::Disconnected { after } => {
             tokio::time::sleep(after).await;
             Err(Disconnect)
@@ -138,7 +143,8 @@ pub(crate) fn now() -> Timestamp {
 /// What the client gets to see.
 enum Outcome {
     Answered(Result<Answer, ApiError>),
-    Disconnected { after: std::time::Duration },
+    Delayed { after: Duration, error: ApiError },
+    Disconnected { after: Duration },
 }
 
 impl Outcome {
@@ -146,14 +152,14 @@ impl Outcome {
         match self {
             Self::Answered(Ok(Answer::NoContent)) => Some(204),
             Self::Answered(Ok(_)) => Some(200),
-            Self::Answered(Err(error)) => Some(error.status),
+            Self::Answered(Err(error)) | Self::Delayed { error, .. } => Some(error.status),
             Self::Disconnected { .. } => None,
         }
     }
 
     fn error(&self) -> Option<&ApiError> {
         match self {
-            Self::Answered(Err(error)) => Some(error),
+            Self::Answered(Err(error)) | Self::Delayed { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -163,9 +169,10 @@ impl From<Fault> for Outcome {
     fn from(fault: Fault) -> Self {
         match fault.symptom {
             Symptom::Error(error) => Self::Answered(Err(error)),
+            Symptom::SlowError(after, error) => Self::Delayed { after, error },
             Symptom::Silence(after) => Self::Disconnected { after },
             Symptom::Reset => Self::Disconnected {
-                after: std::time::Duration::ZERO,
+                after: Duration::ZERO,
             },
         }
     }

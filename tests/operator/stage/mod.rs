@@ -7,6 +7,7 @@ mod operator;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::StreamExt;
 use ivschat_emulator::Emulator;
 use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Room, Scope, Settings};
@@ -15,6 +16,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
@@ -195,7 +197,16 @@ impl Stage {
 
     /// Waits for `count` more calls of `operation`.
     pub async fn more_calls(&self, operation: Operation, count: usize) {
-        let before = calls(&self.emulator.journal(), operation);
+        self.calls_since(self.calls(operation), operation, count)
+            .await;
+    }
+
+    pub fn calls(&self, operation: Operation) -> usize {
+        calls(&self.emulator.journal(), operation)
+    }
+
+    /// Waits for `count` calls of `operation` after the first `before` ones. Count before what makes the operator call.
+    pub async fn calls_since(&self, before: usize, operation: Operation, count: usize) {
         let wanted = |entries: &[Entry]| calls(entries, operation) >= before + count;
         self.journal_until(&format!("{count} more {operation:?}"), wanted)
             .await;
@@ -258,33 +269,27 @@ impl Stage {
     /// Waits until an event with this reason is there, and gives its note.
     pub async fn event(&self, name: &str, reason: &str) -> String {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
-        let watching = async {
+        let matches = |event: &Event| {
+            event
+                .regarding
+                .as_ref()
+                .is_some_and(|it| it.name.as_deref() == Some(name))
+                && event.reason.as_deref() == Some(reason)
+        };
+        let mut published = std::pin::pin!(
+            watcher(events, watcher::Config::default())
+                .default_backoff()
+                .applied_objects()
+        );
+        let found = async {
             loop {
-                let found = self
-                    .events(name)
-                    .await
-                    .into_iter()
-                    .find(|(found, _)| found == reason);
-                if let Some((_, note)) = found {
-                    return note;
+                match published.next().await.expect("the watch goes on") {
+                    Ok(event) if matches(&event) => return event.note.unwrap_or_default(),
+                    _ => {}
                 }
-                // The next change of any event ends this wait.
-                let version = events
-                    .list(&ListParams::default())
-                    .await
-                    .unwrap()
-                    .metadata
-                    .resource_version;
-                let parameters = kube::api::WatchParams::default().timeout(5);
-                let watch = events
-                    .watch(&parameters, &version.unwrap_or_default())
-                    .await
-                    .unwrap();
-                let mut watch = std::pin::pin!(watch);
-                let _ = futures::StreamExt::next(&mut watch).await;
             }
         };
-        match tokio::time::timeout(DEADLINE, watching).await {
+        match tokio::time::timeout(DEADLINE, found).await {
             Ok(note) => note,
             Err(_) => panic!(
                 "no event {reason} for {name}: {:?}",

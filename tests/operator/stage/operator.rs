@@ -140,11 +140,11 @@ impl Operator {
         log.into_iter().find(|line| wanted(line)).unwrap()
     }
 
-    /// How long the operator decided to wait after the last pass over this generation of an object.
+    /// How long the operator decided to wait after the first pass over this generation of an object.
     pub async fn wait_after(&mut self, namespace: &str, name: &str, generation: i64) -> Duration {
         let object = format!("{namespace}/{name}");
         let found = |log: &Vec<String>| {
-            log.iter().rev().find_map(|line| {
+            log.iter().find_map(|line| {
                 let fields = serde_json::from_str::<Value>(line).ok()?["fields"].take();
                 let matches = fields["message"] == "pass ended"
                     && fields["object"] == object.as_str()

@@ -1,6 +1,6 @@
 //! From the end of an object to the end of its room, and rooms that end on their own.
 
-use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Operation, Scope};
 use serde_json::json;
 
@@ -75,18 +75,7 @@ async fn an_object_deleted_while_its_create_has_no_known_outcome_takes_that_room
     let stage = Stage::open().await;
     // So that the region is listed already: the next list is the one that looks for the lost room.
     let other = arn_of(&stage.settle("other", json!({})).await);
-    stage
-        .emulator
-        .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
-    let unreadable = Fault::refuse(Operation::ListRooms, 0, 503, "ServiceUnavailable", "down");
-    stage.emulator.inject(Fault {
-        times: None,
-        ..unreadable
-    });
-    stage.create("lobby", json!({})).await;
-    stage
-        .condition("lobby", "Synced", "False", "Unavailable")
-        .await;
+    stage.create_and_lose("lobby").await;
     assert_eq!(stage.rooms_in(REGION).len(), 2, "the room was made");
     stage.delete("lobby").await;
     let held = stage

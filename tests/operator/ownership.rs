@@ -1,6 +1,5 @@
 //! A room that is not provably ours is never touched.
 
-use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Call, CreateRoom, Operation, Room, Scope};
 use ivschat_operator::api::ChatRoom;
 use kube::api::{Patch, PatchParams};
@@ -224,18 +223,7 @@ async fn no_edit_of_the_status_leads_to_a_second_room() {
 async fn a_status_wiped_while_a_create_has_no_known_outcome_does_not_lead_to_a_second_room() {
     let stage = Stage::open().await;
     stage.settle("other", json!({})).await;
-    stage
-        .emulator
-        .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
-    let unreadable = Fault::refuse(Operation::ListRooms, 0, 503, "ServiceUnavailable", "down");
-    stage.emulator.inject(Fault {
-        times: None,
-        ..unreadable
-    });
-    stage.create("lobby", json!({})).await;
-    stage
-        .condition("lobby", "Synced", "False", "Unavailable")
-        .await;
+    stage.create_and_lose("lobby").await;
     let wiped = json!({"status": {"creation": null, "region": null, "conditions": null, "observedGeneration": null}});
     stage
         .chat_rooms

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use ivschat_emulator::Emulator;
+use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Room, Scope, Settings};
 use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
@@ -103,6 +104,20 @@ impl Stage {
     pub async fn settle(&self, name: &str, spec: Value) -> ChatRoom {
         self.create(name, spec).await;
         self.ready(name).await
+    }
+
+    /// Creates an object whose CreateRoom takes effect without an answer, and leaves ListRooms failing, so that nobody can
+    /// look for the room until the faults are cleared. The region must have been listed before.
+    pub async fn create_and_lose(&self, name: &str) {
+        self.emulator
+            .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
+        let unreadable = Fault::refuse(Operation::ListRooms, 0, 503, "ServiceUnavailable", "down");
+        self.emulator.inject(Fault {
+            times: None,
+            ..unreadable
+        });
+        self.create(name, json!({})).await;
+        self.condition(name, "Synced", "False", "Unavailable").await;
     }
 
     /// Changes the spec; null removes a field.

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Options, Stage, arn_of, calls};
+use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, calls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_operator_makes_no_call_that_writes() {
@@ -111,4 +111,41 @@ async fn an_operator_that_cannot_list_its_objects_says_why_and_still_stops_when_
         "{told}"
     );
     assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_at_once_make_one_room_per_object() {
+    const OBJECTS: usize = 12;
+    let mut stage = Stage::open().await;
+    let endpoint = stage.emulator.endpoint();
+    let mut second = Operator::start(
+        &stage.kubeconfig,
+        &stage.namespace,
+        &endpoint,
+        Options::default(),
+    );
+    for operator in [&mut second, &mut stage.operator] {
+        operator
+            .log_until(|line| line.contains("\"started\""))
+            .await;
+    }
+    let names: Vec<_> = (0..OBJECTS).map(|n| format!("room-{n}")).collect();
+    futures::future::join_all(names.iter().map(|name| stage.create(name, json!({})))).await;
+    let mut arns = Vec::new();
+    for name in &names {
+        arns.push(arn_of(&stage.ready(name).await));
+    }
+    let rooms: Vec<_> = stage
+        .rooms_in(REGION)
+        .into_iter()
+        .map(|room| room.arn)
+        .collect();
+    arns.sort();
+    assert_eq!(sorted(rooms), arns);
+    assert_eq!(stage.calls(Operation::CreateRoom), OBJECTS);
+}
+
+fn sorted(mut arns: Vec<String>) -> Vec<String> {
+    arns.sort();
+    arns
 }

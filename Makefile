@@ -18,6 +18,7 @@ generate: ## Write the generated files anew
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
 
-lint: ## Check formatting and lints
+lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet

@@ -6,11 +6,12 @@
 //! - [`ivs`]: drives IVS Chat; the only place that names the AWS SDK.
 //! - [`room`]: the domain, pure: what is wanted, what is there, what to do about it, what to say of it.
 //! - [`api`]: the kinds that users write and read.
-//! - [`telemetry`][]: logs.
+//! - [`telemetry`] and [`errors`]: what the process says.
 
 pub mod api;
 pub mod cli;
 pub mod controller;
+pub mod errors;
 pub mod ivs;
 pub mod room;
 pub mod telemetry;

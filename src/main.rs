@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Kubernetes};
-use ivschat_operator::{api, ivs, room, telemetry};
+use ivschat_operator::{api, errors, ivs, telemetry};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ivschat-operator: {}", room::chain(&*error));
+            eprintln!("ivschat-operator: {}", errors::chain(&*error));
             ExitCode::FAILURE
         }
     }

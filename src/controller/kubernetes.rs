@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::names::{FINALIZER, OPERATOR};
 use crate::api::{ChatRoom, ChatRoomStatus, Creation};
-use crate::room::chain;
+use crate::errors::chain;
 
 use super::input::Input;
 

@@ -26,8 +26,9 @@ use kube::runtime::{WatchStreamExt, controller};
 use kube::{Client, Resource};
 
 use crate::api::ChatRoom;
+use crate::errors::chain;
 use crate::ivs::{Account, Index, Rooms};
-use crate::room::{Class, ClusterId, chain};
+use crate::room::{Class, ClusterId};
 
 pub use kubernetes::{Error, Kubernetes};
 pub use reconcile::reconcile;

@@ -76,13 +76,20 @@ impl Pass<'_> {
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
             None => self.input.deleted_at,
         };
+        // One region that cannot be listed hides no room of another, but proves nothing absent either.
+        let mut unlisted = None;
         for region in regions {
-            if let Some(room) = self
+            match self
                 .find_in_index(identity, account, region, not_before)
-                .await?
+                .await
             {
-                return Ok(Sight::Room(room));
+                Ok(Some(room)) => return Ok(Sight::Room(room)),
+                Ok(None) => {}
+                Err(failure) => unlisted = Some(failure),
             }
+        }
+        if let Some(failure) = unlisted {
+            return Err(failure);
         }
         Ok(match (conclusive, stranger) {
             // While a create is outstanding, no room of someone else settles anything.

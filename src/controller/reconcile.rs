@@ -138,16 +138,18 @@ impl<'a> Pass<'a> {
 
     /// The object is wanted: make the room what its spec says.
     async fn converge(&mut self) -> Result<Option<Ending>, Error> {
+        let identity = self.identity();
+        if let Err(failure) = self.mend_record(&identity).await {
+            return Ok(Some(Ending::failed(failure, Knowledge::Nothing)));
+        }
         let desired = match self.desired() {
             Ok(desired) => desired,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::NotAsSpecified))),
         };
-        let identity = self.identity();
-        let sight = match self.look(&identity).await {
-            Ok(sight) => sight,
+        let Look { account, sight } = match self.look(&identity).await {
+            Ok(look) => look,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
-        let Look { account, sight } = sight;
         let observed = match sight {
             Sight::Room(room) => Some(room),
             Sight::Absent => None,
@@ -168,6 +170,9 @@ impl<'a> Pass<'a> {
             return Ok(None);
         }
         let identity = self.identity();
+        if let Err(failure) = self.mend_record(&identity).await {
+            return Ok(Some(Ending::failed(failure, Knowledge::Nothing)));
+        }
         let Look { account, sight } = match self.look(&identity).await {
             Ok(look) => look,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
@@ -277,6 +282,7 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         if arn.region() != region {
+            self.account().await?;
             match self.context.rooms.get(arn).await? {
                 Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
                 _ => self.record.arn = None,
@@ -285,8 +291,9 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Finds out whose credentials these are, refuses to look through the wrong ones, and looks.
-    async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
+    /// Whose credentials these are. Those of another account than the record's are refused: through them, the room would
+    /// look missing.
+    async fn account(&self) -> Result<String, Failure> {
         let account = self.context.account.id().await?;
         let arn = self.record.arn.as_ref().map(RoomArn::account);
         let attempt = self
@@ -294,18 +301,24 @@ impl<'a> Pass<'a> {
             .creation
             .as_ref()
             .map(|creation| creation.account.as_str());
-        if let Some(other) = arn
+        match arn
             .into_iter()
             .chain(attempt)
             .find(|recorded| *recorded != account)
         {
-            let message = format!(
-                "The operator's credentials belong to account {account}, the room to account {other}: nothing is done until \
-                 the credentials are those of {other} again"
-            );
-            return Err(Failure::new(Class::AccountMismatch, message));
+            None => Ok(account),
+            Some(other) => Err(Failure::new(
+                Class::AccountMismatch,
+                format!(
+                    "The operator's credentials belong to account {account}, the room to account {other}: nothing is done \
+                     until the credentials are those of {other} again"
+                ),
+            )),
         }
-        self.mend_record(identity).await?;
+    }
+
+    async fn look(&self, identity: &Identity) -> Result<Look, Failure> {
+        let account = self.account().await?;
         let sight = self.observe(identity, &account, &self.regions()).await?;
         Ok(Look { account, sight })
     }

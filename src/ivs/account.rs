@@ -6,7 +6,8 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::sync::Mutex;
 
-use crate::room::{Class, Failure, chain};
+use crate::errors::chain;
+use crate::room::{Class, Failure};
 
 use super::error;
 

@@ -9,7 +9,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::room::{Class, Failure, chain};
+use crate::errors::chain;
+use crate::room::{Class, Failure};
 
 /// What a call's error means.
 pub(super) fn failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure

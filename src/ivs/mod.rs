@@ -1,7 +1,7 @@
 //! IVS Chat as the operator sees it. Nothing outside this folder names the AWS SDK.
 //!
 //! [`Rooms`] carries out one call; [`Index`] knows every room of a region that names an owner; [`Account`] knows whose
-//! credentials these are. Every call waits for its [`quota`] first, and every error comes back as a
+//! credentials these are. Every call waits for its quota first, and every error comes back as a
 //! [`Failure`](crate::room::Failure).
 
 mod account;

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 pub use arn::{InvalidArn, RoomArn};
 pub use desired::{DesiredRoom, Handler, Origin, Violation, Violations, is_region};
-pub use failure::{Class, Failure, chain};
+pub use failure::{Class, Failure};
 pub use observed::ObservedRoom;
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
 

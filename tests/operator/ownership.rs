@@ -181,6 +181,30 @@ async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_
     stage.room();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_region_does_not_make_the_spec_invalid() {
+    let stage = Stage::open().await;
+    let own = arn_of(&stage.settle("lobby", json!({"region": REGION})).await);
+    let forged = Patch::Merge(json!({"status": {"region": "eu-west-1"}}));
+    stage
+        .chat_rooms
+        .patch_status("lobby", &PatchParams::default(), &forged)
+        .await
+        .unwrap();
+    let mended = |object: &ChatRoom| {
+        object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.region.as_deref() == Some(REGION))
+    };
+    let object = stage.until("lobby", "mended", mended).await;
+    assert_eq!(
+        status_of(&object, "Ready"),
+        ("True".into(), "Available".into())
+    );
+    assert_eq!(stage.room().arn, own);
+}
+
 /// Every way to edit the status that could hide the room: none may lead to a second one.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_edit_of_the_status_leads_to_a_second_room() {

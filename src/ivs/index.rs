@@ -104,6 +104,9 @@ impl Index {
                 }
                 Err(failure) => {
                     listed.failed = Some((Instant::now(), failure.clone()));
+                    if listed.listing.is_none() {
+                        self.let_go(account, region);
+                    }
                     return Err(failure);
                 }
             }
@@ -145,6 +148,15 @@ impl Index {
         self.slot(account, arn.region())
             .done()
             .push((Timestamp::now(), Done::Deleted(arn.clone())));
+    }
+
+    /// Drops what is kept of a region that has never been listed: users can name regions that do not exist.
+    fn let_go(&self, account: &str, region: &str) {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (account.to_owned(), region.to_owned());
+        if regions.get(&key).is_some_and(|slot| slot.done().is_empty()) {
+            regions.remove(&key);
+        }
     }
 
     fn slot(&self, account: &str, region: &str) -> Arc<Slot> {

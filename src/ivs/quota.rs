@@ -44,6 +44,9 @@ const ROOM_CALLS: f64 = 5.0;
 /// Calls per second that AWS grants each tagging operation.
 const TAG_CALLS: f64 = 10.0;
 
+/// Past this, buckets that nobody draws from are let go: users can name regions that do not exist.
+const MAX_BUCKETS: usize = 100;
+
 type Buckets = DefaultKeyedRateLimiter<(String, Operation)>;
 
 pub(super) struct Quotas {
@@ -67,6 +70,10 @@ impl Quotas {
         } else {
             &self.room
         };
+        if buckets.len() > MAX_BUCKETS {
+            // A bucket that is full again is as good as a new one.
+            buckets.retain_recent();
+        }
         buckets
             .until_key_ready(&(region.to_owned(), operation))
             .await;
@@ -91,6 +98,21 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+
+    #[tokio::test]
+    async fn buckets_of_regions_that_users_invent_do_not_pile_up() {
+        let quotas = Quotas::new(1000.0);
+        for region in 0..1000 {
+            quotas
+                .admit(&format!("aa-bb-{region}"), Operation::GetRoom)
+                .await;
+        }
+        assert!(
+            quotas.room.len() <= 2 * MAX_BUCKETS,
+            "{} buckets",
+            quotas.room.len()
+        );
+    }
 
     #[tokio::test]
     async fn past_the_burst_calls_are_spread_at_the_quota_and_each_region_and_operation_has_its_own()

@@ -19,6 +19,9 @@ use super::error;
 use super::list::{Page, Pages, Summary};
 use super::quota::{Operation, Quotas};
 
+/// Clients kept, many more than AWS has regions: users can name regions that do not exist, and a client is soon made again.
+const MAX_CLIENTS: usize = 64;
+
 /// IVS Chat's room and tag calls, in every region.
 pub struct Rooms {
     config: SdkConfig,
@@ -241,6 +244,9 @@ impl Rooms {
     /// The client of a region; they share credentials and connections.
     fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {
+            clients.clear();
+        }
         let made = clients.entry(region.to_owned()).or_insert_with(|| {
             let config = Builder::from(&self.config)
                 .region(Region::new(region.to_owned()))
@@ -264,4 +270,31 @@ impl Pages for RegionPages<'_> {
 
 fn non_empty(list: &[String]) -> Option<Vec<String>> {
     (!list.is_empty()).then(|| list.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn regions_that_users_invent_do_not_pile_up() {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .build();
+        let settings = Settings {
+            region: None,
+            endpoint: None,
+            operation_timeout: std::time::Duration::from_secs(1),
+            quota_factor: 1.0,
+        };
+        let rooms = Rooms::new(config, &settings);
+        for region in 0..1000 {
+            rooms
+                .admitted(&format!("aa-bb-{region}"), Operation::GetRoom)
+                .await;
+        }
+        assert!(rooms.clients.lock().unwrap().len() <= MAX_CLIENTS);
+    }
 }

@@ -87,22 +87,30 @@ pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
         .unwrap_or_default()
 }
 
+/// The parts of a spec that are objects. A list in their place would be read as their fields in order.
+const OBJECTS: [&str; 2] = ["", "/messageReviewHandler"];
+
 fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
-    serde_path_to_error::deserialize(spec).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." {
-            "spec".to_owned()
-        } else {
-            format!("spec.{path}")
-        };
-        let found = spec
-            .pointer(&format!("/{}", path.replace('.', "/")))
-            .unwrap_or(spec);
+    let violation = |path: &str, limit: String, found: &Value| {
+        let field = format!("spec{path}").replace('/', ".");
         Violations(vec![Violation {
             field,
-            limit: error.inner().to_string(),
+            limit,
             found: found.to_string(),
         }])
+    };
+    for path in OBJECTS {
+        if let Some(list @ Value::Array(_)) = spec.pointer(path) {
+            return Err(violation(path, "must be an object".to_owned(), list));
+        }
+    }
+    serde_path_to_error::deserialize(spec).map_err(|error| {
+        let path = match error.path().to_string().as_str() {
+            "." => String::new(),
+            path => format!("/{}", path.replace('.', "/")),
+        };
+        let found = spec.pointer(&path).unwrap_or(spec);
+        violation(&path, error.inner().to_string(), found)
     })
 }
 
@@ -124,18 +132,20 @@ mod tests {
                 "spec.messageReviewHandler.uri: invalid type: integer `7`, expected a string; found 7",
             ),
             (
-                json!(["x"]),
-                "spec.region: invalid type: sequence, expected a string; found [\"x\"]",
+                json!(["us-west-2"]),
+                "spec: must be an object; found [\"us-west-2\"]",
+            ),
+            (
+                json!({"messageReviewHandler": ["arn"]}),
+                "spec.messageReviewHandler: must be an object; found [\"arn\"]",
+            ),
+            (
+                Value::Null,
+                "spec: invalid type: null, expected struct ChatRoomSpec; found null",
             ),
         ];
-        for (value, message) in cases.into_iter().take(2) {
+        for (value, message) in cases {
             assert_eq!(spec(&value).unwrap_err().to_string(), message);
         }
-        assert!(
-            spec(&Value::Null)
-                .unwrap_err()
-                .to_string()
-                .starts_with("spec: ")
-        );
     }
 }

@@ -154,8 +154,7 @@ impl Pass<'_> {
             (Some(arn), _) if evidence.first_missing.is_some() => Unsettled {
                 reason: Reason::NotFound,
                 message: format!(
-                    "{}; it counts as deleted if it is still missing at {shown}",
-                    missing(arn)
+                    "AWS does not show room {arn}; it counts as deleted if it is still missing at {shown}"
                 ),
                 until,
             },
@@ -172,8 +171,4 @@ impl Pass<'_> {
             },
         }
     }
-}
-
-fn missing(arn: &RoomArn) -> String {
-    format!("AWS does not show room {arn}")
 }

@@ -205,6 +205,10 @@ pub(super) fn bad_specs() -> Vec<Bad> {
             ["spec.messageReviewHandler", "expected struct", LAMBDA],
         ),
         schema(
+            json!({"messageReviewHandler": [LAMBDA]}),
+            ["spec.messageReviewHandler", "must be an object", LAMBDA],
+        ),
+        schema(
             json!({"messageReviewHandler": {"uri": LAMBDA, "fallbackResult": "allow"}}),
             [FALLBACK, "expected `ALLOW` or `DENY`", "\"allow\""],
         ),

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use crate::api::names::FINALIZER;
 use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus};
@@ -91,8 +92,7 @@ pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
 const OBJECTS: [&str; 2] = ["", "/messageReviewHandler"];
 
 fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
-    let violation = |path: &str, limit: String, found: &Value| {
-        let field = format!("spec{path}").replace('/', ".");
+    let violation = |field: String, limit: String, found: &Value| {
         Violations(vec![Violation {
             field,
             limit,
@@ -101,16 +101,24 @@ fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
     };
     for path in OBJECTS {
         if let Some(list @ Value::Array(_)) = spec.pointer(path) {
-            return Err(violation(path, "must be an object".to_owned(), list));
+            let field = format!("spec{}", path.replace('/', "."));
+            return Err(violation(field, "must be an object".to_owned(), list));
         }
     }
     serde_path_to_error::deserialize(spec).map_err(|error| {
-        let path = match error.path().to_string().as_str() {
-            "." => String::new(),
-            path => format!("/{}", path.replace('.', "/")),
+        let field = match error.path().to_string().as_str() {
+            "." => "spec".to_owned(),
+            path => format!("spec.{path}"),
         };
-        let found = spec.pointer(&path).unwrap_or(spec);
-        violation(&path, error.inner().to_string(), found)
+        let found = error
+            .path()
+            .iter()
+            .try_fold(spec, |value, segment| match segment {
+                Segment::Map { key } => value.get(key),
+                Segment::Seq { index } => value.get(index),
+                Segment::Enum { .. } | Segment::Unknown => None,
+            });
+        violation(field, error.inner().to_string(), found.unwrap_or(spec))
     })
 }
 

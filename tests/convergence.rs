@@ -15,8 +15,11 @@ use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 const REGION: &str = "us-west-2";
+/// The logging configurations there are, each id twelve times this.
+const LOGGING_IDS: [&str; 4] = ["A", "B", "C", "D"];
 
 fn identity() -> Identity {
     let owner = Owner {
@@ -143,7 +146,7 @@ fn any_fallback() -> impl Strategy<Value = world::FallbackResult> {
 }
 
 fn any_logging() -> impl Strategy<Value = String> {
-    "[A-D]".prop_map(|id| {
+    select(&LOGGING_IDS[..]).prop_map(|id| {
         format!(
             "arn:aws:ivschat:{REGION}:{}:logging-configuration/{}",
             world::DEFAULT_ACCOUNT,
@@ -167,11 +170,13 @@ struct Stage {
 
 impl Stage {
     fn new(settings: Settings) -> Self {
-        Self {
-            world: World::new(settings, 1),
-            scope: Scope::in_region(REGION),
-            now: Timestamp::UNIX_EPOCH,
+        let scope = Scope::in_region(REGION);
+        let now = Timestamp::UNIX_EPOCH;
+        let mut world = World::new(settings, 1);
+        for id in LOGGING_IDS {
+            world.put_logging_configuration(&scope, &id.repeat(12), now);
         }
+        Self { world, scope, now }
     }
 
     fn call(&mut self, call: Call) -> Answer {
@@ -305,7 +310,7 @@ fn converges(
             assert!(
                 stage
                     .world
-                    .set_system_tag(&stage.scope.clone(), &arn, key, value)
+                    .set_system_tag(&stage.scope.clone(), &arn, key, value, stage.now)
             );
         }
     }

@@ -1,50 +1,129 @@
 //! A running emulator: state behind locks, an accept loop, and what tests reach in for.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
+use crate::credentials::Credentials;
 use crate::fault::{Fault, Faults};
-use crate::http;
-use crate::journal::Entry;
+use crate::http::{self, Cut};
+use crate::journal::{Entry, Journal};
+use crate::store::{Store, StoreError};
 use crate::world::{Answer, ApiError, Call, Scope, Settings, World};
 
 /// Before the next try to accept a connection after one that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Calls the journal holds at most, so that an emulator that runs for weeks does not grow: then the older half goes.
-const JOURNAL_MAX: usize = 200_000;
+/// Calls in hand are given this long to be answered when the emulator is asked to stop.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
-/// A running emulator. Dropping it stops it and closes its connections.
+/// What to serve, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// How IVS Chat behaves.
+    pub settings: Settings,
+    /// Who may call. `None`: anyone, as the default account, and no signature is verified.
+    pub credentials: Option<Credentials>,
+    /// The file that keeps rooms and logging configurations across restarts. `None`: they end with the emulator.
+    pub state: Option<PathBuf>,
+    /// Calls that the journal holds at most; then the older half goes.
+    pub journal: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            settings: Settings::default(),
+            credentials: None,
+            state: None,
+            journal: 200_000,
+        }
+    }
+}
+
+/// The emulator could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Nothing can be served at the address.
+    #[error("cannot listen on {address}: {problem}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        problem: io::Error,
+    },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
+}
+
+/// A running emulator. Dropping it stops it and closes its connections at once; [`Emulator::stop`] does so in peace.
 #[derive(Debug)]
 pub struct Emulator {
     address: SocketAddr,
     state: Arc<State>,
-    server: AbortHandle,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
 }
 
 impl Emulator {
     /// Starts one on a free loopback port.
-    pub async fn start(settings: Settings) -> std::io::Result<Self> {
-        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), settings).await
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        Self::serve(Options {
+            settings,
+            ..Options::default()
+        })
+        .await
     }
 
-    /// Starts one on `address`.
-    pub async fn listen(address: SocketAddr, settings: Settings) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-        let state = Arc::new(State::new(World::new(settings, seed)));
-        let server = tokio::spawn(serve(listener, Arc::clone(&state))).abort_handle();
+    /// Starts one.
+    pub async fn serve(options: Options) -> Result<Self, StartError> {
+        let (store, world) = match &options.state {
+            Some(path) => {
+                let (store, world) = Store::open(path, options.settings)?;
+                (Some(store), world)
+            }
+            None => (None, World::new(options.settings, seed())),
+        };
+        let unusable = |problem| StartError::Listen {
+            address: options.listen,
+            problem,
+        };
+        let listener = TcpListener::bind(options.listen).await.map_err(unusable)?;
+        let address = listener.local_addr().map_err(unusable)?;
+        let state = Arc::new(State {
+            world: Mutex::new(world),
+            store,
+            credentials: options.credentials,
+            faults: Mutex::default(),
+            journal: watch::Sender::new(Journal::new(options.journal)),
+        });
+        let stop = watch::Sender::new(false);
+        let server = tokio::spawn(accept(listener, Arc::clone(&state), stop.subscribe()));
         Ok(Self {
             address,
             state,
+            stop,
             server,
         })
+    }
+
+    /// Takes no more calls, answers those in hand, and ends. What takes longer than five seconds is cut off.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        // An error is a panic in the accept loop: it has ended then, too.
+        let _ = (&mut self.server).await;
     }
 
     /// The address it listens on.
@@ -57,23 +136,23 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// Reads or changes the world directly, behind every client's back.
+    /// Reads or changes the world directly, behind every client's back and past the state file.
     pub fn world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         look(&mut self.state.world())
     }
 
-    /// Carries out a call as another client would, unseen by the journal.
+    /// Carries out a call as another client would, unseen by the journal and past the state file.
     pub fn call(&self, scope: &Scope, call: Call) -> Result<Answer, ApiError> {
         self.state.world().call(scope, call, http::now())
     }
 
     /// Every call so far, oldest first; after very many, only the newer ones.
     pub fn journal(&self) -> Vec<Entry> {
-        self.state.journal.borrow().clone()
+        self.state.journal.borrow().calls().to_vec()
     }
 
     /// Follows the journal: wakes when an entry is added.
-    pub fn watch_journal(&self) -> watch::Receiver<Vec<Entry>> {
+    pub fn watch_journal(&self) -> watch::Receiver<Journal> {
         self.state.journal.subscribe()
     }
 
@@ -94,23 +173,22 @@ impl Drop for Emulator {
     }
 }
 
+/// What nobody can guess.
+pub(crate) fn seed() -> u128 {
+    uuid::Uuid::new_v4().as_u128()
+}
+
 /// What requests share.
 #[derive(Debug)]
 pub(crate) struct State {
     world: Mutex<World>,
+    store: Option<Store>,
+    pub(crate) credentials: Option<Credentials>,
     faults: Mutex<Faults>,
-    journal: watch::Sender<Vec<Entry>>,
+    pub(crate) journal: watch::Sender<Journal>,
 }
 
 impl State {
-    fn new(world: World) -> Self {
-        Self {
-            world: Mutex::new(world),
-            faults: Mutex::default(),
-            journal: watch::Sender::default(),
-        }
-    }
-
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,29 +197,49 @@ impl State {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn record(&self, entry: Entry) {
-        self.journal.send_modify(|journal| {
-            if journal.len() >= JOURNAL_MAX {
-                journal.drain(..JOURNAL_MAX / 2);
-            }
-            journal.push(entry);
+    /// Carries out a call; what it changed is in the state file when this returns.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        scope: &Scope,
+        call: Call,
+        now: jiff::Timestamp,
+    ) -> Result<Answer, ApiError> {
+        // A read changes nothing but what time alone has changed: that follows from what is stored.
+        if self.store.is_none() || !call.operation().writes() {
+            return self.world().call(scope, call, now);
+        }
+        let (state, scope) = (Arc::clone(self), scope.clone());
+        let stored = tokio::task::spawn_blocking(move || {
+            // Held while it is stored, so that nobody sees what may yet be lost and changes go in in their order.
+            let mut world = state.world();
+            let answer = world.call(&scope, call, now);
+            let saved = state
+                .store
+                .as_ref()
+                .map(|store| store.save(world.changes()));
+            saved.unwrap_or(Ok(())).map(|()| answer)
         });
+        let problem = match stored.await {
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(problem, "could not store what a call changed");
+        Err(ApiError::new(500, "InternalServerException", &problem))
     }
 }
 
-/// Accepts until aborted; the connections end with it.
-async fn serve(listener: TcpListener, state: Arc<State>) {
+/// Accepts until told to stop, then lets the connections finish what they have in hand.
+async fn accept(listener: TcpListener, state: Arc<State>, stop: watch::Receiver<bool>) {
+    let mut stopped = stop.clone();
+    let control = http::control(Arc::clone(&state));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let service = http::Service::new(Arc::clone(&state));
-                    connections.spawn(async move {
-                        let connection = hyper::server::conn::http1::Builder::new();
-                        // An error here is a client that went away, or a fault that cut it off: both are meant to be.
-                        let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-                    });
+                    let service = http::Service::new(Arc::clone(&state), control.clone());
+                    connections.spawn(connection(stream, service, stop.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -149,7 +247,49 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a connection broke down");
+                }
+            }
+            () = told(&mut stopped) => break,
         }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(STOP_GRACE, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
+}
+
+/// Waits until the emulator is to stop, or is gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+async fn connection(stream: TcpStream, service: http::Service, mut stop: watch::Receiver<bool>) {
+    // Answers are small and awaited.
+    let _ = stream.set_nodelay(true);
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = {
+        let mut ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
+        tokio::select! {
+            ended = &mut ended => Some(ended),
+            () = told(&mut stop) => None,
+        }
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            std::future::poll_fn(|context| connection.poll_without_shutdown(context)).await
+        }
+    };
+    // Any other error is a client that went away.
+    if let Err(error) = ended
+        && Cut::of(&error) == Some(Cut::Reset)
+    {
+        // Closing such a socket sends a reset instead of an orderly end.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
     }
 }

@@ -1,6 +1,6 @@
 //! From an object to a room.
 
-use ivschat_emulator::fault::{Fault, Moment, Symptom};
+use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{FallbackResult, MessageReviewHandler, Operation};
 use kube::ResourceExt;
 use serde_json::json;
@@ -143,7 +143,7 @@ async fn an_object_that_names_another_region_gets_its_room_there() {
 async fn a_create_whose_answer_is_lost_ends_with_one_room() {
     for symptom in [
         Symptom::Reset,
-        Symptom::Silence(std::time::Duration::from_secs(30)),
+        Symptom::Timeout,
         Symptom::Error(ivschat_emulator::world::ApiError::new(
             500,
             "InternalServerException",
@@ -171,12 +171,8 @@ async fn a_create_whose_answer_is_lost_ends_with_one_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_never_took_effect_is_tried_again_once_it_is_proven_void() {
     let stage = Stage::open().await;
-    stage.emulator.inject(Fault {
-        operation: Operation::CreateRoom,
-        times: Some(1),
-        moment: Moment::BeforeEffect,
-        symptom: Symptom::Reset,
-    });
+    let reset = Fault::new(Operation::CreateRoom, Symptom::Reset);
+    stage.emulator.inject(reset.times(1));
     stage.create("lobby", json!({})).await;
     let pending = stage.until("lobby", "pending", |object| {
         status_of(object, "Ready").1 == "CreationPending"

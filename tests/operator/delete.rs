@@ -96,13 +96,9 @@ async fn a_delete_that_is_refused_holds_the_object_and_says_why() {
     let stage = Stage::open().await;
     stage.settle("lobby", json!({})).await;
     let message = "User is not authorized to perform: ivschat:DeleteRoom";
-    stage.emulator.inject(Fault::refuse(
-        Operation::DeleteRoom,
-        3,
-        403,
-        "AccessDeniedException",
-        message,
-    ));
+    stage.emulator.inject(
+        Fault::refuse(Operation::DeleteRoom, 403, "AccessDeniedException", message).times(3),
+    );
     stage.delete("lobby").await;
     let held = stage
         .until("lobby", "held", |object| {
@@ -155,13 +151,15 @@ async fn a_room_deleted_by_someone_else_is_made_again_once_it_is_proven_gone() {
 async fn a_room_that_is_only_missing_for_a_moment_is_not_made_again() {
     let stage = Stage::with(Options::watchful()).await;
     let arn = arn_of(&stage.settle("lobby", json!({})).await);
-    stage.emulator.inject(Fault::refuse(
-        Operation::GetRoom,
-        1,
-        404,
-        "ResourceNotFoundException",
-        "not here yet",
-    ));
+    stage.emulator.inject(
+        Fault::refuse(
+            Operation::GetRoom,
+            404,
+            "ResourceNotFoundException",
+            "not here yet",
+        )
+        .times(1),
+    );
     stage
         .until("lobby", "missing", |object| {
             status_of(object, "Ready").1 == "NotFound"

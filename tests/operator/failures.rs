@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ivschat_emulator::fault::{Fault, Moment, Symptom};
-use ivschat_emulator::world::{ApiError, Operation, Settings};
+use ivschat_emulator::fault::Fault;
+use ivschat_emulator::world::{Operation, Settings};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -118,16 +118,7 @@ async fn an_update_that_is_refused_says_why_waits_as_its_class_says_and_leaves_o
     for (index, case) in CASES.iter().enumerate() {
         let name = format!("room-{index}");
         stage.settle(&name, json!({})).await;
-        let always = Fault {
-            times: None,
-            ..Fault::refuse(
-                Operation::UpdateRoom,
-                0,
-                case.status,
-                case.code,
-                case.message,
-            )
-        };
+        let always = Fault::refuse(Operation::UpdateRoom, case.status, case.code, case.message);
         stage.emulator.inject(always);
         stage
             .edit(&name, json!({"maximumMessageLength": 400}))
@@ -181,13 +172,9 @@ async fn an_update_that_is_refused_says_why_waits_as_its_class_says_and_leaves_o
 async fn a_create_that_is_refused_leaves_no_attempt_behind_and_is_repeated_with_growing_waits() {
     for case in CASES.iter().filter(|case| case.status < 500) {
         let mut stage = Stage::with(Options::patient()).await;
-        stage.emulator.inject(Fault::refuse(
-            Operation::CreateRoom,
-            1,
-            case.status,
-            case.code,
-            case.message,
-        ));
+        stage.emulator.inject(
+            Fault::refuse(Operation::CreateRoom, case.status, case.code, case.message).times(1),
+        );
         stage.create("lobby", json!({})).await;
         let object = stage
             .condition("lobby", "Ready", "False", case.reason)
@@ -216,13 +203,9 @@ async fn a_create_that_is_refused_leaves_no_attempt_behind_and_is_repeated_with_
 async fn what_keeps_failing_is_tried_again_by_itself_until_it_works() {
     let stage = Stage::open().await;
     for operation in [Operation::CreateRoom, Operation::UpdateRoom] {
-        stage.emulator.inject(Fault::refuse(
-            operation,
-            4,
-            403,
-            "AccessDeniedException",
-            "not yet",
-        ));
+        stage
+            .emulator
+            .inject(Fault::refuse(operation, 403, "AccessDeniedException", "not yet").times(4));
     }
     stage.settle("lobby", json!({})).await;
     stage
@@ -247,10 +230,12 @@ async fn ready_keeps_its_proven_value_while_aws_cannot_be_reached() {
     })
     .await;
     stage.settle("lobby", json!({})).await;
-    stage.emulator.inject(Fault {
-        times: None,
-        ..Fault::refuse(Operation::GetRoom, 0, 503, "ServiceUnavailable", "down")
-    });
+    stage.emulator.inject(Fault::refuse(
+        Operation::GetRoom,
+        503,
+        "ServiceUnavailable",
+        "down",
+    ));
     let object = stage
         .condition("lobby", "Synced", "False", "Unavailable")
         .await;
@@ -299,13 +284,15 @@ async fn a_room_past_the_quota_is_made_once_there_is_place() {
 async fn an_edit_that_was_refused_at_first_is_no_drift_when_it_goes_through() {
     let stage = Stage::open().await;
     stage.settle("lobby", json!({})).await;
-    stage.emulator.inject(Fault::refuse(
-        Operation::UpdateRoom,
-        1,
-        403,
-        "AccessDeniedException",
-        "not yet",
-    ));
+    stage.emulator.inject(
+        Fault::refuse(
+            Operation::UpdateRoom,
+            403,
+            "AccessDeniedException",
+            "not yet",
+        )
+        .times(1),
+    );
     stage
         .edit("lobby", json!({"maximumMessageLength": 300}))
         .await;
@@ -333,15 +320,11 @@ async fn a_read_that_is_refused_as_invalid_blames_nobodys_spec() {
     stage.settle("lobby", json!({})).await;
     let refused = Fault::refuse(
         Operation::GetRoom,
-        0,
         400,
         "ValidationException",
         "1 validation error detected",
     );
-    stage.emulator.inject(Fault {
-        times: None,
-        ..refused
-    });
+    stage.emulator.inject(refused);
     let object = stage
         .condition("lobby", "Synced", "False", "Unavailable")
         .await;
@@ -355,15 +338,13 @@ async fn a_read_that_is_refused_as_invalid_blames_nobodys_spec() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_create_is_cleared_even_if_the_object_was_edited_meanwhile() {
     let stage = Stage::with(Options::patient()).await;
-    let slow = Fault {
-        operation: Operation::CreateRoom,
-        times: Some(1),
-        moment: Moment::BeforeEffect,
-        symptom: Symptom::SlowError(
-            Duration::from_millis(700),
-            ApiError::new(402, "ServiceQuotaExceededException", "full"),
-        ),
-    };
+    let slow = Fault::refuse(
+        Operation::CreateRoom,
+        402,
+        "ServiceQuotaExceededException",
+        "full",
+    );
+    let slow = slow.times(1).delayed(Duration::from_millis(700));
     stage.emulator.inject(slow);
     stage.create("lobby", json!({})).await;
     stage

@@ -67,7 +67,13 @@ async fn tags_that_drift_are_corrected_in_both_directions_and_those_of_aws_are_l
     let resource_arn = arn_of(&object);
     let before = stage.calls(Operation::UntagResource);
     stage.emulator.world(|world| {
-        assert!(world.set_system_tag(&scope(), &resource_arn, "aws:cloudformation:stack-id", "x"));
+        assert!(world.set_system_tag(
+            &scope(),
+            &resource_arn,
+            "aws:cloudformation:stack-id",
+            "x",
+            jiff::Timestamp::now()
+        ));
         // All at once, so that one pass sees it all.
         let tags = pairs(&[("team", "other"), ("foreign", "1")]);
         let now = jiff::Timestamp::now();

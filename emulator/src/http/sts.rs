@@ -1,12 +1,11 @@
-//! AWS STS GetCallerIdentity, so that a client can learn the account it talks to.
+//! AWS STS GetCallerIdentity in its own wire form (a form in, XML out), so that a client can learn the account it talks to.
 
-use axum::body::Body;
-use axum::http::{Response, header};
+use crate::world::ApiError;
 
-use crate::world::Scope;
+pub(super) const CONTENT_TYPE: &str = "text/xml";
 
-pub(super) fn caller_identity(scope: &Scope) -> Response<Body> {
-    let body = format!(
+pub(super) fn caller_identity(account: &str) -> Vec<u8> {
+    format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
            <GetCallerIdentityResult>\
              <Arn>arn:aws:iam::{account}:user/emulator</Arn>\
@@ -15,13 +14,39 @@ pub(super) fn caller_identity(scope: &Scope) -> Response<Body> {
            </GetCallerIdentityResult>\
            <ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>\
          </GetCallerIdentityResponse>",
-        account = scope.account,
         request = uuid::Uuid::new_v4(),
+    )
+    .into_bytes()
+}
+
+/// The error under the name that STS has for it, and its body.
+pub(super) fn error(error: &ApiError) -> (String, Vec<u8>) {
+    let code = match error.code.as_str() {
+        "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
+        "IncompleteSignatureException" => "IncompleteSignature",
+        "InvalidSignatureException" => "SignatureDoesNotMatch",
+        "UnrecognizedClientException" => "InvalidClientTokenId",
+        code => code,
+    };
+    let kind = if error.status < 500 {
+        "Sender"
+    } else {
+        "Receiver"
+    };
+    let body = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+           <Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error>\
+           <RequestId>{}</RequestId>\
+         </ErrorResponse>",
+        escaped(code),
+        escaped(error.message()),
+        uuid::Uuid::new_v4(),
     );
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("text/xml"),
-    );
-    response
+    (code.to_owned(), body.into_bytes())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

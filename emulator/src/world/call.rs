@@ -1,11 +1,16 @@
 //! The calls IVS Chat takes and the answers it gives, with AWS's own member names.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::logging::{DestinationConfiguration, LoggingConfiguration};
+use super::messaging::Capability;
 use super::room::{MessageReviewHandler, Room, RoomSummary, Tags};
 
-/// The operations served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// The operations served: the 17 of IVS Chat, and the one of STS that tells a client its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each is AWS's operation of that name")]
 pub enum Operation {
     CreateRoom,
@@ -16,14 +21,77 @@ pub enum Operation {
     TagResource,
     UntagResource,
     ListTagsForResource,
+    CreateChatToken,
+    SendEvent,
+    DeleteMessage,
+    DisconnectUser,
+    CreateLoggingConfiguration,
+    GetLoggingConfiguration,
+    UpdateLoggingConfiguration,
+    DeleteLoggingConfiguration,
+    ListLoggingConfigurations,
+    GetCallerIdentity,
 }
 
 impl Operation {
-    /// Whether the operation changes a room.
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::CreateRoom,
+        Self::GetRoom,
+        Self::UpdateRoom,
+        Self::DeleteRoom,
+        Self::ListRooms,
+        Self::TagResource,
+        Self::UntagResource,
+        Self::ListTagsForResource,
+        Self::CreateChatToken,
+        Self::SendEvent,
+        Self::DeleteMessage,
+        Self::DisconnectUser,
+        Self::CreateLoggingConfiguration,
+        Self::GetLoggingConfiguration,
+        Self::UpdateLoggingConfiguration,
+        Self::DeleteLoggingConfiguration,
+        Self::ListLoggingConfigurations,
+        Self::GetCallerIdentity,
+    ];
+
+    /// The operation's name, as in its path and in IAM actions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CreateRoom => "CreateRoom",
+            Self::GetRoom => "GetRoom",
+            Self::UpdateRoom => "UpdateRoom",
+            Self::DeleteRoom => "DeleteRoom",
+            Self::ListRooms => "ListRooms",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+            Self::ListTagsForResource => "ListTagsForResource",
+            Self::CreateChatToken => "CreateChatToken",
+            Self::SendEvent => "SendEvent",
+            Self::DeleteMessage => "DeleteMessage",
+            Self::DisconnectUser => "DisconnectUser",
+            Self::CreateLoggingConfiguration => "CreateLoggingConfiguration",
+            Self::GetLoggingConfiguration => "GetLoggingConfiguration",
+            Self::UpdateLoggingConfiguration => "UpdateLoggingConfiguration",
+            Self::DeleteLoggingConfiguration => "DeleteLoggingConfiguration",
+            Self::ListLoggingConfigurations => "ListLoggingConfigurations",
+            Self::GetCallerIdentity => "GetCallerIdentity",
+        }
+    }
+
+    /// Whether the operation changes a room or a logging configuration.
     pub const fn writes(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::GetRoom | Self::ListRooms | Self::ListTagsForResource
+            Self::CreateRoom
+                | Self::UpdateRoom
+                | Self::DeleteRoom
+                | Self::TagResource
+                | Self::UntagResource
+                | Self::CreateLoggingConfiguration
+                | Self::UpdateLoggingConfiguration
+                | Self::DeleteLoggingConfiguration
         )
     }
 }
@@ -52,6 +120,20 @@ pub enum Call {
     ListTagsForResource {
         resource_arn: String,
     },
+    CreateChatToken(CreateChatToken),
+    SendEvent(SendEvent),
+    DeleteMessage(DeleteMessage),
+    DisconnectUser(DisconnectUser),
+    CreateLoggingConfiguration(CreateLoggingConfiguration),
+    GetLoggingConfiguration {
+        identifier: String,
+    },
+    UpdateLoggingConfiguration(UpdateLoggingConfiguration),
+    DeleteLoggingConfiguration {
+        identifier: String,
+    },
+    ListLoggingConfigurations(ListLoggingConfigurations),
+    GetCallerIdentity,
 }
 
 impl Call {
@@ -66,6 +148,16 @@ impl Call {
             Self::TagResource { .. } => Operation::TagResource,
             Self::UntagResource { .. } => Operation::UntagResource,
             Self::ListTagsForResource { .. } => Operation::ListTagsForResource,
+            Self::CreateChatToken(_) => Operation::CreateChatToken,
+            Self::SendEvent(_) => Operation::SendEvent,
+            Self::DeleteMessage(_) => Operation::DeleteMessage,
+            Self::DisconnectUser(_) => Operation::DisconnectUser,
+            Self::CreateLoggingConfiguration(_) => Operation::CreateLoggingConfiguration,
+            Self::GetLoggingConfiguration { .. } => Operation::GetLoggingConfiguration,
+            Self::UpdateLoggingConfiguration(_) => Operation::UpdateLoggingConfiguration,
+            Self::DeleteLoggingConfiguration { .. } => Operation::DeleteLoggingConfiguration,
+            Self::ListLoggingConfigurations(_) => Operation::ListLoggingConfigurations,
+            Self::GetCallerIdentity => Operation::GetCallerIdentity,
         }
     }
 }
@@ -108,18 +200,80 @@ pub struct ListRooms {
     pub next_token: Option<String>,
 }
 
-impl ListRooms {
-    /// Rooms per page: 50 unless asked for fewer.
-    pub(super) fn page_size(&self) -> usize {
-        self.max_results
-            .and_then(|size| usize::try_from(size).ok())
-            .unwrap_or(50)
-    }
+/// Input of CreateChatToken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct CreateChatToken {
+    pub room_identifier: String,
+    pub user_id: String,
+    pub capabilities: Option<Vec<Capability>>,
+    pub session_duration_in_minutes: Option<i32>,
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// Input of SendEvent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct SendEvent {
+    pub room_identifier: String,
+    pub event_name: String,
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// Input of DeleteMessage.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct DeleteMessage {
+    pub room_identifier: String,
+    pub id: String,
+    pub reason: Option<String>,
+}
+
+/// Input of DisconnectUser.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct DisconnectUser {
+    pub room_identifier: String,
+    pub user_id: String,
+    pub reason: Option<String>,
+}
+
+/// Input of CreateLoggingConfiguration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct CreateLoggingConfiguration {
+    pub name: Option<String>,
+    pub destination_configuration: DestinationConfiguration,
+    pub tags: Option<Tags>,
+}
+
+/// Input of UpdateLoggingConfiguration. An absent member stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct UpdateLoggingConfiguration {
+    pub identifier: String,
+    pub name: Option<String>,
+    pub destination_configuration: Option<DestinationConfiguration>,
+}
+
+/// Input of ListLoggingConfigurations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "members are AWS's own")]
+pub struct ListLoggingConfigurations {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
 }
 
 /// What a call that went through answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Answer {
     /// CreateRoom, GetRoom, UpdateRoom.
     Room(Room),
@@ -128,28 +282,45 @@ pub enum Answer {
         /// The page.
         rooms: Vec<RoomSummary>,
         /// Opaque; present while more follow.
-        #[serde(rename = "nextToken", skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         next_token: Option<String>,
     },
     /// ListTagsForResource.
-    #[serde(serialize_with = "tags_member")]
-    Tags(Tags),
-    /// TagResource, UntagResource: `{}`.
-    #[serde(serialize_with = "empty_object")]
-    Empty,
-    /// DeleteRoom: 204 without a body.
-    #[serde(serialize_with = "empty_object")]
+    Tags {
+        /// All of the resource's tags.
+        tags: Tags,
+    },
+    /// CreateChatToken.
+    ChatToken {
+        /// Opaque; what a client of the room connects with.
+        token: String,
+        /// Until when a client may connect with the token: a minute from now.
+        token_expiration_time: Timestamp,
+        /// Until when a client that is connected may stay.
+        session_expiration_time: Timestamp,
+    },
+    /// SendEvent, DeleteMessage: what was sent to the room's clients.
+    Sent {
+        /// 12 of `[a-zA-Z0-9]`.
+        id: String,
+    },
+    /// Create-, Get- and UpdateLoggingConfiguration.
+    LoggingConfiguration(LoggingConfiguration),
+    /// ListLoggingConfigurations.
+    LoggingConfigurations {
+        /// The page.
+        logging_configurations: Vec<LoggingConfiguration>,
+        /// Opaque; present while more follow.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_token: Option<String>,
+    },
+    /// STS GetCallerIdentity.
+    CallerIdentity {
+        /// 12 digits.
+        account: String,
+    },
+    /// TagResource, UntagResource, DisconnectUser: `{}`.
+    Empty {},
+    /// DeleteRoom, DeleteLoggingConfiguration: 204 without a body.
     NoContent,
-}
-
-fn tags_member<S: serde::Serializer>(tags: &Tags, serializer: S) -> Result<S::Ok, S::Error> {
-    use serde::ser::SerializeMap;
-    let mut map = serializer.serialize_map(Some(1))?;
-    map.serialize_entry("tags", tags)?;
-    map.end()
-}
-
-fn empty_object<S: serde::Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
-    use serde::ser::SerializeMap;
-    serializer.serialize_map(Some(0))?.end()
 }

@@ -1,15 +1,20 @@
 //! The errors IVS Chat answers with.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::Scope;
+use super::call::Operation;
+
 /// An error as the API models it: HTTP status, error code and body members.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
     /// HTTP status.
     pub status: u16,
     /// The error's name, e.g. `ValidationException`.
     pub code: String,
     /// Body members, `message` among them.
+    #[serde(flatten)]
     pub members: Map<String, Value>,
 }
 
@@ -60,22 +65,46 @@ impl ApiError {
         )
     }
 
-    /// A 404 for a room.
-    pub(crate) fn room_not_found(arn: &str) -> Self {
-        let members = json!({"resourceId": arn, "resourceType": "ROOM"});
+    /// A 404: nothing has this ARN. AWS documents no other `resourceType` than `ROOM`, and ids, not ARNs, as `resourceId`.
+    pub(crate) fn not_found(arn: &str) -> Self {
+        let (_, id) = arn.rsplit_once('/').unwrap_or_default();
+        let members = json!({"resourceId": id, "resourceType": "ROOM"});
         Self::with_members(
             404,
             "ResourceNotFoundException",
-            &format!("Room {arn} does not exist"),
+            &format!("Resource {arn} does not exist"),
             members,
         )
     }
 
-    /// A 402: the account has all the rooms it may have here.
-    pub(crate) fn room_quota(limit: usize) -> Self {
-        let members = json!({"resourceId": "*", "resourceType": "ROOM", "limit": limit});
-        let message = format!("The limit of {limit} rooms is reached");
+    /// A 409: the resource of this id is not in a state to be changed so.
+    pub(crate) fn conflict(id: &str, message: &str) -> Self {
+        let members = json!({"resourceId": id, "resourceType": "ROOM"});
+        Self::with_members(409, "ConflictException", message, members)
+    }
+
+    /// A 402: the account has all it may have here.
+    pub(crate) fn quota(scope: &Scope, what: &str, limit: usize) -> Self {
+        let members = json!({"resourceId": scope.account, "resourceType": "ROOM", "limit": limit});
+        let message = format!("The limit of {limit} {what} is reached");
         Self::with_members(402, "ServiceQuotaExceededException", &message, members)
+    }
+
+    /// A 429: the operation is called more often than `rate` times a second.
+    pub(crate) fn throttled(scope: &Scope, operation: Operation, rate: f64) -> Self {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a rate of calls; saturates"
+        )]
+        let limit = rate.ceil() as i32;
+        let members = json!({"resourceId": scope.account, "resourceType": "ROOM", "limit": limit});
+        let message = format!("Rate exceeded for {}", operation.name());
+        Self::with_members(429, "ThrottlingException", &message, members)
+    }
+
+    /// A 400: the request is not of the operation's form.
+    pub(crate) fn malformed(problem: &str) -> Self {
+        Self::new(400, "SerializationException", problem)
     }
 
     fn with_members(status: u16, code: &str, message: &str, members: Value) -> Self {

@@ -1,14 +1,23 @@
 //! Every limit of the API's shapes, and the refusal that names the member.
 
+use std::collections::BTreeMap;
+
 use super::Scope;
-use super::call::{CreateRoom, ListRooms, UpdateRoom};
+use super::call::{
+    CreateChatToken, CreateLoggingConfiguration, CreateRoom, DeleteMessage, DisconnectUser,
+    ListLoggingConfigurations, ListRooms, SendEvent, UpdateLoggingConfiguration, UpdateRoom,
+};
 use super::error::ApiError;
+use super::logging::DestinationConfiguration;
 use super::room::{MessageReviewHandler, Tags};
 
 /// Tags a resource may carry, those of AWS itself not counted.
 pub const MAX_TAGS: usize = 50;
 /// Keys that begin with this belong to AWS.
 const SYSTEM_TAG_PREFIX: &str = "aws:";
+
+/// Of all attributes of a token or an event together, keys and values.
+const MAX_ATTRIBUTE_BYTES: usize = 1024;
 
 pub(super) const DEFAULT_MESSAGE_LENGTH: i32 = 500;
 pub(super) const DEFAULT_MESSAGE_RATE: i32 = 10;
@@ -39,6 +48,7 @@ pub(super) fn create_room(scope: &Scope, request: &CreateRoom) -> Check {
 }
 
 pub(super) fn update_room(scope: &Scope, request: &UpdateRoom) -> Check {
+    room_identifier("identifier", &request.identifier)?;
     room_members(
         scope,
         request.name.as_deref(),
@@ -57,7 +67,7 @@ fn room_members(
     handler: Option<&MessageReviewHandler>,
     logging: Option<&[String]>,
 ) -> Check {
-    name.map_or(Ok(()), room_name)?;
+    name.map_or(Ok(()), resource_name)?;
     range("maximumMessageLength", length, 1, 500)?;
     range("maximumMessageRatePerSecond", rate, 1, 100)?;
     handler
@@ -69,23 +79,115 @@ fn room_members(
 }
 
 pub(super) fn list_rooms(request: &ListRooms) -> Check {
-    request.name.as_deref().map_or(Ok(()), room_name)?;
-    range("maxResults", request.max_results, 1, 50)?;
+    request.name.as_deref().map_or(Ok(()), resource_name)?;
+    page(request.max_results, request.next_token.as_deref())?;
     if let Some(identifier) = &request.logging_configuration_identifier {
-        length("loggingConfigurationIdentifier", identifier, 1, 128)?;
-        ivschat_arn(
-            "loggingConfigurationIdentifier",
-            identifier,
-            &["logging-configuration"],
-        )?;
+        logging_configuration_identifier("loggingConfigurationIdentifier", identifier)?;
     }
     if let Some(uri) = &request.message_review_handler_uri {
         lambda_arn("messageReviewHandlerUri", uri)?;
     }
+    Ok(())
+}
+
+pub(super) fn list_logging_configurations(request: &ListLoggingConfigurations) -> Check {
+    page(request.max_results, request.next_token.as_deref())
+}
+
+fn page(max_results: Option<i32>, next_token: Option<&str>) -> Check {
+    range("maxResults", max_results, 1, 50)?;
+    optional_length("nextToken", next_token, 0, 1024)
+}
+
+pub(super) fn create_chat_token(request: &CreateChatToken) -> Check {
+    room_identifier("roomIdentifier", &request.room_identifier)?;
+    length("userId", &request.user_id, 1, 128)?;
+    let minutes = request.session_duration_in_minutes;
+    range("sessionDurationInMinutes", minutes, 1, 180)?;
+    attributes(request.attributes.as_ref())
+}
+
+pub(super) fn send_event(request: &SendEvent) -> Check {
+    room_identifier("roomIdentifier", &request.room_identifier)?;
+    length("eventName", &request.event_name, 1, 100)?;
+    attributes(request.attributes.as_ref())
+}
+
+pub(super) fn delete_message(request: &DeleteMessage) -> Check {
+    room_identifier("roomIdentifier", &request.room_identifier)?;
+    length("id", &request.id, 12, 12)?;
+    characters("id", &request.id, "[a-zA-Z0-9]+", |c| {
+        c.is_ascii_alphanumeric()
+    })?;
+    optional_length("reason", request.reason.as_deref(), 1, 256)
+}
+
+pub(super) fn disconnect_user(request: &DisconnectUser) -> Check {
+    room_identifier("roomIdentifier", &request.room_identifier)?;
+    length("userId", &request.user_id, 1, 128)?;
+    optional_length("reason", request.reason.as_deref(), 1, 256)
+}
+
+fn attributes(attributes: Option<&BTreeMap<String, String>>) -> Check {
+    let bytes = attributes
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| key.len() + value.len());
+    let bytes: usize = bytes.sum();
+    require(bytes <= MAX_ATTRIBUTE_BYTES, "attributes", || {
+        format!("Member must have at most {MAX_ATTRIBUTE_BYTES} bytes in all, found {bytes}")
+    })
+}
+
+pub(super) fn create_logging_configuration(request: &CreateLoggingConfiguration) -> Check {
+    request.name.as_deref().map_or(Ok(()), resource_name)?;
+    destination(&request.destination_configuration)?;
     request
-        .next_token
-        .as_deref()
-        .map_or(Ok(()), |token| length("nextToken", token, 0, 1024))
+        .tags
+        .as_ref()
+        .map_or(Ok(()), |given| tags("tags", given))
+}
+
+pub(super) fn update_logging_configuration(request: &UpdateLoggingConfiguration) -> Check {
+    logging_configuration_identifier("identifier", &request.identifier)?;
+    request.name.as_deref().map_or(Ok(()), resource_name)?;
+    request
+        .destination_configuration
+        .as_ref()
+        .map_or(Ok(()), destination)
+}
+
+fn destination(destination: &DestinationConfiguration) -> Check {
+    match destination {
+        DestinationConfiguration::S3 { bucket_name } => {
+            const FIELD: &str = "destinationConfiguration.s3.bucketName";
+            length(FIELD, bucket_name, 3, 63)?;
+            characters(FIELD, bucket_name, "[a-z0-9-.]+", |c| {
+                c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c)
+            })
+        }
+        DestinationConfiguration::CloudWatchLogs { log_group_name } => {
+            const FIELD: &str = "destinationConfiguration.cloudWatchLogs.logGroupName";
+            length(FIELD, log_group_name, 1, 512)?;
+            characters(FIELD, log_group_name, r"[\.\-_/#A-Za-z0-9]+", |c| {
+                c.is_ascii_alphanumeric() || ".-_/#".contains(c)
+            })
+        }
+        DestinationConfiguration::Firehose {
+            delivery_stream_name,
+        } => {
+            const FIELD: &str = "destinationConfiguration.firehose.deliveryStreamName";
+            length(FIELD, delivery_stream_name, 1, 64)?;
+            characters(FIELD, delivery_stream_name, "[a-zA-Z0-9_.-]+", |c| {
+                c.is_ascii_alphanumeric() || "_.-".contains(c)
+            })
+        }
+    }
+}
+
+pub(super) fn logging_configuration_identifier(field: &str, arn: &str) -> Check {
+    length(field, arn, 1, 128)?;
+    ivschat_arn(field, arn, &["logging-configuration"]).map(drop)
 }
 
 pub(super) fn room_identifier(field: &str, arn: &str) -> Check {
@@ -151,13 +253,11 @@ fn tag_character(c: char) -> bool {
     c.is_alphabetic() || c.is_numeric() || " _.:/=+-@".contains(c)
 }
 
-fn room_name(name: &str) -> Check {
+/// Of a room or a logging configuration.
+fn resource_name(name: &str) -> Check {
     length("name", name, 0, 128)?;
-    let allowed = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    require(allowed, "name", || {
-        "Member must satisfy regular expression pattern: [a-zA-Z0-9-_]*".to_owned()
+    characters("name", name, "[a-zA-Z0-9-_]*", |c| {
+        c.is_ascii_alphanumeric() || c == '-' || c == '_'
     })
 }
 
@@ -249,6 +349,16 @@ fn length(field: &str, value: &str, min: usize, max: usize) -> Check {
     let characters = value.chars().count();
     require((min..=max).contains(&characters), field, || {
         format!("Member must have length between {min} and {max}, found {characters}")
+    })
+}
+
+fn optional_length(field: &str, value: Option<&str>, min: usize, max: usize) -> Check {
+    value.map_or(Ok(()), |value| length(field, value, min, max))
+}
+
+fn characters(field: &str, value: &str, pattern: &str, allowed: impl Fn(char) -> bool) -> Check {
+    require(value.chars().all(allowed), field, || {
+        format!("Member must satisfy regular expression pattern: {pattern}")
     })
 }
 

@@ -1,89 +1,220 @@
-//! Page tokens: opaque, bound to the list they came from, refused when forged.
+//! Lists in pages, and the tokens between them: opaque, bound to the list they came from, refused when forged.
 //!
-//! A token is a live cursor: it remembers a place in the order, not the rooms behind it. A room that is updated during
-//! paging jumps in front of the cursor and the remaining pages miss it.
+//! By default a token is a live cursor: it remembers a place in the order, not what is behind it. What is updated during paging
+//! jumps in front of the cursor and the remaining pages miss it. With the setting `pages_are_a_snapshot` the first page fixes
+//! what all of them show.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::call::ListRooms;
 use super::error::ApiError;
-use super::{Place, Scope};
+use super::logging::LoggingConfiguration;
+use super::room::Room;
+use super::shelf::{Item, Place};
+use super::{Scope, World};
 
 const MAC_BYTES: usize = 32;
+const DEFAULT_PAGE: usize = 50;
+/// Lists under way at the same time; a token of one begun before that is refused.
+const SNAPSHOTS_MAX: usize = 100;
 
-/// Where the next page begins: behind this place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
-    pub(super) place: Place,
+/// Which page of which list is asked for. Its limits have been checked.
+pub(super) struct List<'a> {
+    pub(super) scope: &'a Scope,
+    /// Whatever else tells this list from others.
+    pub(super) filters: String,
+    pub(super) max_results: Option<i32>,
+    pub(super) next_token: Option<&'a str>,
 }
 
+/// A page, and the token for the next one.
+pub(super) struct Page<T> {
+    pub(super) items: Vec<Arc<T>>,
+    pub(super) next_token: Option<String>,
+}
+
+/// Where the next page begins.
+enum Cursor {
+    Behind(Place),
+    /// In the snapshot of this number, at this position.
+    In(u64, u64),
+}
+
+/// What lists under way began with; the oldest first.
 #[derive(Debug, Clone)]
-pub(super) struct Pager {
-    key: [u8; 8],
+pub(super) struct Snapshots<T> {
+    begun: u64,
+    kept: VecDeque<(u64, Vec<Arc<T>>)>,
 }
 
-impl Pager {
-    pub(super) fn new(seed: u64) -> Self {
+impl<T> Default for Snapshots<T> {
+    fn default() -> Self {
         Self {
-            key: seed.to_be_bytes(),
+            begun: 0,
+            kept: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Snapshots<T> {
+    fn keep(&mut self, items: Vec<Arc<T>>) -> u64 {
+        self.begun += 1;
+        if self.kept.len() == SNAPSHOTS_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((self.begun, items));
+        self.begun
+    }
+
+    fn get(&self, number: u64) -> Option<&[Arc<T>]> {
+        let mut kept = self.kept.iter();
+        let (_, items) = kept.find(|(kept, _)| *kept == number)?;
+        Some(items)
+    }
+}
+
+/// What comes in pages.
+pub(super) trait Paged: Item {
+    fn snapshots(world: &mut World) -> &mut Snapshots<Self>;
+}
+
+impl Paged for Room {
+    fn snapshots(world: &mut World) -> &mut Snapshots<Self> {
+        &mut world.room_snapshots
+    }
+}
+
+impl Paged for LoggingConfiguration {
+    fn snapshots(world: &mut World) -> &mut Snapshots<Self> {
+        &mut world.logging_snapshots
+    }
+}
+
+impl World {
+    /// The page that `list` asks for, of the items that `matches`.
+    pub(super) fn page<T: Paged>(
+        &mut self,
+        list: &List<'_>,
+        now: Timestamp,
+        matches: impl Fn(&T) -> bool,
+    ) -> Result<Page<T>, ApiError> {
+        let size = list.max_results.map(usize::try_from);
+        let size = size.and_then(Result::ok).unwrap_or(DEFAULT_PAGE);
+        // An empty token is none, as `minLength` 0 suggests.
+        let token = list.next_token.filter(|token| !token.is_empty());
+        let cursor = token.map(|token| self.open::<T>(token, list)).transpose()?;
+        match cursor {
+            None if self.settings.pages_are_a_snapshot => {
+                let things = self.lists(now).shelf::<T>(list.scope);
+                let all = things.into_iter().flat_map(|things| things.behind(None));
+                let all: Vec<_> = all
+                    .map(|(_, item)| Arc::clone(item))
+                    .filter(|item| matches(item))
+                    .collect();
+                let number = T::snapshots(self).keep(all);
+                self.page_of_snapshot(list, number, 0, size)
+            }
+            Some(Cursor::In(number, position)) => {
+                self.page_of_snapshot(list, number, position, size)
+            }
+            None => Ok(self.page_behind(list, now, None, size, matches)),
+            Some(Cursor::Behind(place)) => {
+                Ok(self.page_behind(list, now, Some(place), size, matches))
+            }
         }
     }
 
-    /// The token for the page behind `cursor` in the list that `request` asks for.
-    pub(super) fn seal(&self, cursor: Cursor, scope: &Scope, request: &ListRooms) -> String {
-        let Reverse((at, change)) = cursor.place;
-        let mut bytes = at.as_nanosecond().to_be_bytes().to_vec();
-        bytes.extend(change.to_be_bytes());
-        let mac = self.mac(&bytes, scope, request).finalize().into_bytes();
-        bytes.extend(mac);
+    fn page_behind<T: Paged>(
+        &mut self,
+        list: &List<'_>,
+        now: Timestamp,
+        after: Option<Place>,
+        size: usize,
+        matches: impl Fn(&T) -> bool,
+    ) -> Page<T> {
+        let things = self.lists(now).shelf::<T>(list.scope);
+        let matching = things
+            .into_iter()
+            .flat_map(|things| things.behind(after))
+            .filter(|(_, item)| matches(item));
+        // One more than the page holds tells whether another follows.
+        let mut items: Vec<_> = matching
+            .take(size.saturating_add(1))
+            .map(|(place, item)| (place, Arc::clone(item)))
+            .collect();
+        let more = items.len() > size;
+        items.truncate(size);
+        let next_token = items
+            .last()
+            .filter(|_| more)
+            .map(|(place, _)| self.close::<T>(&Cursor::Behind(*place), list));
+        let items = items.into_iter().map(|(_, item)| item).collect();
+        Page { items, next_token }
+    }
+
+    fn page_of_snapshot<T: Paged>(
+        &mut self,
+        list: &List<'_>,
+        number: u64,
+        position: u64,
+        size: usize,
+    ) -> Result<Page<T>, ApiError> {
+        let begin = usize::try_from(position).unwrap_or(usize::MAX);
+        let snapshot = T::snapshots(self).get(number).ok_or_else(refused)?;
+        let rest = snapshot.get(begin..).ok_or_else(refused)?;
+        let items: Vec<_> = rest.iter().take(size).cloned().collect();
+        let more = rest.len() > items.len();
+        let next = position.saturating_add(u64::try_from(items.len()).unwrap_or(u64::MAX));
+        let next_token = more.then(|| self.close::<T>(&Cursor::In(number, next), list));
+        Ok(Page { items, next_token })
+    }
+
+    fn close<T: Item>(&self, cursor: &Cursor, list: &List<'_>) -> String {
+        let mut bytes = match cursor {
+            Cursor::Behind(Reverse((at, number))) => {
+                let at = at.as_nanosecond().to_be_bytes();
+                [at.as_slice(), &number.to_be_bytes()].concat()
+            }
+            Cursor::In(number, position) => [number.to_be_bytes(), position.to_be_bytes()].concat(),
+        };
+        let seal = self.seal::<T>(&bytes, list).finalize().into_bytes();
+        bytes.extend(seal);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The cursor in `token`, provided this pager made it for the same list.
-    pub(super) fn open(
-        &self,
-        token: &str,
-        scope: &Scope,
-        request: &ListRooms,
-    ) -> Result<Cursor, ApiError> {
-        let refused = || ApiError::field("nextToken", "The token is not valid for this list");
+    /// The cursor in `token`, provided that this world made it for the same list.
+    fn open<T: Item>(&self, token: &str, list: &List<'_>) -> Result<Cursor, ApiError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
-        let body = bytes.len().checked_sub(MAC_BYTES).ok_or_else(refused)?;
-        let (body, mac) = bytes.split_at(body);
-        self.mac(body, scope, request)
-            .verify_slice(mac)
-            .map_err(|_| refused())?;
-        let (at, change) = body.split_at_checked(16).ok_or_else(refused)?;
-        let at = at
-            .try_into()
-            .map(i128::from_be_bytes)
-            .map_err(|_| refused())?;
-        let change = change
-            .try_into()
-            .map(u64::from_be_bytes)
-            .map_err(|_| refused())?;
-        let at = Timestamp::from_nanosecond(at).map_err(|_| refused())?;
-        Ok(Cursor {
-            place: Reverse((at, change)),
-        })
+        let split = bytes.len().checked_sub(MAC_BYTES).ok_or_else(refused)?;
+        let (bytes, mac) = bytes.split_at(split);
+        let seal = self.seal::<T>(bytes, list);
+        seal.verify_slice(mac).map_err(|_| refused())?;
+        // What is sealed is ours, and its length tells which kind of cursor it is.
+        if let Ok([a, b]) = <[[u8; 8]; 2]>::try_from(bytes.as_chunks::<8>().0) {
+            return Ok(Cursor::In(u64::from_be_bytes(a), u64::from_be_bytes(b)));
+        }
+        let (at, number) = bytes.split_first_chunk().ok_or_else(refused)?;
+        let (number, _) = number.split_first_chunk().ok_or_else(refused)?;
+        let at = Timestamp::from_nanosecond(i128::from_be_bytes(*at)).map_err(|_| refused())?;
+        let number = u64::from_be_bytes(*number);
+        Ok(Cursor::Behind(Reverse((at, number))))
     }
 
-    fn mac(&self, body: &[u8], scope: &Scope, request: &ListRooms) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key).expect("any length");
-        let filters = [
-            &request.name,
-            &request.message_review_handler_uri,
-            &request.logging_configuration_identifier,
-        ];
-        mac.update(format!("{scope:?}{filters:?}").as_bytes());
-        mac.update(body);
-        mac
+    fn seal<T: Item>(&self, bytes: &[u8], list: &List<'_>) -> Hmac<Sha256> {
+        let mut seal = self.random.seal("page");
+        seal.update(format!("{} {:?} {}\n", T::KIND, list.scope, list.filters).as_bytes());
+        seal.update(bytes);
+        seal
     }
+}
+
+fn refused() -> ApiError {
+    ApiError::field("nextToken", "The token is not valid for this list")
 }

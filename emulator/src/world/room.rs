@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub type Tags = BTreeMap<String, String>;
 
 /// A chat room, as GetRoom answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Room {
     /// `arn:aws:ivschat:{region}:{account}:room/{id}`.
@@ -48,6 +48,14 @@ impl Room {
             tags: self.tags.clone(),
             logging_configuration_identifiers: self.logging_configuration_identifiers.clone(),
         }
+    }
+
+    /// The ARN of the function that reviews messages; empty where there is none.
+    pub(super) fn message_review_handler_uri(&self) -> &str {
+        let handler = self.message_review_handler.as_ref();
+        handler
+            .and_then(|handler| handler.uri.as_deref())
+            .unwrap_or_default()
     }
 }
 

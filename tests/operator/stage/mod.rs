@@ -13,6 +13,7 @@ use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Room, Scope, Settings};
 use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -28,6 +29,13 @@ pub use operator::{Operator, Options};
 pub const REGION: &str = "us-west-2";
 /// The cluster id that every stage's operator is given.
 pub const CLUSTER: &str = "test-cluster";
+/// The logging configurations that every stage has.
+pub const LOGGING_IDS: [&str; 4] = [
+    "AAAAAAAAAAAA",
+    "BBBBBBBBBBBB",
+    "CCCCCCCCCCCC",
+    "AbCdEfGhIjKl",
+];
 /// No test waits longer for one thing.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -61,6 +69,10 @@ impl Stage {
             .unwrap()
             .name_any();
         let emulator = Emulator::start(settings).await.unwrap();
+        for id in LOGGING_IDS {
+            let scope = Scope::in_region(REGION);
+            emulator.world(|world| world.put_logging_configuration(&scope, id, Timestamp::now()));
+        }
         let operator = Operator::start(
             &control_plane.kubeconfig,
             &namespace,
@@ -111,11 +123,8 @@ impl Stage {
     pub async fn create_and_lose(&self, name: &str) {
         self.emulator
             .inject(Fault::lose_answer(Operation::CreateRoom, Symptom::Reset));
-        let unreadable = Fault::refuse(Operation::ListRooms, 0, 503, "ServiceUnavailable", "down");
-        self.emulator.inject(Fault {
-            times: None,
-            ..unreadable
-        });
+        let unreadable = Fault::refuse(Operation::ListRooms, 503, "ServiceUnavailable", "down");
+        self.emulator.inject(unreadable);
         self.create(name, json!({})).await;
         self.condition(name, "Synced", "False", "Unavailable").await;
     }
@@ -200,9 +209,9 @@ impl Stage {
         condition: impl Fn(&[Entry]) -> bool,
     ) -> Vec<Entry> {
         let mut journal = self.emulator.watch_journal();
-        let waiting = journal.wait_for(|entries| condition(entries));
+        let waiting = journal.wait_for(|journal| condition(journal.calls()));
         match tokio::time::timeout(DEADLINE, waiting).await {
-            Ok(entries) => entries.unwrap().clone(),
+            Ok(journal) => journal.unwrap().calls().to_vec(),
             Err(_) => panic!(
                 "the journal did not show {what}: {:#?}",
                 self.emulator.journal()

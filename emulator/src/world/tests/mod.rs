@@ -1,7 +1,12 @@
 //! What the world answers: limits, order, paging, filters, isolation.
 
+mod consistency;
 mod limits;
 mod lists;
+mod logging;
+mod messaging;
+mod quotas;
+mod restored;
 mod rooms;
 
 use jiff::ToSpan;
@@ -20,11 +25,11 @@ impl Stage {
     }
 
     fn with(settings: Settings) -> Self {
-        Self {
-            world: World::new(settings, 7),
-            scope: Scope::in_region("us-west-2"),
-            now: Timestamp::UNIX_EPOCH,
-        }
+        let scope = Scope::in_region("us-west-2");
+        let now = Timestamp::UNIX_EPOCH;
+        let mut world = World::new(settings, 7);
+        world.put_logging_configuration(&scope, "AbCdEfGhIjKl", now);
+        Self { world, scope, now }
     }
 
     /// Each call comes a second after the one before.
@@ -70,6 +75,12 @@ impl Stage {
         })
     }
 
+    fn delete(&mut self, arn: &str) -> Result<Answer, ApiError> {
+        self.call(Call::DeleteRoom {
+            identifier: arn.to_owned(),
+        })
+    }
+
     fn list(&mut self, request: ListRooms) -> Result<(Vec<String>, Option<String>), ApiError> {
         match self.call(Call::ListRooms(request))? {
             Answer::Rooms { rooms, next_token } => Ok((
@@ -79,6 +90,12 @@ impl Stage {
             other => panic!("{other:?}"),
         }
     }
+}
+
+const ARN: &str = "arn:aws:ivschat:us-west-2:123456789012:room/AbCdEfGhIjKl";
+
+fn refused(error: ApiError) -> (u16, String) {
+    (error.status, error.code)
 }
 
 fn tags(count: usize) -> Tags {

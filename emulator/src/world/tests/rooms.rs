@@ -90,7 +90,7 @@ fn what_aws_leaves_open_is_a_setting() {
             idle_update_moves_update_time: on,
             name_filter_matches_prefix: on,
             detached_handler_is_empty_object: on,
-            room_limit: None,
+            ..Settings::default()
         });
         let room = stage.named("lobby");
         stage.tag(&room.arn, tags(1)).unwrap();
@@ -144,7 +144,7 @@ fn what_is_gone_was_never_there_or_is_someone_elses_answers_so() {
         );
         assert_eq!(
             (&error.members["resourceId"], &error.members["resourceType"]),
-            (&room.arn.as_str().into(), &"ROOM".into())
+            (&room.id.as_str().into(), &"ROOM".into())
         );
     }
     let elsewhere = "arn:aws:ivschat:eu-west-1:123456789012:room/AbCdEfGhIjKl";

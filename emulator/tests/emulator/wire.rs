@@ -1,77 +1,10 @@
 //! The wire form, byte by byte, as a client without any SDK sees it.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use ivschat_emulator::Emulator;
-use ivschat_emulator::fault::{Fault, Moment, Symptom};
-use ivschat_emulator::world::{ApiError, Operation, Scope, Settings};
+use ivschat_emulator::world::Settings;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-const SIGNED: &str = "authorization: AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ivschat/aws4_request, \
-                      SignedHeaders=host;x-amz-date, Signature=0000\r\n";
-
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: String,
-}
-
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-/// Sends a request as it stands; `None` where the connection was closed without an answer.
-async fn send(emulator: &Emulator, line: &str, headers: &str, body: &str) -> Option<Reply> {
-    let mut stream = TcpStream::connect(emulator.address()).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{line} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
-    read.expect("an end in time").unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let mut lines = head.lines();
-    let status = lines
-        .next()
-        .unwrap()
-        .split(' ')
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    let headers = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(k, v)| (k.to_lowercase(), v.to_owned()))
-        .collect();
-    Some(Reply {
-        status,
-        headers,
-        body: body.to_owned(),
-    })
-}
-
-async fn call(emulator: &Emulator, line: &str, body: &Value) -> Reply {
-    send(emulator, line, SIGNED, &body.to_string())
-        .await
-        .expect("an answer")
-}
+use crate::stage::{SIGNED, call, send};
 
 async fn create(emulator: &Emulator, body: &Value) -> Value {
     let reply = call(emulator, "POST /CreateRoom", body).await;
@@ -164,6 +97,7 @@ async fn a_deleted_room_answers_204_without_a_body_and_then_404_with_its_members
         .to_owned();
     let deleted = call(&emulator, "POST /DeleteRoom", &json!({"identifier": arn})).await;
     assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    let (_, id) = arn.rsplit_once('/').unwrap();
     let missing = call(&emulator, "POST /GetRoom", &json!({"identifier": arn})).await;
     assert_eq!(missing.status, 404);
     assert_eq!(
@@ -173,7 +107,7 @@ async fn a_deleted_room_answers_204_without_a_body_and_then_404_with_its_members
     assert!(missing.headers.contains_key("x-amzn-requestid"));
     assert_eq!(
         missing.json(),
-        json!({"message": format!("Room {arn} does not exist"), "resourceId": arn, "resourceType": "ROOM"})
+        json!({"message": format!("Resource {arn} does not exist"), "resourceId": id, "resourceType": "ROOM"})
     );
 }
 
@@ -282,82 +216,4 @@ async fn the_region_comes_from_the_signature_and_sts_tells_the_account() {
         "{}",
         identity.body
     );
-}
-
-#[tokio::test]
-async fn faults_strike_as_often_as_told_before_or_after_the_effect() {
-    let emulator = Emulator::start(Settings::default()).await.unwrap();
-    let rooms = || emulator.world(|world| world.rooms(&Scope::in_region("us-west-2")).len());
-    let fault = |moment, symptom| Fault {
-        operation: Operation::CreateRoom,
-        times: Some(1),
-        moment,
-        symptom,
-    };
-    let error = || Symptom::Error(ApiError::new(503, "ServiceUnavailable", "down"));
-    for (moment, made) in [(Moment::BeforeEffect, 0), (Moment::AfterEffect, 1)] {
-        for symptom in [
-            error(),
-            Symptom::Reset,
-            Symptom::Silence(Duration::from_millis(10)),
-        ] {
-            let (before, answers) = (rooms(), matches!(symptom, Symptom::Error(_)));
-            emulator.inject(fault(moment, symptom.clone()));
-            let reply = send(&emulator, "POST /CreateRoom", SIGNED, "{}").await;
-            assert_eq!(
-                reply.map(|reply| reply.status),
-                answers.then_some(503),
-                "{moment:?} {symptom:?}"
-            );
-            assert_eq!(rooms() - before, made, "{moment:?} {symptom:?}");
-            create(&emulator, &json!({})).await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_journal_keeps_every_call_with_its_input_and_answer() {
-    let emulator = Emulator::start(Settings::default()).await.unwrap();
-    let headers = format!("{SIGNED}amz-sdk-invocation-id: 11-22\r\n");
-    send(
-        &emulator,
-        "POST /CreateRoom",
-        &headers,
-        r#"{"name": "lobby"}"#,
-    )
-    .await
-    .unwrap();
-    send(&emulator, "POST /CreateRoom", SIGNED, r#"{"name": "a b"}"#)
-        .await
-        .unwrap();
-    let journal = emulator.journal();
-    let seen: Vec<_> = journal
-        .iter()
-        .map(|entry| {
-            (
-                entry.operation,
-                entry.member("name").clone(),
-                entry.status,
-                entry.error.as_deref(),
-                entry.invocation.as_deref(),
-            )
-        })
-        .collect();
-    let expected = [
-        (
-            Operation::CreateRoom,
-            json!("lobby"),
-            Some(200),
-            None,
-            Some("11-22"),
-        ),
-        (
-            Operation::CreateRoom,
-            json!("a b"),
-            Some(400),
-            Some("ValidationException"),
-            None,
-        ),
-    ];
-    assert_eq!(seen, expected);
 }

@@ -1,0 +1,73 @@
+//! What is not AWS's: health, the journal, and faults to script. Apart from the API: no operation has such a path.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use crate::fault::Fault;
+use crate::server::State;
+
+const HEALTH: &str = "/healthz";
+const PREFIX: &str = "/_emulator/";
+
+/// Whether this path is served here.
+pub(super) fn serves(path: &str) -> bool {
+    path == HEALTH || path.starts_with(PREFIX)
+}
+
+/// The control endpoint of a running emulator.
+pub(crate) fn control(state: Arc<State>) -> Router {
+    Router::new()
+        .route(HEALTH, get(async || "ok\n"))
+        .route("/_emulator/calls", get(calls).delete(forget_calls))
+        .route(
+            "/_emulator/faults",
+            get(faults).post(inject).delete(clear_faults),
+        )
+        .with_state(state)
+}
+
+/// The journal, oldest call first, and the counts.
+async fn calls(Shared(state): Shared<Arc<State>>) -> Response {
+    let journal = state.journal.borrow();
+    Json(json!({"calls": journal.calls(), "counts": journal.counts()})).into_response()
+}
+
+async fn forget_calls(Shared(state): Shared<Arc<State>>) -> StatusCode {
+    state.journal.send_modify(crate::journal::Journal::clear);
+    StatusCode::NO_CONTENT
+}
+
+/// The faults still to strike.
+async fn faults(Shared(state): Shared<Arc<State>>) -> Response {
+    Json(state.faults().pending()).into_response()
+}
+
+/// Adds the fault in the body behind those already scripted.
+async fn inject(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
+    let refused = |problem: &str| {
+        let told = format!("no fault: {problem}\n");
+        (StatusCode::BAD_REQUEST, told).into_response()
+    };
+    let fault: Fault = match serde_json::from_slice(&body) {
+        Ok(fault) => fault,
+        Err(error) => return refused(&error.to_string()),
+    };
+    if let Some(problem) = fault.problem() {
+        return refused(problem);
+    }
+    let mut faults = state.faults();
+    faults.inject(fault);
+    (StatusCode::CREATED, Json(faults.pending())).into_response()
+}
+
+async fn clear_faults(Shared(state): Shared<Arc<State>>) -> StatusCode {
+    state.faults().clear();
+    StatusCode::NO_CONTENT
+}

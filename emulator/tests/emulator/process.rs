@@ -1,0 +1,109 @@
+//! The binary: how it ends, and what it says when it cannot begin.
+
+use std::io::Write;
+
+use crate::stage::{DEADLINE, Process, SIGNED, exchange, parse};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_stop_it_answers_what_it_has_in_hand_and_takes_nothing_new() {
+    let process = Process::start(&[]).await;
+    let address = process.address;
+    let slow = r#"{"operation": "CreateRoom", "moment": "afterEffect", "delay": "1s", "symptom": "delay"}"#;
+    let (scripted, _) = exchange(address, "POST /_emulator/faults", "", slow).await;
+    assert_eq!(parse(&scripted).unwrap().status, 201);
+    let in_hand = tokio::spawn(exchange(address, "POST /CreateRoom", SIGNED, "{}"));
+    // It has taken effect: only the answer is still to come.
+    let taken = async {
+        loop {
+            let (calls, _) = exchange(address, "GET /_emulator/calls", "", "").await;
+            if parse(&calls).unwrap().json()["counts"]["CreateRoom"]["OK"] == 1 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, taken).await.unwrap();
+    process.terminate().await;
+    let status = process.ended();
+    let (answer, ended) = in_hand.await.unwrap();
+    ended.unwrap();
+    assert_eq!(parse(&answer).unwrap().status, 200);
+    assert!(status.await.success());
+    tokio::net::TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_it_from_starting_is_told_in_a_line() {
+    let file = |text: &str| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    };
+    let (no_json, no_key) = (file("AKIA=secret"), file("{}"));
+    let no_secret = file(r#"{"AKIA": {"accountId": "111122223333"}}"#);
+    let bad_account = file(r#"{"AKIA": {"secretAccessKey": "s", "accountId": "1111"}}"#);
+    let no_state = file("this is no database, and it is long enough to see that at once");
+    let path = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
+    for (arguments, reason) in [
+        (
+            vec!["--credentials".to_owned(), "/does/not/exist".to_owned()],
+            "No such file",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&no_json)],
+            "not a credentials file",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&no_key)],
+            "names no access key",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&no_secret)],
+            "missing field `secretAccessKey`",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&bad_account)],
+            "the accountId must be 12 digits, found \"1111\"",
+        ),
+        (
+            vec!["--state".to_owned(), "/does/not/exist".to_owned()],
+            "No such file",
+        ),
+        (vec!["--state".to_owned(), path(&no_state)], "state file"),
+        (
+            vec!["--quotas".to_owned(), "many".to_owned()],
+            "must be `aws`, `off`, or a factor",
+        ),
+        (vec!["--get-lag=-1s".to_owned()], "must not be negative"),
+        (
+            vec!["--list-lag".to_owned(), "soon".to_owned()],
+            "must be a time like 500ms, 90s or 10m",
+        ),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let said = Process::try_start(&arguments)
+            .await
+            .err()
+            .expect("no start");
+        assert!(said.contains(reason), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_use_is_told() {
+    let first = Process::start(&[]).await;
+    let listen = first.address.to_string();
+    let second = tokio::process::Command::new(env!("CARGO_BIN_EXE_ivschat-emulator"))
+        .args(["--listen", &listen])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(
+        said.contains(&format!(
+            "cannot listen on {listen}: Address already in use"
+        )),
+        "{said}"
+    );
+}

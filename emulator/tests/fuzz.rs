@@ -1,0 +1,303 @@
+//! No input breaks the emulator: whatever comes over the wire, nothing panics and nothing is answered with a 500.
+//!
+//! `FUZZ_INPUTS` says how many requests are tried (CI: a million, in a release build).
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ivschat_emulator::Emulator;
+use ivschat_emulator::world::{Operation, Settings};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+/// Requests that share a connection: it costs more than they do.
+const BATCH: usize = 50;
+const DEFAULT_INPUTS: usize = 20_000;
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// A member's name, from the model or not.
+fn any_member() -> impl Strategy<Value = String> {
+    const KNOWN: &[&str] = &[
+        "identifier",
+        "name",
+        "maximumMessageLength",
+        "maximumMessageRatePerSecond",
+        "messageReviewHandler",
+        "uri",
+        "fallbackResult",
+        "loggingConfigurationIdentifiers",
+        "tags",
+        "maxResults",
+        "nextToken",
+        "messageReviewHandlerUri",
+        "loggingConfigurationIdentifier",
+        "roomIdentifier",
+        "userId",
+        "capabilities",
+        "sessionDurationInMinutes",
+        "attributes",
+        "eventName",
+        "id",
+        "reason",
+        "destinationConfiguration",
+        "s3",
+        "bucketName",
+        "cloudWatchLogs",
+        "logGroupName",
+        "firehose",
+        "deliveryStreamName",
+        "symptom",
+        "error",
+    ];
+    prop_oneof![9 => select(KNOWN).prop_map(str::to_owned), 1 => ".{0,8}"]
+}
+
+fn any_arn() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "arn:aws:ivschat:us-west-2:(123456789012|210987654321):(room|logging-configuration)/[A-C]{12}",
+        "arn:aws:ivschat:[a-z0-9-]{0,9}:[0-9]{0,12}:[a-z/-]{0,12}/.{0,5}",
+        "arn(:.{0,4}){0,8}",
+    ]
+}
+
+fn any_leaf() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2..600_i64).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        "[a-zA-Z0-9-_]{0,130}".prop_map(Value::from),
+        any_arn().prop_map(Value::from),
+        select(&["ALLOW", "SEND_MESSAGE", "logs", "AbCdEfGhIjKl"][..]).prop_map(Value::from),
+    ]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    any_leaf().prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((any_member(), inner), 0..6).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+/// Bodies that many operations take whole, so that what lies behind their limits is reached too.
+fn sound_body() -> impl Strategy<Value = Value> {
+    (any_arn(), "[a-z]{0,3}", 1..50_i32).prop_map(|(arn, name, number)| {
+        json!({
+            "identifier": arn, "roomIdentifier": arn, "name": name, "maximumMessageLength": number, "tags": {name.clone(): name},
+            "userId": "ada", "eventName": "goal", "id": "AbCdEfGhIjKl", "maxResults": number,
+            "destinationConfiguration": {"s3": {"bucketName": "logs"}},
+        })
+    })
+}
+
+fn any_body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => any_value().prop_map(|value| value.to_string().into_bytes()),
+        4 => sound_body().prop_map(|value| value.to_string().into_bytes()),
+        1 => vec(any::<u8>(), 0..200),
+        1 => "(Action|Version|&|=|GetCallerIdentity|%[0-9a-f]{2}){0,6}".prop_map(String::into_bytes),
+        // Deeper than any parser should follow.
+        1 => (1..3000_usize).prop_map(|depth| "[".repeat(depth).into_bytes()),
+        1 => Just(Vec::new()),
+    ]
+}
+
+fn any_target() -> impl Strategy<Value = String> {
+    let encoded = |arn: String| {
+        let byte = |byte: u8| match byte {
+            b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        };
+        arn.bytes().map(byte).collect::<String>()
+    };
+    let operations = Operation::ALL.map(Operation::name);
+    prop_oneof![
+        8 => select(operations.to_vec()).prop_map(|name| format!("/{name}")),
+        2 => any_arn().prop_map(move |arn| format!("/tags/{}", encoded(arn))),
+        2 => (any_arn(), "[a-z%+&=0-9]{0,20}")
+            .prop_map(move |(arn, query)| format!("/tags/{}?tagKeys={query}", encoded(arn))),
+        1 => "/[a-zA-Z0-9/._~%:@!$&'()*+,;=-]{0,30}(\\?[a-zA-Z0-9/._~%:@!$&'()*+,;=-]{0,30})?",
+        1 => select(&["/", "/healthz", "/_emulator/calls", "/_emulator/", "/tags/", "/tags/%ff", "*"][..])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn any_headers() -> impl Strategy<Value = String> {
+    let signed = "authorization: AWS4-HMAC-SHA256 \
+                  Credential=(AKID|[a-zA-Z0-9/]{0,8})/[0-9]{0,8}/(us-west-2|[a-z0-9-]{0,9})/(ivschat|sts|s3)/aws4_request, \
+                  SignedHeaders=host;x-amz-date, Signature=00
+";
+    prop_oneof![
+        8 => Just(
+            "authorization: AWS4-HMAC-SHA256 Credential=AKID/20260102/us-west-2/ivschat/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature=00\r\n".to_owned()
+        ),
+        2 => proptest::string::string_regex(signed).unwrap(),
+        1 => "authorization: [ -~]{0,80}\r\n",
+        1 => "amz-sdk-request: [ -~]{0,30}\r\nx-amz-date: [ -~]{0,20}\r\n",
+        1 => Just(String::new()),
+    ]
+}
+
+/// A request that HTTP can frame, so that others may follow it on the connection.
+fn framed() -> impl Strategy<Value = Vec<u8>> {
+    let methods = select(&["POST", "POST", "POST", "GET", "DELETE", "PUT", "BREW"][..]);
+    (methods, any_target(), any_headers(), any_body()).prop_map(
+        |(method, target, headers, body)| {
+            // Neither forgets the calls nor scripts faults: those would be asked for.
+            let target = target.replace("/_emulator/faults", "/_emulator/other");
+            let head = format!(
+                "{method} {target} HTTP/1.1\r\nhost: test\r\n{headers}content-length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.as_bytes(), &body].concat()
+        },
+    )
+}
+
+/// Bytes that may be no HTTP at all; the last thing on their connection.
+fn unframed() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..300),
+        "(POST|GET) /[!-~]{0,40} HTTP/1.[01]\r\n([!-~]{0,10}: [ -~]{0,10}\r\n){0,4}\r\n"
+            .prop_map(String::into_bytes),
+        (framed(), any::<prop::sample::Index>(), any::<u8>()).prop_map(
+            |(mut request, at, byte)| {
+                let at = at.index(request.len());
+                request[at] = byte;
+                request
+            }
+        ),
+        (framed(), any::<prop::sample::Index>()).prop_map(|(mut request, at)| {
+            request.truncate(at.index(request.len()));
+            request
+        }),
+    ]
+}
+
+/// Sends them all, says that this was all, and reads what comes.
+fn exchange(address: SocketAddr, requests: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_mins(1)))
+        .unwrap();
+    let mut reader = stream.try_clone().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut answers = Vec::new();
+        // A reset after the last answer is how a connection with unread garbage ends.
+        match reader.read_to_end(&mut answers) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no end: {error}")
+            }
+            _ => answers,
+        }
+    });
+    // The other side may have had enough before the end.
+    let _ = stream.write_all(requests);
+    let _ = stream.shutdown(Shutdown::Write);
+    reading.join().unwrap()
+}
+
+/// The status of each answer.
+fn statuses(answers: &[u8]) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    let mut rest = answers;
+    while let Some(end) = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+        let head = String::from_utf8_lossy(&rest[..end]).to_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        statuses.push(status.unwrap_or_else(|| panic!("{head}")));
+        rest = rest
+            .get(end + 4 + length.unwrap_or(0)..)
+            .unwrap_or_default();
+    }
+    statuses
+}
+
+#[test]
+fn nothing_that_comes_over_the_wire_panics_or_is_answered_with_a_500() {
+    let inputs = std::env::var("FUZZ_INPUTS").ok();
+    let inputs: usize = inputs.map_or(DEFAULT_INPUTS, |inputs| {
+        inputs.parse().expect("FUZZ_INPUTS")
+    });
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        default(panic);
+    }));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let emulator = runtime.block_on(async {
+        let emulator = Emulator::start(Settings::default()).await.unwrap();
+        // Things for the well-formed ones to name.
+        emulator.world(|world| {
+            let scope = ivschat_emulator::world::Scope::in_region("us-west-2");
+            for id in ["AAAAAAAAAAAA", "BBBBBBBBBBBB"] {
+                world.put_logging_configuration(&scope, id, jiff::Timestamp::now());
+            }
+        });
+        emulator
+    });
+    let address = emulator.address();
+    let config = ProptestConfig {
+        cases: u32::try_from(inputs.div_ceil(BATCH + 1)).unwrap(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let (mut answered, mut seen) = (AtomicUsize::new(0), std::collections::BTreeMap::new());
+    let tried = AtomicUsize::new(0);
+    let counts = std::sync::Mutex::new(&mut seen);
+    let strategy = (vec(framed(), BATCH), unframed());
+    let outcome = TestRunner::new(config).run(&strategy, |(framed, unframed)| {
+        let answers = exchange(address, &[framed.concat(), unframed].concat());
+        let statuses = statuses(&answers);
+        tried.fetch_add(BATCH + 1, Ordering::Relaxed);
+        answered.fetch_add(statuses.len(), Ordering::Relaxed);
+        prop_assert!(
+            statuses.len() >= BATCH,
+            "{} answers to {BATCH} requests",
+            statuses.len()
+        );
+        prop_assert!(statuses.iter().all(|status| *status < 500), "{statuses:?}");
+        prop_assert_eq!(PANICS.load(Ordering::SeqCst), 0);
+        for status in statuses {
+            *counts.lock().unwrap().entry(status).or_insert(0_usize) += 1;
+        }
+        Ok(())
+    });
+    if let Err(problem) = outcome {
+        panic!("{problem}");
+    }
+    let (tried, answered) = (tried.into_inner(), *answered.get_mut());
+    println!("{tried} inputs tried, {answered} answered, by status: {seen:?}");
+    assert!(tried >= inputs);
+    // What was meant to be well-formed did reach the operations.
+    for status in [200, 204, 400, 403, 404] {
+        assert!(
+            seen.get(&status).is_some_and(|count| *count > 0),
+            "no {status}: {seen:?}"
+        );
+    }
+}

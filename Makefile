@@ -1,7 +1,7 @@
 # Everything a newcomer needs. Each target says what it does in one line; `make` prints them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate lint
+.PHONY: help demo test fuzz bench generate lint
 
 help: ## Print this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -9,9 +9,16 @@ help: ## Print this
 demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running, VERBOSE=1 shows its log
 	@KEEP="$(KEEP)" VERBOSE="$(VERBOSE)" hack/demo
 
-test: ## Run every test, against a real kube-apiserver and the local IVS Chat
+test: ## Run every test, against a real kube-apiserver, the local IVS Chat, boto3 and the AWS CLI
 	@hack/control-plane assets >/dev/null
+	@hack/clients >/dev/null
 	cargo test --workspace
+
+fuzz: ## Throw a million raw requests at the local IVS Chat; FUZZ_INPUTS says how many
+	FUZZ_INPUTS="$${FUZZ_INPUTS:-1000000}" cargo test --quiet --release -p ivschat-emulator --test fuzz -- --nocapture
+
+bench: ## Measure the local IVS Chat against its goals
+	cargo bench --quiet -p ivschat-emulator --bench throughput
 
 generate: ## Write the generated files anew
 	cargo run --quiet -- crds > crds/chatrooms.yaml.partial

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder or file of `src`, and what must not be named there.
-const RULES: [(&str, &[&str]); 6] = [
+/// A folder or file, and what must not be named there.
+const RULES: [(&str, &[&str]); 8] = [
     (
         "src/api",
         &[
@@ -59,6 +59,25 @@ const RULES: [(&str, &[&str]); 6] = [
         ],
     ),
     ("src/main.rs", &["aws_", "room::", "Verdict"]),
+    ("emulator/src", &["ivschat_operator", "kube"]),
+    (
+        "emulator/src/world",
+        &[
+            "crate::",
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::sync::Mutex",
+            "tokio",
+            "async ",
+            ".await",
+            "Timestamp::now",
+            "Instant",
+            "SystemTime",
+            "fastrand",
+            "uuid",
+        ],
+    ),
 ];
 
 fn sources(path: &Path) -> Vec<PathBuf> {

@@ -10,7 +10,7 @@
     reason = "tests"
 )]
 
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -193,48 +193,51 @@ fn unframed() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Sends them all, says that this was all, and reads what comes.
-fn exchange(address: SocketAddr, requests: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
+/// Sends the framed requests and reads an answer to each, then sends the rest and reads what comes.
+fn exchange(address: SocketAddr, framed: &[Vec<u8>], unframed: &[u8]) -> Vec<u16> {
+    let stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
-    let mut reader = stream.try_clone().unwrap();
-    let reading = std::thread::spawn(move || {
-        let mut answers = Vec::new();
-        // A reset after the last answer is how a connection with unread garbage ends.
-        match reader.read_to_end(&mut answers) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                panic!("no end: {error}")
-            }
-            _ => answers,
-        }
+    let mut answers = BufReader::new(stream.try_clone().unwrap());
+    let mut statuses = Vec::new();
+    std::thread::scope(|scope| {
+        // Beside reading, lest both sides wait for the other to read.
+        scope.spawn(|| (&stream).write_all(&framed.concat()));
+        statuses.extend((0..framed.len()).map_while(|_| status(&mut answers).ok()));
     });
-    // The other side may have had enough before the end.
-    let _ = stream.write_all(requests);
+    // Only now: garbage ends a connection with a reset, which may take answers with it that were not read yet.
+    let _ = (&stream).write_all(unframed);
     let _ = stream.shutdown(Shutdown::Write);
-    reading.join().unwrap()
+    loop {
+        match status(&mut answers) {
+            Ok(status) => statuses.push(status),
+            Err(error) => {
+                let ended = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+                assert!(ended.contains(&error.kind()), "no end: {error}");
+                return statuses;
+            }
+        }
+    }
 }
 
-/// The status of each answer.
-fn statuses(answers: &[u8]) -> Vec<u16> {
-    let mut statuses = Vec::new();
-    let mut rest = answers;
-    while let Some(end) = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-        let head = String::from_utf8_lossy(&rest[..end]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
-        statuses.push(status.unwrap_or_else(|| panic!("{head}")));
-        rest = rest
-            .get(end + 4 + length.unwrap_or(0)..)
-            .unwrap_or_default();
+/// Reads one answer.
+fn status(answers: &mut BufReader<TcpStream>) -> io::Result<u16> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if answers.read_line(&mut head)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
     }
-    statuses
+    let head = head.to_lowercase();
+    let length = |line: &str| line.strip_prefix("content-length: ")?.parse().ok();
+    let mut body = vec![0; head.lines().find_map(length).unwrap_or(0)];
+    answers.read_exact(&mut body)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    Ok(status.unwrap_or_else(|| panic!("{head}")))
 }
 
 #[test]
@@ -271,8 +274,7 @@ fn nothing_that_comes_over_the_wire_panics_or_is_answered_with_a_500() {
     let counts = std::sync::Mutex::new(&mut seen);
     let strategy = (vec(framed(), BATCH), unframed());
     let outcome = TestRunner::new(config).run(&strategy, |(framed, unframed)| {
-        let answers = exchange(address, &[framed.concat(), unframed].concat());
-        let statuses = statuses(&answers);
+        let statuses = exchange(address, &framed, &unframed);
         tried.fetch_add(BATCH + 1, Ordering::Relaxed);
         answered.fetch_add(statuses.len(), Ordering::Relaxed);
         prop_assert!(

@@ -84,8 +84,8 @@ impl Cut {
 async fn respond(state: &Arc<State>, request: Request<Body>) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        let error = ApiError::new(413, "RequestEntityTooLargeException", "Request too large");
-        return Ok(Reply::json_error(&error).into_response());
+        let problem = format!("the body broke off, or is larger than {MAX_BODY_BYTES} bytes");
+        return Ok(Reply::json_error(&ApiError::malformed(&problem)).into_response());
     };
     match route::operation(&parts.method, &parts.uri, &body) {
         Some(operation) => Exchange::new(state, operation).run(&parts, &body).await,

@@ -175,6 +175,9 @@ async fn what_is_no_call_is_refused_with_the_error_that_says_so() {
         );
         assert!(reply.json()["message"].is_string(), "{line} {body}");
     }
+    let large = format!(r#"{{"name": "{}"}}"#, "n".repeat(1024 * 1024));
+    let refused = send(&emulator, "POST /CreateRoom", SIGNED, &large).await;
+    assert_eq!(refused.map(|reply| reply.status), Some(400));
     assert_eq!(
         send(&emulator, "GET /healthz", "", "").await.unwrap().body,
         "ok\n"

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 use crate::credentials::{AccessKey, Credentials};
@@ -116,11 +116,9 @@ impl<'a> Authorization<'a> {
         body: &[u8],
         clock: Timestamp,
     ) -> Result<(), ApiError> {
-        if let Some(token) = &key.session_token {
-            let given = parts.headers.get("x-amz-security-token");
-            if given.is_none_or(|given| given.as_bytes() != token.as_bytes()) {
-                return Err(unrecognized());
-            }
+        let given = parts.headers.get("x-amz-security-token");
+        if given.map(HeaderValue::as_bytes) != key.session_token.as_deref().map(str::as_bytes) {
+            return Err(unrecognized());
         }
         let signed_at = self.signed_at(&parts.headers, clock)?;
         let expected = self.signature(key, parts, body, signed_at);

@@ -20,6 +20,7 @@ pub(super) struct Reply {
     /// The error code, where it is an error.
     pub(super) code: Option<String>,
     pub(super) body: Bytes,
+    request_id: String,
     content_type: &'static str,
 }
 
@@ -28,12 +29,21 @@ impl Reply {
     pub(super) fn to(operation: Operation, answer: Result<Answer, ApiError>) -> Self {
         match (operation, answer) {
             (Operation::GetCallerIdentity, Err(error)) => {
-                let (code, body) = sts::error(&error);
-                Self::error(&error, code, body, sts::CONTENT_TYPE)
+                let request_id = new_request_id();
+                let (code, body) = sts::error(&error, &request_id);
+                Self {
+                    request_id,
+                    ..Self::error(&error, code, body, sts::CONTENT_TYPE)
+                }
             }
             (_, Err(error)) => Self::json_error(&error),
             (_, Ok(Answer::CallerIdentity { account })) => {
-                Self::ok(sts::caller_identity(&account), sts::CONTENT_TYPE)
+                let request_id = new_request_id();
+                let body = sts::caller_identity(&account, &request_id);
+                Self {
+                    request_id,
+                    ..Self::ok(body, sts::CONTENT_TYPE)
+                }
             }
             (_, Ok(Answer::NoContent)) => Self {
                 status: StatusCode::NO_CONTENT,
@@ -77,6 +87,7 @@ impl Reply {
             status: StatusCode::OK,
             code: None,
             body: Bytes::from(body),
+            request_id: new_request_id(),
             content_type,
         }
     }
@@ -87,6 +98,7 @@ impl Reply {
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code: Some(code),
             body: Bytes::from(body),
+            request_id: new_request_id(),
             content_type,
         }
     }
@@ -120,10 +132,9 @@ impl Reply {
             header::CONTENT_TYPE,
             HeaderValue::from_static(self.content_type),
         );
-        let request_id = uuid::Uuid::new_v4().to_string();
         let error_type = self.code.as_deref().filter(|_| self.content_type == JSON);
         for (name, value) in [
-            ("x-amzn-requestid", Some(request_id.as_str())),
+            ("x-amzn-requestid", Some(self.request_id.as_str())),
             ("x-amzn-errortype", error_type),
         ] {
             if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
@@ -132,4 +143,8 @@ impl Reply {
         }
         response
     }
+}
+
+fn new_request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }

@@ -4,7 +4,7 @@ use crate::world::ApiError;
 
 pub(super) const CONTENT_TYPE: &str = "text/xml";
 
-pub(super) fn caller_identity(account: &str) -> Vec<u8> {
+pub(super) fn caller_identity(account: &str, request_id: &str) -> Vec<u8> {
     format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
            <GetCallerIdentityResult>\
@@ -12,15 +12,14 @@ pub(super) fn caller_identity(account: &str) -> Vec<u8> {
              <UserId>AIDAEMULATOR</UserId>\
              <Account>{account}</Account>\
            </GetCallerIdentityResult>\
-           <ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata>\
+           <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
          </GetCallerIdentityResponse>",
-        request = uuid::Uuid::new_v4(),
     )
     .into_bytes()
 }
 
 /// The error under the name that STS has for it, and its body.
-pub(super) fn error(error: &ApiError) -> (String, Vec<u8>) {
+pub(super) fn error(error: &ApiError, request_id: &str) -> (String, Vec<u8>) {
     let code = match error.code.as_str() {
         "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
         "IncompleteSignatureException" => "IncompleteSignature",
@@ -36,11 +35,10 @@ pub(super) fn error(error: &ApiError) -> (String, Vec<u8>) {
     let body = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
            <Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error>\
-           <RequestId>{}</RequestId>\
+           <RequestId>{request_id}</RequestId>\
          </ErrorResponse>",
         escaped(code),
         escaped(error.message()),
-        uuid::Uuid::new_v4(),
     );
     (code.to_owned(), body.into_bytes())
 }

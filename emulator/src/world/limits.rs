@@ -285,6 +285,8 @@ fn lambda_arn<'a>(field: &str, uri: &'a str) -> Result<Option<(&'a str, &'a str)
         && account.len() == 12
         && is_digits(account)
         && !name.is_empty()
+        // What `.` of the pattern does not match.
+        && !name.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
     {
         return Ok(Some((region, account)));
     }

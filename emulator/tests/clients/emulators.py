@@ -22,8 +22,8 @@ ACCOUNT = "123456789012"
 REGION = "us-west-2"
 PATIENCE_SECONDS = 20
 
-# What a client needs besides its keys so that nothing of this machine or its user counts: no profile, no instance metadata, no
-# proxy between it and an emulator.
+# What a client needs besides its keys so that nothing of this machine or its user counts: no profile, no instance
+# metadata, no proxy between it and an emulator.
 ISOLATED = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -130,7 +130,7 @@ class Emulator:
             self._process.kill()
             self._process.wait()
 
-    # --- its control endpoint ---------------------------------------------------------------------------------------------
+    # --- its control endpoint -----------------------------------------------------------------------------------------
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         payload = b"" if body is None else json.dumps(body).encode()
@@ -149,7 +149,7 @@ class Emulator:
     def inject(self, **fault: Any) -> None:
         self.control("POST", "faults", fault)
 
-    # --- clients ----------------------------------------------------------------------------------------------------------
+    # --- clients ------------------------------------------------------------------------------------------------------
 
     def boto3(
         self,
@@ -191,7 +191,9 @@ class Emulator:
         if keys.token is not None:
             environment["AWS_SESSION_TOKEN"] = keys.token
         command = [sys.executable, "-m", "awscli", *arguments]
-        ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        ended = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
         return Printed(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     def signed(

@@ -2,14 +2,14 @@
 
     python model.py < journal.json
 
-takes what `GET /_emulator/calls` answers. It prints how many answers it checked and exits with 0, or prints everything that is
-wrong with them and exits with 1.
+takes what `GET /_emulator/calls` answers. It prints how many answers it checked and exits with 0, or prints everything
+that is wrong with them and exits with 1.
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ _MENDED = {
     "$|^arn:aws:lambda:[a-z0-9-]+:[0-9]{12}:function:.+.*": "|arn:aws:lambda:[a-z0-9-]+:[0-9]{12}:function:.+",
 }
 
-# Errors that stand in front of every operation of every service, so that operations do not declare them, and their status.
+# Errors that stand in front of every operation, so that operations do not declare them, and their status.
 # AccessDeniedException is IAM's answer too: tag operations do not declare it, and are refused with it all the same.
 _COMMON_ERRORS = {
     "AccessDeniedException": 403,
@@ -52,9 +52,9 @@ _OTHER_SERVICES = ("GetCallerIdentity",)
 
 
 def pattern(shape: dict[str, Any]) -> str | None:
-    """The shape's pattern, mended. It is to match the whole of a text: some patterns of the model leave their anchors out."""
+    """The shape's pattern, mended. It is to match the whole of a text: the model leaves the anchors out."""
     text = shape.get("pattern")
-    return _MENDED.get(text, text)
+    return None if text is None else _MENDED.get(text, text)
 
 
 def checked(calls: list[dict[str, Any]]) -> tuple[int, list[str]]:
@@ -102,26 +102,12 @@ def _value(name: str, value: Any, path: str) -> Iterator[str]:
     """What is wrong with a value of the shape of this name."""
     shape = SHAPES[name]
     where = path or "the body"
-    kind, python = {
-        "string": ("a string", str),
-        "integer": ("an integer", int),
-        "timestamp": ("a string", str),
-        "structure": ("an object", dict),
-        "map": ("an object", dict),
-        "list": ("an array", list),
-    }[shape["type"]]
+    kind, python, check = _TYPES[shape["type"]]
     # To Python a bool is an int.
     if not isinstance(value, python) or isinstance(value, bool):
         yield f"{where} must be {kind}, found {json.dumps(value)}"
         return
-    yield from {
-        "string": _string,
-        "integer": _integer,
-        "timestamp": _timestamp,
-        "structure": _structure,
-        "map": _map,
-        "list": _list,
-    }[shape["type"]](shape, value, path)
+    yield from check(shape, value, path)
 
 
 def _string(shape: dict[str, Any], value: str, path: str) -> Iterator[str]:
@@ -173,6 +159,17 @@ def _list(shape: dict[str, Any], value: list[Any], path: str) -> Iterator[str]:
     yield from _within(shape, len(value), f"the number of {path}")
     for index, element in enumerate(value):
         yield from _value(shape["member"]["shape"], element, f"{path}[{index}]")
+
+
+# The types of the model: what they are in JSON, what that is in Python, and what else is to be checked.
+_TYPES: dict[str, tuple[str, type, Callable[..., Iterator[str]]]] = {
+    "string": ("a string", str, _string),
+    "integer": ("an integer", int, _integer),
+    "timestamp": ("a string", str, _timestamp),
+    "structure": ("an object", dict, _structure),
+    "map": ("an object", dict, _map),
+    "list": ("an array", list, _list),
+}
 
 
 def _within(shape: dict[str, Any], number: int, what: str) -> Iterator[str]:

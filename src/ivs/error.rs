@@ -58,6 +58,30 @@ where
     }
 }
 
+/// What the error of a call means that names logging configurations besides a room: where one of them is what AWS does not
+/// find, the value is to blame, and nothing is said about the room.
+pub(super) fn write_failure<E>(
+    operation: &str,
+    error: &SdkError<E, HttpResponse>,
+    logging_configurations: &[String],
+) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failure = failure(operation, error);
+    let body = error
+        .raw_response()
+        .and_then(|response| response.body().bytes());
+    let told = String::from_utf8_lossy(body.unwrap_or_default());
+    // AWS does not document whether it names the missing one by its ARN or its id, nor in which member.
+    let missing = |arn: &String| arn.rsplit('/').next().is_some_and(|id| told.contains(id));
+    if failure.class == Class::NotFound && logging_configurations.iter().any(missing) {
+        let message = format!("{}{}", failure.message, advice(Class::Invalid));
+        return Failure::new(Class::Invalid, message);
+    }
+    failure
+}
+
 /// Whether an error of CreateRoom proves that no room was made: AWS refused it, or it never left this process.
 pub(super) fn proves_nothing_was_made<E>(error: &SdkError<E, HttpResponse>) -> bool
 where

@@ -114,7 +114,8 @@ impl Rooms {
                 ))
             })?;
         let output = answer.map_err(|error| {
-            let failure = error::failure(OPERATION.name(), &error);
+            let logging = &room.logging_configuration_identifiers;
+            let failure = error::write_failure(OPERATION.name(), &error, logging);
             if error::proves_nothing_was_made(&error) {
                 CreateError::Refused(failure)
             } else {
@@ -147,7 +148,10 @@ impl Rooms {
             .set_logging_configuration_identifiers(update.logging_configuration_identifiers.clone())
             .send()
             .await
-            .map_err(|error| error::failure(OPERATION.name(), &error))?;
+            .map_err(|error| {
+                let logging = update.logging_configuration_identifiers.as_deref();
+                error::write_failure(OPERATION.name(), &error, logging.unwrap_or_default())
+            })?;
         Ok(observed_room!(OPERATION, output))
     }
 

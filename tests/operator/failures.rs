@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ivschat_emulator::fault::Fault;
-use ivschat_emulator::world::{Operation, Settings};
+use ivschat_emulator::world::{Operation, Scope, Settings};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
@@ -362,4 +362,37 @@ async fn a_refused_create_is_cleared_even_if_the_object_was_edited_meanwhile() {
         .condition("lobby", "Ready", "False", "QuotaExceeded")
         .await;
     assert_eq!(object.status.unwrap().creation, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logging_configuration_that_is_not_there_is_the_specs_fault_and_not_a_missing_room() {
+    const MISSING: &str =
+        "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/MissingMissi";
+    let stage = Stage::with(Options::patient()).await;
+    let spec = json!({"loggingConfigurationIdentifiers": [MISSING]});
+    stage.create("lobby", spec.clone()).await;
+    stage.settle("hall", json!({})).await;
+    stage.edit("hall", spec).await;
+    for (name, operation) in [("lobby", "CreateRoom"), ("hall", "UpdateRoom")] {
+        let object = stage.condition(name, "Ready", "False", "Invalid").await;
+        let told = format!(
+            "{operation}: ResourceNotFoundException: Resource {MISSING} does not exist. Correct the spec"
+        );
+        assert_eq!(message_of(&object, "Ready"), told);
+        assert_eq!(
+            status_of(&object, "Stalled"),
+            ("True".into(), "Invalid".into())
+        );
+    }
+    assert_eq!(stage.rooms_in(REGION).len(), 1, "the hall's, unharmed");
+    // Someone makes it after all.
+    let scope = Scope::in_region(REGION);
+    stage.emulator.world(|world| {
+        world.put_logging_configuration(&scope, "MissingMissi", jiff::Timestamp::now());
+    });
+    for name in ["lobby", "hall"] {
+        stage.edit(name, json!({"maximumMessageLength": 300})).await;
+        stage.ready(name).await;
+    }
+    assert_eq!(stage.rooms_in(REGION).len(), 2);
 }

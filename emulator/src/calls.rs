@@ -1,57 +1,75 @@
 //! `ivschat-emulator calls`: a running emulator's journal as a table.
 
 use std::error::Error;
+use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::Uri;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::Failure;
 use crate::cli::Calls;
 
+/// An emulator that does not answer in this time does not run.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What to print of the emulator that the arguments name.
-pub(crate) async fn calls(arguments: &Calls) -> Result<String, Box<dyn Error + Send + Sync>> {
+pub(crate) async fn calls(arguments: &Calls) -> Result<String, Failure> {
     let endpoint = arguments.endpoint.trim_end_matches('/');
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let answer = client
-        .get(format!("{endpoint}/_emulator/calls").parse()?)
+    let body = tokio::time::timeout(PATIENCE, journal(endpoint, arguments))
         .await
-        .map_err(|error| format!("no emulator answers at {endpoint}: {error}"))?;
-    if !answer.status().is_success() {
+        .map_err(|_| format!("what runs at {endpoint} does not answer"))??;
+    let journal: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (Some(calls), Some(counts)) = (journal["calls"].as_array(), journal["counts"].as_object())
+    else {
         return Err(format!("what answers at {endpoint} is no ivschat-emulator").into());
-    }
-    let body = to_bytes(Body::new(answer.into_body()), usize::MAX).await?;
+    };
     if arguments.json {
         return Ok(String::from_utf8(body.to_vec())?);
     }
-    let journal: Value = serde_json::from_slice(&body)?;
     let counts = table(
         &["OPERATION", "CALLS", "OUTCOMES"],
-        journal["counts"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(count),
+        counts.iter().map(count),
     );
     if arguments.last == 0 {
         return Ok(counts);
     }
-    let calls = journal["calls"].as_array().map_or(&[][..], Vec::as_slice);
-    let last = &calls[calls.len().saturating_sub(arguments.last)..];
-    let calls = table(
-        &[
-            "TIME",
-            "OPERATION",
-            "ACCOUNT",
-            "REGION",
-            "STATUS",
-            "OUTCOME",
-            "ATTEMPT",
-            "OF",
-        ],
-        last.iter().map(call),
-    );
+    let header = [
+        "TIME",
+        "OPERATION",
+        "ACCOUNT",
+        "REGION",
+        "STATUS",
+        "OUTCOME",
+        "ATTEMPT",
+        "OF",
+    ];
+    let calls = table(&header, calls.iter().map(call));
     Ok(format!("{calls}\n{counts}"))
+}
+
+/// What the emulator tells of its calls.
+async fn journal(endpoint: &str, arguments: &Calls) -> Result<Bytes, Failure> {
+    let which = if arguments.json {
+        String::new()
+    } else {
+        format!("?last={}", arguments.last)
+    };
+    let uri: Option<Uri> = format!("{endpoint}/_emulator/calls{which}").parse().ok();
+    let uri = uri
+        .filter(|uri| uri.scheme_str() == Some("http"))
+        .ok_or_else(|| format!("{endpoint} is no endpoint: it must begin with http://"))?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let answer = client.get(uri).await.map_err(|error| {
+        let cause = error.source().map(ToString::to_string);
+        format!(
+            "no emulator answers at {endpoint}: {}",
+            cause.unwrap_or_else(|| error.to_string())
+        )
+    })?;
+    Ok(to_bytes(Body::new(answer.into_body()), usize::MAX).await?)
 }
 
 /// One operation's counts: all, then by outcome.
@@ -94,7 +112,8 @@ fn resource(entry: &Value) -> String {
     let named = named
         .filter_map(Value::as_str)
         .find(|name| !name.is_empty());
-    named.unwrap_or("-").to_owned()
+    // Callers name things as they like; a terminal obeys some of it.
+    named.unwrap_or("-").escape_default().to_string()
 }
 
 /// Columns as wide as what is in them.

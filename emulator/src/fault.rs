@@ -68,7 +68,8 @@ pub enum Symptom {
     Delay,
     /// An error answer, of any status and code.
     Error(ApiError),
-    /// No answer, and the connection stays open: for the fault's delay, or, without one, until the caller gives up.
+    /// No answer, and the connection stays open: for the fault's delay, or, without one, until the caller gives up (an hour
+    /// at most).
     Timeout,
     /// The connection is reset.
     Reset,
@@ -76,7 +77,8 @@ pub enum Symptom {
     Truncated,
     /// The answer's status with a body that is no JSON.
     Malformed,
-    /// The answer of a server whose clock is ahead by this much, or behind where it is negative.
+    /// The answer of a server whose clock is ahead by this much, or behind where it is negative: in the times it shows, in the
+    /// Date header, and in what it takes for now when it verifies a signature.
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     ClockSkew(SignedDuration),
 }
@@ -110,6 +112,19 @@ impl Fault {
         }
     }
 
+    /// Whether the caller gets the true answer, if late or at odd times.
+    pub(crate) fn in_time(&self) -> bool {
+        matches!(self.symptom, Symptom::Delay | Symptom::ClockSkew(_))
+    }
+
+    /// How far the server's clock is ahead.
+    pub(crate) fn skew(&self) -> SignedDuration {
+        match self.symptom {
+            Symptom::ClockSkew(skew) => skew,
+            _ => SignedDuration::ZERO,
+        }
+    }
+
     /// Why this can be no fault; `None` where it can.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         if !(0.0..=1.0).contains(&self.probability) {
@@ -118,8 +133,8 @@ impl Fault {
         let Symptom::Error(error) = &self.symptom else {
             return None;
         };
-        if !(200..=599).contains(&error.status) {
-            return Some("status must be an HTTP status, 200 to 599");
+        if !(400..=599).contains(&error.status) {
+            return Some("status must be that of an error, 400 to 599");
         }
         let printable = error.code.bytes().all(|byte| byte.is_ascii_graphic());
         (error.code.is_empty() || !printable).then_some("code must be of printable ASCII")
@@ -157,10 +172,14 @@ impl Faults {
         self.armed.clear();
     }
 
-    /// Those not yet spent, each with the strikes and calls to let through that are left.
+    /// Those not yet spent, each with what is left of it: strikes, calls to let through, time.
     pub(crate) fn pending(&mut self) -> Vec<Fault> {
         self.forget_spent();
-        self.armed.iter().map(|(fault, _)| fault.clone()).collect()
+        let left = |(fault, since): &(Fault, Instant)| Fault {
+            lasting: fault.lasting.map(|end| end.saturating_sub(since.elapsed())),
+            ..fault.clone()
+        };
+        self.armed.iter().map(left).collect()
     }
 
     /// The fault that hits this call, now one call nearer to being spent.

@@ -78,21 +78,27 @@ impl Serialize for Entry {
 /// How often each operation had each [outcome](Entry::outcome).
 pub type Counts = BTreeMap<Operation, BTreeMap<String, u64>>;
 
+/// Answers that the journal holds at most, in bytes: lists are long.
+const ANSWERS_MAX: usize = 128 * 1024 * 1024;
+
 /// The calls so far.
 #[derive(Debug, Clone)]
 pub struct Journal {
     calls: Vec<Entry>,
     counts: Counts,
     max: usize,
+    /// Of all answers together.
+    bytes: usize,
 }
 
 impl Journal {
-    /// An empty journal that keeps at least the last half of `max` calls, so that it does not grow for ever.
+    /// An empty journal that does not grow for ever: past `max` calls, or 128 MiB of answers, the older half goes.
     pub fn new(max: usize) -> Self {
         Self {
             calls: Vec::new(),
             counts: Counts::new(),
             max,
+            bytes: 0,
         }
     }
 
@@ -112,14 +118,15 @@ impl Journal {
             Some(count) => *count += 1,
             None => drop(outcomes.insert(entry.outcome().to_owned(), 1)),
         }
-        if self.calls.len() >= self.max {
-            self.calls.drain(..self.calls.len().div_ceil(2));
+        if self.calls.len() >= self.max || self.bytes >= ANSWERS_MAX {
+            let gone = self.calls.drain(..self.calls.len().div_ceil(2));
+            self.bytes -= gone.map(|entry| entry.answer.len()).sum::<usize>();
         }
+        self.bytes += entry.answer.len();
         self.calls.push(entry);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.calls.clear();
-        self.counts.clear();
+        *self = Self::new(self.max);
     }
 }

@@ -24,11 +24,16 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // A log that nobody reads any more must not take the calls with it.
+        .log_internal_errors(false)
         .init();
     let done = match &cli.command {
         Some(Command::Calls(arguments)) => match calls::calls(arguments).await {
-            // A reader that has had enough (`| head`) is no error.
-            Ok(printed) => io::stdout().write_all(printed.as_bytes()).or(Ok(())),
+            Ok(printed) => match io::stdout().write_all(printed.as_bytes()) {
+                // A reader that has had enough (`| head`) is no error.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+                _ => Ok(()),
+            },
             Err(error) => Err(error),
         },
         None => serve(&cli.serve).await,
@@ -46,11 +51,12 @@ async fn main() -> ExitCode {
 async fn serve(arguments: &Serve) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let emulator = Emulator::serve(arguments.options()?).await?;
+    let mut emulator = Emulator::serve(arguments.options()?).await?;
     tracing::info!(endpoint = emulator.endpoint(), "serving IVS Chat");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = emulator.ended() => return Err("it stopped serving by itself: a bug".into()),
     }
     tracing::info!("stopping");
     tokio::select! {

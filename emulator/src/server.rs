@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -122,6 +123,16 @@ impl Emulator {
     /// Takes no more calls, answers those in hand, and ends. What takes longer than five seconds is cut off.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        self.ended().await;
+        if let Some(store) = &self.state.store
+            && let Err(error) = store.save(&[])
+        {
+            tracing::error!(%error, "could not store everything");
+        }
+    }
+
+    /// Waits until it serves no more, which it does not do of its own accord.
+    pub async fn ended(&mut self) {
         // An error is a panic in the accept loop: it has ended then, too.
         let _ = (&mut self.server).await;
     }
@@ -197,22 +208,28 @@ impl State {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out a call; what it changed is in the state file when this returns.
+    /// Carries out a call, now, by a clock that is ahead by `skew`; what it changed is in the state file when this returns.
     pub(crate) async fn call(
         self: &Arc<Self>,
         scope: &Scope,
         call: Call,
-        now: jiff::Timestamp,
+        skew: SignedDuration,
     ) -> Result<Answer, ApiError> {
-        // A read changes nothing but what time alone has changed: that follows from what is stored.
-        if self.store.is_none() || !call.operation().writes() {
-            return self.world().call(scope, call, now);
+        let Some(store) = &self.store else {
+            return self.world().call_with_skew(scope, call, http::now(), skew);
+        };
+        if !call.operation().writes() {
+            let mut world = self.world();
+            let answer = world.call_with_skew(scope, call, http::now(), skew);
+            // Only what time alone has changed, which follows from what is stored: it can go in with the next write.
+            store.save_later(world.changes());
+            return answer;
         }
         let (state, scope) = (Arc::clone(self), scope.clone());
         let stored = tokio::task::spawn_blocking(move || {
-            // Held while it is stored, so that nobody sees what may yet be lost and changes go in in their order.
+            // Held while it is stored, so that changes go in in their order and nobody sees what may yet be lost to a crash.
             let mut world = state.world();
-            let answer = world.call(&scope, call, now);
+            let answer = world.call_with_skew(&scope, call, http::now(), skew);
             let saved = state
                 .store
                 .as_ref()

@@ -4,7 +4,7 @@
 //! loses at most the call that was not answered yet. Chat tokens live a minute and are not kept.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -28,13 +28,19 @@ pub struct StoreError {
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
-/// An open state file.
+/// A state file.
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Database,
     path: PathBuf,
-    /// What could not be written when its time came.
-    unsaved: Mutex<Vec<Change>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// None after a write that failed: a database takes no more writes then, until it is opened anew.
+    database: Option<Database>,
+    /// What is still to be written, oldest first.
+    unsaved: Vec<Change>,
 }
 
 /// A thing as it lies in the file.
@@ -63,20 +69,11 @@ impl Store {
     }
 
     fn restore(path: &Path, settings: Settings) -> Result<(Self, World), Problem> {
-        let database = Database::create(path)?;
-        let transaction = database.begin_write()?;
-        let (seed, starts) = {
-            transaction.open_table(THINGS)?;
-            let mut numbers = transaction.open_table(NUMBERS)?;
-            let seed = numbers.get(SEED)?.map(|seed| seed.value());
-            let seed = seed.unwrap_or_else(crate::server::seed);
-            let starts = numbers.get(STARTS)?.map_or(0, |starts| starts.value());
-            numbers.insert(SEED, seed)?;
-            numbers.insert(STARTS, starts + 1)?;
-            (seed, u64::try_from(starts)?)
-        };
-        transaction.commit()?;
-
+        if !path.try_exists()? {
+            make(path)?;
+        }
+        let database = Database::open(path)?;
+        let (seed, starts) = start(&database)?;
         let things = database.begin_read()?.open_table(THINGS)?;
         let mut changes = Vec::new();
         for thing in things.iter()? {
@@ -84,33 +81,52 @@ impl Store {
             changes.push(change(key.value(), thing.value())?);
         }
         let store = Self {
-            database,
             path: path.to_owned(),
-            unsaved: Mutex::default(),
+            inner: Mutex::new(Inner {
+                database: Some(database),
+                unsaved: Vec::new(),
+            }),
         };
         Ok((store, World::restored(settings, seed, starts, changes)))
     }
 
-    /// Writes the changes, and those that could not be written before.
+    /// Writes the changes, and those still to be written.
     pub(crate) fn save(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        unsaved.extend_from_slice(changes);
-        if unsaved.is_empty() {
-            return Ok(());
-        }
-        self.write(&unsaved).map_err(|problem| StoreError {
-            path: self.path.clone(),
-            problem,
-        })?;
-        unsaved.clear();
-        Ok(())
+        let mut inner = self.inner();
+        inner.unsaved.extend_from_slice(changes);
+        inner.save(&self.path).map_err(|problem| {
+            inner.database = None;
+            StoreError {
+                path: self.path.clone(),
+                problem,
+            }
+        })
     }
 
-    fn write(&self, changes: &[Change]) -> Result<(), Problem> {
-        let transaction = self.database.begin_write()?;
+    /// Leaves the changes to the next write.
+    pub(crate) fn save_later(&self, changes: &[Change]) {
+        self.inner().unsaved.extend_from_slice(changes);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn save(&mut self, path: &Path) -> Result<(), Problem> {
+        if self.unsaved.is_empty() {
+            return Ok(());
+        }
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => Database::open(path)?,
+        };
+        let database = self.database.insert(database);
+        let transaction = database.begin_write()?;
         {
             let mut things = transaction.open_table(THINGS)?;
-            for change in changes {
+            for change in &self.unsaved {
                 let (key, thing) = (key(change), thing(change));
                 match thing {
                     Some(thing) => {
@@ -120,8 +136,43 @@ impl Store {
                 };
             }
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.unsaved.clear();
+        Ok(())
     }
+}
+
+/// Makes an empty state file under another name first, so that an end in the middle leaves none that cannot be opened.
+fn make(path: &Path) -> Result<(), Problem> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    if new.try_exists()? {
+        std::fs::remove_file(&new)?;
+    }
+    let database = Database::create(&new)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(THINGS)?;
+    transaction
+        .open_table(NUMBERS)?
+        .insert(SEED, crate::server::seed())?;
+    transaction.commit()?;
+    drop(database);
+    Ok(std::fs::rename(new, path)?)
+}
+
+/// The world's seed, and how often it was started before this start.
+fn start(database: &Database) -> Result<(u128, u64), Problem> {
+    let transaction = database.begin_write()?;
+    let (seed, starts) = {
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        let seed = numbers.get(SEED)?.map(|seed| seed.value());
+        let starts = numbers.get(STARTS)?.map_or(0, |starts| starts.value());
+        numbers.insert(STARTS, starts + 1)?;
+        (seed.ok_or("it is no state file of this program")?, starts)
+    };
+    transaction.commit()?;
+    Ok((seed, u64::try_from(starts)?))
 }
 
 /// `{account}/{region}/{kind}/{id}`.
@@ -171,4 +222,54 @@ fn change(key: &str, thing: &[u8]) -> Result<Change, Problem> {
         number,
         shelved,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::world::{Call, CreateRoom};
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_goes_in_with_the_next_write_that_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, away) = (
+            directory.path().join("state"),
+            directory.path().join("away"),
+        );
+        let (store, mut world) = Store::open(&path, Settings::default()).unwrap();
+        let scope = Scope::in_region("us-west-2");
+        let mut create = |name: &str| {
+            let room = CreateRoom {
+                name: Some(name.to_owned()),
+                ..CreateRoom::default()
+            };
+            world
+                .call(&scope, Call::CreateRoom(room), Timestamp::now())
+                .unwrap();
+            store.save(world.changes())
+        };
+        create("before").unwrap();
+        // As after a disk that was full: the database is closed, and cannot be opened again for a while.
+        store.inner().database = None;
+        std::fs::rename(&path, &away).unwrap();
+        create("meanwhile").unwrap_err();
+        std::fs::rename(&away, &path).unwrap();
+        create("after").unwrap();
+        assert!(store.inner().unsaved.is_empty());
+        drop(store);
+
+        let (_, restored) = Store::open(&path, Settings::default()).unwrap();
+        assert_eq!(restored.rooms(&scope), world.rooms(&scope));
+        assert_eq!(restored.rooms(&scope).len(), 3);
+    }
+
+    #[test]
+    fn a_file_that_was_left_half_made_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        std::fs::write(directory.path().join("state.new"), "half of a data").unwrap();
+        Store::open(&path, Settings::default()).unwrap();
+        assert!(path.exists());
+    }
 }

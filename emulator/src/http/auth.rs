@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
 use crate::credentials::{AccessKey, Credentials};
@@ -133,9 +133,10 @@ impl<'a> Authorization<'a> {
 
     /// When the request says that it was signed, provided that this is about now.
     fn signed_at(&self, headers: &HeaderMap, clock: Timestamp) -> Result<Timestamp, ApiError> {
-        let date = headers
-            .get("x-amz-date")
-            .and_then(|date| date.to_str().ok());
+        let mut dates = headers.get_all("x-amz-date").iter();
+        // Two of them: which one was signed?
+        let date = dates.next().filter(|_| dates.next().is_none());
+        let date = date.and_then(|date| date.to_str().ok());
         let signed_at = date.and_then(|date| {
             let date = civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
             Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
@@ -144,7 +145,7 @@ impl<'a> Authorization<'a> {
             let message = "X-Amz-Date must be a time like 20260102T030405Z.";
             return Err(ApiError::new(403, "IncompleteSignatureException", message));
         };
-        if !date.starts_with(self.date) {
+        if date.split('T').next() != Some(self.date) {
             return Err(invalid(&format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{date}'.",
                 self.date,
@@ -175,8 +176,13 @@ impl<'a> Authorization<'a> {
         signed_at: Timestamp,
     ) -> Option<String> {
         let names: Vec<&str> = self.signed_headers.split(';').collect();
-        // Both are in every signature; the signer adds the date of its own accord.
-        if !names.contains(&"host") || !names.contains(&"x-amz-date") {
+        // In every signature are the host, the date (which the signer adds of its own accord) and whatever else AWS acts on.
+        let must_be_signed = |name: &str| name == "host" || name.starts_with("x-amz-");
+        let given = parts.headers.keys().map(HeaderName::as_str);
+        if !given
+            .filter(|name| must_be_signed(name))
+            .all(|name| names.contains(&name))
+        {
             return None;
         }
         let mut headers = Vec::new();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State as Shared;
+use axum::extract::{Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::journal::{Counts, Entry, Journal};
 use crate::server::State;
 
 const HEALTH: &str = "/healthz";
@@ -33,14 +34,36 @@ pub(crate) fn control(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
+/// Which calls to show.
+#[derive(Deserialize)]
+struct Which {
+    /// Only so many, the newest; by default all.
+    last: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    calls: Vec<Entry>,
+    counts: Counts,
+}
+
 /// The journal, oldest call first, and the counts.
-async fn calls(Shared(state): Shared<Arc<State>>) -> Response {
-    let journal = state.journal.borrow();
-    Json(json!({"calls": journal.calls(), "counts": journal.counts()})).into_response()
+async fn calls(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Response {
+    // Copied, so that no call waits while this one is written out.
+    let shown = {
+        let journal = state.journal.borrow();
+        let calls = journal.calls();
+        let first = calls.len().saturating_sub(which.last.unwrap_or(usize::MAX));
+        Shown {
+            calls: calls[first..].to_vec(),
+            counts: journal.counts().clone(),
+        }
+    };
+    Json(shown).into_response()
 }
 
 async fn forget_calls(Shared(state): Shared<Arc<State>>) -> StatusCode {
-    state.journal.send_modify(crate::journal::Journal::clear);
+    state.journal.send_modify(Journal::clear);
     StatusCode::NO_CONTENT
 }
 

@@ -17,19 +17,24 @@ use crate::world::{ApiError, Call, Operation, Scope};
 use super::reply::Reply;
 use super::{Cut, auth, now, route};
 
+/// A timeout without a delay of its own ends after this, should the caller never give up.
+const TIMEOUT_MAX: Duration = Duration::from_hours(1);
+
 /// A call in hand, and what the journal will say of it.
-pub(super) struct Exchange<'a> {
-    state: &'a Arc<State>,
+pub(super) struct Exchange {
+    state: Arc<State>,
     operation: Operation,
+    fault: Option<Fault>,
     at: Timestamp,
     scope: Option<Scope>,
     input: Value,
 }
 
-impl<'a> Exchange<'a> {
-    pub(super) fn new(state: &'a Arc<State>, operation: Operation) -> Self {
+impl Exchange {
+    pub(super) fn new(state: &Arc<State>, operation: Operation) -> Self {
         Self {
-            state,
+            fault: state.faults().strike(operation),
+            state: Arc::clone(state),
             operation,
             at: now(),
             scope: None,
@@ -37,29 +42,16 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, parts: &Parts, body: &Bytes) -> Result<Response<Body>, Cut> {
-        let fault = self.state.faults().strike(self.operation);
-        let skew = fault.as_ref().map_or(SignedDuration::ZERO, skew);
-        let clock = self.at.saturating_add(skew).unwrap_or(self.at);
-        let call = self.understand(parts, body, clock);
+    /// Answers the call. It takes its course, into the journal, also when its caller goes away in the middle of it.
+    pub(super) async fn run(self, parts: Parts, body: Bytes) -> Result<Response<Body>, Cut> {
+        let fault = self.fault.clone();
+        let reply = tokio::spawn(self.take_effect(parts, body)).await;
+        // An error is a panic, which the runtime has told of.
+        let reply = reply.map_err(|_| Cut::Close)?;
         let Some(fault) = fault else {
-            let reply = self.carry_out(call, clock).await;
-            self.record(&parts.headers, Some(&reply), false);
-            return Ok(reply.into_response());
+            return reply.map(Reply::into_response).ok_or(Cut::Close);
         };
-
-        let in_time = matches!(fault.symptom, Symptom::Delay | Symptom::ClockSkew(_));
-        let reply = match fault.moment {
-            Moment::BeforeEffect if in_time => {
-                tokio::time::sleep(fault.delay).await;
-                Some(self.carry_out(call, clock).await)
-            }
-            Moment::BeforeEffect => None,
-            Moment::AfterEffect => Some(self.carry_out(call, clock).await),
-        };
-        let reply = spoil(&fault.symptom, reply, self.operation);
-        self.record(&parts.headers, reply.as_ref(), true);
-        if fault.moment == Moment::AfterEffect || !in_time {
+        if fault.moment == Moment::AfterEffect || !fault.in_time() {
             wait(&fault).await;
         }
         let reply = reply.ok_or(if fault.symptom == Symptom::Reset {
@@ -72,13 +64,36 @@ impl<'a> Exchange<'a> {
         } else {
             reply.into_response()
         };
-        if skew != SignedDuration::ZERO {
-            let date = clock.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            if let Ok(date) = HeaderValue::try_from(date) {
+        if fault.skew() != SignedDuration::ZERO {
+            let date = skewed(now(), fault.skew()).strftime("%a, %d %b %Y %H:%M:%S GMT");
+            if let Ok(date) = HeaderValue::try_from(date.to_string()) {
                 response.headers_mut().insert(header::DATE, date);
             }
         }
         Ok(response)
+    }
+
+    /// Carries the call out, unless a fault keeps it from that, and writes it down.
+    async fn take_effect(mut self, parts: Parts, body: Bytes) -> Option<Reply> {
+        let fault = self.fault.take();
+        let skew = fault.as_ref().map_or(SignedDuration::ZERO, Fault::skew);
+        let call = self.understand(&parts, &body, skewed(self.at, skew));
+        let reply = match &fault {
+            None => Some(self.carry_out(call, skew).await),
+            Some(fault) => {
+                let reply = match fault.moment {
+                    Moment::BeforeEffect if fault.in_time() => {
+                        tokio::time::sleep(fault.delay).await;
+                        Some(self.carry_out(call, skew).await)
+                    }
+                    Moment::BeforeEffect => None,
+                    Moment::AfterEffect => Some(self.carry_out(call, skew).await),
+                };
+                spoil(&fault.symptom, reply, self.operation)
+            }
+        };
+        self.record(&parts.headers, reply.as_ref(), fault.is_some());
+        reply
     }
 
     /// Whose call it is, and which.
@@ -100,9 +115,13 @@ impl<'a> Exchange<'a> {
         Ok((scope, call))
     }
 
-    async fn carry_out(&self, call: Result<(Scope, Call), ApiError>, clock: Timestamp) -> Reply {
+    async fn carry_out(
+        &self,
+        call: Result<(Scope, Call), ApiError>,
+        skew: SignedDuration,
+    ) -> Reply {
         let answer = match call {
-            Ok((scope, call)) => self.state.call(&scope, call, clock).await,
+            Ok((scope, call)) => self.state.call(&scope, call, skew).await,
             Err(error) => Err(error),
         };
         Reply::to(self.operation, answer)
@@ -144,11 +163,8 @@ impl<'a> Exchange<'a> {
     }
 }
 
-fn skew(fault: &Fault) -> SignedDuration {
-    match fault.symptom {
-        Symptom::ClockSkew(skew) => skew,
-        _ => SignedDuration::ZERO,
-    }
+fn skewed(at: Timestamp, skew: SignedDuration) -> Timestamp {
+    at.saturating_add(skew).unwrap_or(at)
 }
 
 /// What is left of the answer. Where the call was kept from taking effect there was none.
@@ -163,9 +179,9 @@ fn spoil(symptom: &Symptom, reply: Option<Reply>, operation: Operation) -> Optio
 }
 
 async fn wait(fault: &Fault) {
-    if fault.symptom == Symptom::Timeout && fault.delay == Duration::ZERO {
-        // Ends with the connection.
-        std::future::pending::<()>().await;
-    }
-    tokio::time::sleep(fault.delay).await;
+    let patience = match (&fault.symptom, fault.delay) {
+        (Symptom::Timeout, Duration::ZERO) => TIMEOUT_MAX,
+        (_, delay) => delay,
+    };
+    tokio::time::sleep(patience).await;
 }

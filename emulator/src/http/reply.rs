@@ -108,17 +108,21 @@ impl Reply {
         self.with_body(body)
     }
 
-    /// Announces the whole body and breaks off in the middle of it.
+    /// Announces the whole body and breaks off in the middle of it. A 204 has no body to break off: it becomes a 200.
     pub(super) fn into_truncated_response(self) -> Response<Body> {
-        let length = self.body.len().max(1);
-        let half = self.body.slice(..self.body.len() / 2);
+        let whole = match self.status {
+            StatusCode::NO_CONTENT => Self::anything(),
+            _ => self,
+        };
+        let length = whole.body.len();
+        let half = whole.body.slice(..length / 2);
         let broken = stream::once(async {
             // While nothing more is at hand, what there is goes out.
             tokio::task::yield_now().await;
             Err(io::Error::other("cut off by a scripted fault"))
         });
         let body = Body::from_stream(stream::once(async { Ok(half) }).chain(broken));
-        let mut response = self.with_body(body);
+        let mut response = whole.with_body(body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         response

@@ -10,7 +10,7 @@ use crate::world::{ApiError, Call, Operation, Tags};
 
 const TAGS: &str = "/tags/";
 /// Members that must be there, by operation. Those inside others are checked where they are.
-const REQUIRED: [(Operation, &[&str]); 14] = [
+const REQUIRED: [(Operation, &[&str]); 13] = [
     (Operation::GetRoom, &["identifier"]),
     (Operation::UpdateRoom, &["identifier"]),
     (Operation::DeleteRoom, &["identifier"]),
@@ -24,7 +24,6 @@ const REQUIRED: [(Operation, &[&str]); 14] = [
     (Operation::GetLoggingConfiguration, &["identifier"]),
     (Operation::UpdateLoggingConfiguration, &["identifier"]),
     (Operation::DeleteLoggingConfiguration, &["identifier"]),
-    (Operation::ListTagsForResource, &[]),
 ];
 const DESTINATION: &str = "destinationConfiguration";
 /// The kinds of a destination, and the one member of each.
@@ -97,7 +96,7 @@ pub(super) fn input(operation: Operation, uri: &Uri, body: &Bytes) -> Result<Val
 /// The call that an input makes.
 pub(super) fn call(operation: Operation, input: &Value) -> Result<Call, ApiError> {
     complete(operation, input)?;
-    known_values(input)?;
+    known_values(operation, input)?;
     Ok(match operation {
         Operation::CreateRoom => Call::CreateRoom(parsed(input)?),
         Operation::GetRoom => Call::GetRoom {
@@ -129,11 +128,15 @@ pub(super) fn call(operation: Operation, input: &Value) -> Result<Call, ApiError
         Operation::SendEvent => Call::SendEvent(parsed(input)?),
         Operation::DeleteMessage => Call::DeleteMessage(parsed(input)?),
         Operation::DisconnectUser => Call::DisconnectUser(parsed(input)?),
-        Operation::CreateLoggingConfiguration => Call::CreateLoggingConfiguration(parsed(input)?),
+        Operation::CreateLoggingConfiguration => {
+            Call::CreateLoggingConfiguration(parsed(&narrowed(input))?)
+        }
         Operation::GetLoggingConfiguration => Call::GetLoggingConfiguration {
             identifier: parsed::<Identifier>(input)?.identifier,
         },
-        Operation::UpdateLoggingConfiguration => Call::UpdateLoggingConfiguration(parsed(input)?),
+        Operation::UpdateLoggingConfiguration => {
+            Call::UpdateLoggingConfiguration(parsed(&narrowed(input))?)
+        }
         Operation::DeleteLoggingConfiguration => Call::DeleteLoggingConfiguration {
             identifier: parsed::<Identifier>(input)?.identifier,
         },
@@ -176,6 +179,11 @@ fn complete(operation: Operation, input: &Value) -> Result<(), ApiError> {
             return Err(missing(name));
         }
     }
+    for name in ["messageReviewHandler", DESTINATION] {
+        if !input[name].is_null() && !input[name].is_object() {
+            return Err(ApiError::malformed(&format!("{name} must be an object")));
+        }
+    }
     let Some(destination) = input[DESTINATION].as_object() else {
         return Ok(());
     };
@@ -185,26 +193,43 @@ fn complete(operation: Operation, input: &Value) -> Result<(), ApiError> {
         let problem = format!("exactly one destination must be set, found {}", given.len());
         return Err(ApiError::field(DESTINATION, &problem));
     };
-    let inner = &destination[*kind];
-    if inner.is_object() && inner[*member].is_null() {
-        return Err(missing(&format!("{DESTINATION}.{kind}.{member}")));
+    let path = format!("{DESTINATION}.{kind}");
+    match &destination[*kind] {
+        inner if !inner.is_object() => {
+            Err(ApiError::malformed(&format!("{path} must be an object")))
+        }
+        inner if inner[*member].is_null() => Err(missing(&format!("{path}.{member}"))),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The input with nothing in its destination but the one that is set: others may be null, or unknown.
+fn narrowed(input: &Value) -> Value {
+    let mut input = input.clone();
+    if let Some(destination) = input[DESTINATION].as_object_mut() {
+        destination.retain(|kind, inner| {
+            let known = DESTINATIONS.iter().any(|(known, _)| known == kind);
+            known && !inner.is_null()
+        });
+    }
+    input
 }
 
 /// Whether members that take one of a few values have one of them.
-fn known_values(input: &Value) -> Result<(), ApiError> {
-    let fallback = &input["messageReviewHandler"]["fallbackResult"];
-    one_of(
-        "messageReviewHandler.fallbackResult",
-        fallback,
-        &FALLBACK_RESULTS,
-    )?;
-    let capabilities = input["capabilities"].as_array();
-    capabilities
-        .into_iter()
-        .flatten()
-        .try_for_each(|capability| one_of("capabilities", capability, &CAPABILITIES))
+fn known_values(operation: Operation, input: &Value) -> Result<(), ApiError> {
+    match operation {
+        Operation::CreateRoom | Operation::UpdateRoom => one_of(
+            "messageReviewHandler.fallbackResult",
+            &input["messageReviewHandler"]["fallbackResult"],
+            &FALLBACK_RESULTS,
+        ),
+        Operation::CreateChatToken => {
+            let mut capabilities = input["capabilities"].as_array().into_iter().flatten();
+            capabilities
+                .try_for_each(|capability| one_of("capabilities", capability, &CAPABILITIES))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn one_of(field: &str, value: &Value, known: &[&str]) -> Result<(), ApiError> {

@@ -88,7 +88,7 @@ pub enum LoggingConfigurationState {
 
 impl LoggingConfigurationState {
     /// Whether AWS is at work on it: until that has ended, no other change is taken.
-    pub(super) const fn in_transition(self) -> bool {
+    const fn in_transition(self) -> bool {
         matches!(self, Self::Creating | Self::Updating | Self::Deleting)
     }
 }
@@ -121,8 +121,8 @@ impl World {
             arn: scope.arn(LoggingConfiguration::KIND, &id),
             id,
             name: request.name.unwrap_or_default(),
-            create_time: now,
-            update_time: now,
+            create_time: self.shown(now),
+            update_time: self.shown(now),
             destination_configuration: request.destination_configuration,
             state: LoggingConfigurationState::Creating,
             tags: request.tags.unwrap_or_default(),
@@ -134,10 +134,9 @@ impl World {
         &mut self,
         scope: &Scope,
         arn: &str,
-        now: Timestamp,
     ) -> Result<Answer, ApiError> {
         limits::logging_configuration_identifier("identifier", arn)?;
-        let found = self.gets(now).find::<LoggingConfiguration>(scope, arn)?;
+        let found = self.gets().find::<LoggingConfiguration>(scope, arn)?;
         Ok(Answer::LoggingConfiguration(LoggingConfiguration::clone(
             found,
         )))
@@ -159,7 +158,7 @@ impl World {
             configuration.destination_configuration = destination;
         }
         configuration.state = LoggingConfigurationState::Updating;
-        configuration.update_time = now;
+        configuration.update_time = self.shown(now);
         Ok(self.begin(scope, configuration, now))
     }
 
@@ -183,7 +182,7 @@ impl World {
         }
         let configuration = LoggingConfiguration {
             state: LoggingConfigurationState::Deleting,
-            update_time: now,
+            update_time: self.shown(now),
             ..LoggingConfiguration::clone(&stored)
         };
         self.begin(scope, configuration, now);
@@ -194,7 +193,6 @@ impl World {
         &mut self,
         scope: &Scope,
         request: &ListLoggingConfigurations,
-        now: Timestamp,
     ) -> Result<Answer, ApiError> {
         limits::list_logging_configurations(request)?;
         let list = List {
@@ -203,7 +201,7 @@ impl World {
             max_results: request.max_results,
             next_token: request.next_token.as_deref(),
         };
-        let page = self.page::<LoggingConfiguration>(&list, now, |_| true)?;
+        let page = self.page::<LoggingConfiguration>(&list, |_| true)?;
         let shown = page
             .items
             .iter()
@@ -268,7 +266,7 @@ impl World {
         if let Shelved::LoggingConfiguration(Some(configuration)) = &stored.shelved
             && configuration.state.in_transition()
         {
-            self.settle_later(&stored.scope, configuration);
+            self.settle_later(&stored.scope, configuration, stored.at);
         }
     }
 
@@ -279,7 +277,7 @@ impl World {
         configuration: LoggingConfiguration,
         now: Timestamp,
     ) -> Answer {
-        self.settle_later(scope, &configuration);
+        self.settle_later(scope, &configuration, now);
         let shown = LoggingConfiguration {
             state: LoggingConfigurationState::Active,
             ..configuration.clone()
@@ -289,8 +287,12 @@ impl World {
         Answer::LoggingConfiguration(shown)
     }
 
-    fn settle_later(&mut self, scope: &Scope, configuration: &LoggingConfiguration) {
-        let began = configuration.update_time;
+    fn settle_later(
+        &mut self,
+        scope: &Scope,
+        configuration: &LoggingConfiguration,
+        began: Timestamp,
+    ) {
         let due = later(began, self.settings.logging_transition);
         self.settling
             .insert((due, scope.clone(), configuration.id.clone()));

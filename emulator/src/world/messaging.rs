@@ -47,7 +47,7 @@ pub struct ChatToken {
     pub session_expiration_time: Timestamp,
 }
 
-/// The tokens that still let in; the oldest first.
+/// The tokens that still let in, and when each ceases to; the oldest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChatTokens {
     live: BTreeMap<String, ChatToken>,
@@ -55,9 +55,9 @@ pub(super) struct ChatTokens {
 }
 
 impl ChatTokens {
-    fn insert(&mut self, token: String, held: ChatToken) {
+    fn insert(&mut self, token: String, held: ChatToken, now: Timestamp) {
         self.by_age
-            .push_back((held.token_expiration_time, token.clone()));
+            .push_back((later(now, TOKEN_LIFE), token.clone()));
         self.live.insert(token, held);
     }
 
@@ -86,8 +86,8 @@ impl World {
             user_id: request.user_id,
             capabilities: request.capabilities.unwrap_or_default(),
             attributes: request.attributes.unwrap_or_default(),
-            token_expiration_time: later(now, TOKEN_LIFE),
-            session_expiration_time: later(now, session),
+            token_expiration_time: later(self.shown(now), TOKEN_LIFE),
+            session_expiration_time: later(self.shown(now), session),
         };
         let token = self.random.token();
         let answer = Answer::ChatToken {
@@ -96,7 +96,7 @@ impl World {
             session_expiration_time: held.session_expiration_time,
         };
         self.chat_tokens.forget_expired(now);
-        self.chat_tokens.insert(token, held);
+        self.chat_tokens.insert(token, held, now);
         Ok(answer)
     }
 

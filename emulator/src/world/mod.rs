@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use call::{
     Answer, Call, CreateChatToken, CreateLoggingConfiguration, CreateRoom, DeleteMessage,
@@ -143,6 +143,8 @@ pub struct World {
     settling: BTreeSet<(Timestamp, Scope, String)>,
     number: u64,
     changes: Vec<Change>,
+    /// How far the times that the call in hand shows are from those that it happens at.
+    skew: SignedDuration,
 }
 
 impl World {
@@ -166,39 +168,57 @@ impl World {
             truth: Regions::default(),
             get_replica: Replica::default(),
             list_replica: Replica::default(),
-            room_snapshots: Snapshots::default(),
-            logging_snapshots: Snapshots::default(),
+            room_snapshots: Snapshots::new(starts),
+            logging_snapshots: Snapshots::new(starts),
             chat_tokens: ChatTokens::default(),
             settling: BTreeSet::new(),
             number: 0,
             changes: Vec::new(),
+            skew: SignedDuration::ZERO,
         };
         for change in stored {
             world.number = world.number.max(change.number);
             world.resume_transitions(&change);
-            world.apply(&change);
+            world.truth.apply(&change);
+            world.get_replica.restore(&change);
+            world.list_replica.restore(&change);
         }
         world
     }
 
     /// Carries out one API call.
     pub fn call(&mut self, scope: &Scope, call: Call, now: Timestamp) -> Result<Answer, ApiError> {
+        self.call_with_skew(scope, call, now, SignedDuration::ZERO)
+    }
+
+    /// Carries out one API call as a server does whose clock is ahead by `skew`, or behind where it is negative. The times that
+    /// it shows are off; what happens when is not.
+    pub fn call_with_skew(
+        &mut self,
+        scope: &Scope,
+        call: Call,
+        now: Timestamp,
+        skew: SignedDuration,
+    ) -> Result<Answer, ApiError> {
         self.changes.clear();
+        self.skew = skew;
         self.settle(now);
+        self.get_replica.catch_up(now, self.settings.get_lag);
+        self.list_replica.catch_up(now, self.settings.list_lag);
         self.buckets
             .take(self.settings.quotas, scope, call.operation(), now)?;
         match call {
             Call::CreateRoom(request) => self.create_room(scope, request, now),
-            Call::GetRoom { identifier } => self.get_room(scope, &identifier, now),
+            Call::GetRoom { identifier } => self.get_room(scope, &identifier),
             Call::UpdateRoom(request) => self.update_room(scope, request, now),
             Call::DeleteRoom { identifier } => self.delete_room(scope, &identifier, now),
-            Call::ListRooms(request) => self.list_rooms(scope, &request, now),
+            Call::ListRooms(request) => self.list_rooms(scope, &request),
             Call::TagResource { resource_arn, tags } => self.tag(scope, &resource_arn, tags, now),
             Call::UntagResource {
                 resource_arn,
                 tag_keys,
             } => self.untag(scope, &resource_arn, &tag_keys, now),
-            Call::ListTagsForResource { resource_arn } => self.list_tags(scope, &resource_arn, now),
+            Call::ListTagsForResource { resource_arn } => self.list_tags(scope, &resource_arn),
             Call::CreateChatToken(request) => self.create_chat_token(scope, request, now),
             Call::SendEvent(request) => self.send_event(scope, &request),
             Call::DeleteMessage(request) => self.delete_message(scope, &request),
@@ -207,7 +227,7 @@ impl World {
                 self.create_logging_configuration(scope, request, now)
             }
             Call::GetLoggingConfiguration { identifier } => {
-                self.get_logging_configuration(scope, &identifier, now)
+                self.get_logging_configuration(scope, &identifier)
             }
             Call::UpdateLoggingConfiguration(request) => {
                 self.update_logging_configuration(scope, request, now)
@@ -216,7 +236,7 @@ impl World {
                 self.delete_logging_configuration(scope, &identifier, now)
             }
             Call::ListLoggingConfigurations(request) => {
-                self.list_logging_configurations(scope, &request, now)
+                self.list_logging_configurations(scope, &request)
             }
             Call::GetCallerIdentity => Ok(Answer::CallerIdentity {
                 account: scope.account.clone(),
@@ -230,19 +250,24 @@ impl World {
     }
 
     /// What gets show.
-    fn gets(&mut self, now: Timestamp) -> &Regions {
+    fn gets(&self) -> &Regions {
         match self.settings.get_lag {
             Duration::ZERO => &self.truth,
-            lag => self.get_replica.at(now, lag),
+            _ => self.get_replica.seen(),
         }
     }
 
     /// What lists show.
-    fn lists(&mut self, now: Timestamp) -> &Regions {
+    fn lists(&self) -> &Regions {
         match self.settings.list_lag {
             Duration::ZERO => &self.truth,
-            lag => self.list_replica.at(now, lag),
+            _ => self.list_replica.seen(),
         }
+    }
+
+    /// The time that the call in hand shows for `now`.
+    fn shown(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.skew).unwrap_or(now)
     }
 
     fn put<T: Item>(&mut self, scope: &Scope, item: Arc<T>, now: Timestamp) {
@@ -264,18 +289,14 @@ impl World {
             number: self.number,
             shelved: T::shelved(item),
         };
-        self.apply(&change);
-        self.changes.push(change);
-    }
-
-    fn apply(&mut self, change: &Change) {
-        self.truth.apply(change);
+        self.truth.apply(&change);
         if !self.settings.get_lag.is_zero() {
-            self.get_replica.record(change);
+            self.get_replica.record(&change);
         }
         if !self.settings.list_lag.is_zero() {
-            self.list_replica.record(change);
+            self.list_replica.record(&change);
         }
+        self.changes.push(change);
     }
 }
 

@@ -54,16 +54,15 @@ pub(super) struct Snapshots<T> {
     kept: VecDeque<(u64, Vec<Arc<T>>)>,
 }
 
-impl<T> Default for Snapshots<T> {
-    fn default() -> Self {
+impl<T> Snapshots<T> {
+    /// None yet. Their numbers begin anew with each start of a stored world, so that a token of the time before opens none.
+    pub(super) fn new(start: u64) -> Self {
         Self {
-            begun: 0,
+            begun: start << 32,
             kept: VecDeque::new(),
         }
     }
-}
 
-impl<T> Snapshots<T> {
     fn keep(&mut self, items: Vec<Arc<T>>) -> u64 {
         self.begun += 1;
         if self.kept.len() == SNAPSHOTS_MAX {
@@ -102,7 +101,6 @@ impl World {
     pub(super) fn page<T: Paged>(
         &mut self,
         list: &List<'_>,
-        now: Timestamp,
         matches: impl Fn(&T) -> bool,
     ) -> Result<Page<T>, ApiError> {
         let size = list.max_results.map(usize::try_from);
@@ -112,34 +110,38 @@ impl World {
         let cursor = token.map(|token| self.open::<T>(token, list)).transpose()?;
         match cursor {
             None if self.settings.pages_are_a_snapshot => {
-                let things = self.lists(now).shelf::<T>(list.scope);
+                let things = self.lists().shelf::<T>(list.scope);
                 let all = things.into_iter().flat_map(|things| things.behind(None));
                 let all: Vec<_> = all
                     .map(|(_, item)| Arc::clone(item))
                     .filter(|item| matches(item))
                     .collect();
+                if all.len() <= size {
+                    // The whole list: no later page will ask for it.
+                    return Ok(Page {
+                        items: all,
+                        next_token: None,
+                    });
+                }
                 let number = T::snapshots(self).keep(all);
                 self.page_of_snapshot(list, number, 0, size)
             }
             Some(Cursor::In(number, position)) => {
                 self.page_of_snapshot(list, number, position, size)
             }
-            None => Ok(self.page_behind(list, now, None, size, matches)),
-            Some(Cursor::Behind(place)) => {
-                Ok(self.page_behind(list, now, Some(place), size, matches))
-            }
+            None => Ok(self.page_behind(list, None, size, matches)),
+            Some(Cursor::Behind(place)) => Ok(self.page_behind(list, Some(place), size, matches)),
         }
     }
 
     fn page_behind<T: Paged>(
         &mut self,
         list: &List<'_>,
-        now: Timestamp,
         after: Option<Place>,
         size: usize,
         matches: impl Fn(&T) -> bool,
     ) -> Page<T> {
-        let things = self.lists(now).shelf::<T>(list.scope);
+        let things = self.lists().shelf::<T>(list.scope);
         let matching = things
             .into_iter()
             .flat_map(|things| things.behind(after))

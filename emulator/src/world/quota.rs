@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::call::Operation;
 use super::{ApiError, Scope};
@@ -72,6 +72,11 @@ const fn granted(operation: Operation) -> Option<u32> {
     }
 }
 
+/// Many more than anyone needs at a time.
+const BUCKETS_MAX: usize = 10_000;
+/// A bucket of AWS's size is full after a second; one of a small factor holds little.
+const REFILLED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
 /// The buckets. Each holds a second's worth of calls and starts full.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Buckets(BTreeMap<(Scope, Operation), Bucket>);
@@ -83,6 +88,11 @@ struct Bucket {
 }
 
 impl Buckets {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes one call out of its bucket, or refuses it.
     pub(super) fn take(
         &mut self,
@@ -97,13 +107,18 @@ impl Buckets {
         let rate = f64::from(granted) * factor;
         // However small the factor: a bucket that never holds a whole call would refuse for ever.
         let capacity = rate.max(1.0);
+        if self.0.len() >= BUCKETS_MAX {
+            // Clients may call any region. A bucket that is full again says no more than none at all.
+            self.0
+                .retain(|_, bucket| now.duration_since(bucket.at) < REFILLED_AFTER);
+        }
         let bucket = self.0.entry((scope.clone(), operation)).or_insert(Bucket {
             calls: capacity,
             at: now,
         });
         let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
         bucket.calls = (bucket.calls + passed * rate).min(capacity);
-        bucket.at = now.max(bucket.at);
+        bucket.at = now;
         if bucket.calls < 1.0 {
             return Err(ApiError::throttled(scope, operation, rate));
         }

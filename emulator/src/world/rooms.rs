@@ -42,8 +42,8 @@ impl World {
             arn: scope.arn(Room::KIND, &id),
             id,
             name: request.name.unwrap_or_default(),
-            create_time: now,
-            update_time: now,
+            create_time: self.shown(now),
+            update_time: self.shown(now),
             maximum_message_length: request
                 .maximum_message_length
                 .unwrap_or(limits::DEFAULT_MESSAGE_LENGTH),
@@ -62,14 +62,9 @@ impl World {
         Ok(Answer::Room(room))
     }
 
-    pub(super) fn get_room(
-        &mut self,
-        scope: &Scope,
-        arn: &str,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
+    pub(super) fn get_room(&mut self, scope: &Scope, arn: &str) -> Result<Answer, ApiError> {
         limits::room_identifier("identifier", arn)?;
-        let room = self.gets(now).find::<Room>(scope, arn)?;
+        let room = self.gets().find::<Room>(scope, arn)?;
         Ok(Answer::Room(Room::clone(room)))
     }
 
@@ -104,7 +99,7 @@ impl World {
             room.logging_configuration_identifiers = identifiers;
         }
         if room != *before || self.settings.idle_update_moves_update_time {
-            room.update_time = now;
+            room.update_time = self.shown(now);
             self.put(scope, Arc::new(room.clone()), now);
         }
         Ok(Answer::Room(room))
@@ -126,7 +121,6 @@ impl World {
         &mut self,
         scope: &Scope,
         request: &ListRooms,
-        now: Timestamp,
     ) -> Result<Answer, ApiError> {
         limits::list_rooms(request)?;
         let name = request.name.as_deref();
@@ -139,7 +133,7 @@ impl World {
             max_results: request.max_results,
             next_token: request.next_token.as_deref(),
         };
-        let page = self.page(&list, now, |room: &Room| {
+        let page = self.page(&list, |room: &Room| {
             let named = |name| room.name == name || by_prefix && room.name.starts_with(name);
             let reviewed = |uri| room.message_review_handler_uri() == uri;
             let logged = |arn| room.logging_configuration_identifiers.contains(arn);

@@ -130,6 +130,11 @@ pub(super) struct Region {
 pub(super) struct Regions(BTreeMap<Scope, Region>);
 
 impl Regions {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn apply(&mut self, change: &Change) {
         let region = self.0.entry(change.scope.clone()).or_default();
         match &change.shelved {
@@ -139,6 +144,10 @@ impl Regions {
                     .logging_configurations
                     .apply(&change.id, change.number, item.as_ref());
             }
+        }
+        // Clients may call any region, and more than there are.
+        if region.rooms.items.is_empty() && region.logging_configurations.items.is_empty() {
+            self.0.remove(&change.scope);
         }
     }
 
@@ -181,18 +190,26 @@ pub(super) struct Replica {
 }
 
 impl Replica {
+    /// A change from before there was a replica: it is seen at once.
+    pub(super) fn restore(&mut self, change: &Change) {
+        self.seen.apply(change);
+    }
+
     pub(super) fn record(&mut self, change: &Change) {
         self.ahead.push_back(change.clone());
     }
 
-    /// What it shows at `now` when it is `lag` behind.
-    pub(super) fn at(&mut self, now: Timestamp, lag: Duration) -> &Regions {
+    /// Shows whatever is older than `lag` at `now`.
+    pub(super) fn catch_up(&mut self, now: Timestamp, lag: Duration) {
         while let Some(change) = self
             .ahead
             .pop_front_if(|change| later(change.at, lag) <= now)
         {
             self.seen.apply(&change);
         }
+    }
+
+    pub(super) fn seen(&self) -> &Regions {
         &self.seen
     }
 }

@@ -70,14 +70,9 @@ impl World {
         Ok(Answer::Empty {})
     }
 
-    pub(super) fn list_tags(
-        &mut self,
-        scope: &Scope,
-        arn: &str,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
+    pub(super) fn list_tags(&mut self, scope: &Scope, arn: &str) -> Result<Answer, ApiError> {
         limits::resource_arn("resourceArn", arn)?;
-        let tagged = Tagged::find(self.gets(now), scope, arn)?;
+        let tagged = Tagged::find(self.gets(), scope, arn)?;
         let tags = tagged.tags().clone();
         Ok(Answer::Tags { tags })
     }
@@ -107,16 +102,15 @@ impl World {
                 let mut room = Arc::unwrap_or_clone(room);
                 room.tags = tags;
                 if moved {
-                    room.update_time = now;
+                    room.update_time = self.shown(now);
                 }
                 self.put(scope, Arc::new(room), now);
             }
             Tagged::LoggingConfiguration(configuration) => {
                 let mut configuration = Arc::unwrap_or_clone(configuration);
                 configuration.tags = tags;
-                // While something is being done to it, this time tells when that ends.
-                if moved && !configuration.state.in_transition() {
-                    configuration.update_time = now;
+                if moved {
+                    configuration.update_time = self.shown(now);
                 }
                 self.put(scope, Arc::new(configuration), now);
             }

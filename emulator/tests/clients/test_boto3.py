@@ -108,8 +108,11 @@ def throttled(limit: int) -> dict[str, Any]:
 ACCESS_DENIED = {"status": 403, "code": "AccessDeniedException"}
 
 
-def received(call: dict[str, Any]) -> datetime:
-    return parse_timestamp(call["at"])
+def happened(call: dict[str, Any], shown: datetime) -> datetime:
+    """The time that the answer to a call shows, which is the one it came in at or a moment later."""
+    came_in = parse_timestamp(call["at"])
+    assert came_in <= shown < came_in + MINUTE / 12
+    return shown
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
@@ -117,7 +120,7 @@ def received(call: dict[str, Any]) -> datetime:
 
 def test_a_room_is_created_with_the_defaults_of_the_api(emulator: Emulator) -> None:
     room = answered(emulator.boto3().create_room())
-    now = received(emulator.calls("CreateRoom")[-1])
+    now = happened(emulator.calls("CreateRoom")[-1], room["createTime"])
     assert abs(datetime.now(timezone.utc) - now) < MINUTE
     assert room == {
         "arn": arn_of("room", room["id"]),
@@ -394,8 +397,8 @@ def test_a_chat_token_lets_in_for_a_minute_and_for_an_hour_of_session(emulator: 
     assert call["input"] == asked
     assert token == {
         "token": token["token"],
-        "tokenExpirationTime": received(call) + MINUTE,
-        "sessionExpirationTime": received(call) + 60 * MINUTE,
+        "tokenExpirationTime": happened(call, token["tokenExpirationTime"] - MINUTE) + MINUTE,
+        "sessionExpirationTime": token["tokenExpirationTime"] + 59 * MINUTE,
     }
 
 
@@ -405,7 +408,7 @@ def test_a_session_may_last_for_other_times(emulator: Emulator, minutes: int) ->
     token = ivschat.create_chat_token(
         roomIdentifier=created(ivschat, "room"), userId="alice", sessionDurationInMinutes=minutes
     )
-    now = received(emulator.calls("CreateChatToken")[-1])
+    now = happened(emulator.calls("CreateChatToken")[-1], token["tokenExpirationTime"] - MINUTE)
     assert (token["tokenExpirationTime"], token["sessionExpirationTime"]) == (now + MINUTE, now + minutes * MINUTE)
 
 
@@ -460,7 +463,7 @@ def test_a_logging_configuration_keeps_all_that_it_is_created_with(emulator: Emu
     ivschat = emulator.boto3()
     asked = {"name": "archive", "destinationConfiguration": destination, "tags": {"team": "live"}}
     configuration = answered(ivschat.create_logging_configuration(**asked))
-    now = received(emulator.calls("CreateLoggingConfiguration")[-1])
+    now = happened(emulator.calls("CreateLoggingConfiguration")[-1], configuration["createTime"])
     own = {"arn": arn_of("logging-configuration", configuration["id"]), "id": configuration["id"]}
     assert configuration == asked | own | {"createTime": now, "updateTime": now, "state": "ACTIVE"}
     assert answered(ivschat.get_logging_configuration(identifier=own["arn"])) == configuration

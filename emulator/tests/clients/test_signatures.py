@@ -194,7 +194,11 @@ TAMPERED: dict[str, Callable[[Request], Request]] = {
         headers={name: value for name, value in request.headers.items() if name != "x-amz-meta"}
     ),
     "host": lambda request: with_header(request, "host", "ivschat.us-west-2.amazonaws.com"),
+    "header-added-that-aws-acts-on": lambda request: with_header(request, "x-amz-target", "another"),
     "date": a_second_later,
+    "date-of-the-scope-cut-short": lambda request: replaced_in_authorization(
+        request, f"/{request.headers['X-Amz-Date'][:8]}/", f"/{request.headers['X-Amz-Date'][:4]}/"
+    ),
     "region": lambda request: replaced_in_authorization(request, f"/{REGION}/", "/eu-west-1/"),
     "key": lambda request: replaced_in_authorization(request, ONE.access, TWO.access),
     "list-of-signed-headers": lambda request: replaced_in_authorization(request, ";x-amz-meta", ""),

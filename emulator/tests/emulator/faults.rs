@@ -9,7 +9,7 @@ use ivschat_emulator::world::{Operation, Scope, Settings};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::stage::{Reply, SIGNED, exchange, parse, send};
+use crate::stage::{DEADLINE, Reply, SIGNED, exchange, parse, send};
 
 const CREATE: &str = "POST /CreateRoom";
 
@@ -126,6 +126,48 @@ async fn a_truncated_answer_announces_more_than_it_sends() {
         assert!(announced > 0 && serde_json::from_str::<Value>(&reply.body).is_err());
         assert_eq!(rooms(&emulator) - before, made, "{moment}");
     }
+    // The answer of DeleteRoom has no body to break off.
+    let arn = emulator.world(|world| world.rooms(&Scope::in_region("us-west-2"))[0].arn.clone());
+    let fault = json!({"operation": "DeleteRoom", "moment": "afterEffect", "symptom": "truncated"});
+    inject(&emulator, fault).await;
+    let body = json!({"identifier": arn}).to_string();
+    let reply = send(&emulator, "POST /DeleteRoom", SIGNED, &body)
+        .await
+        .unwrap();
+    let announced: usize = reply.headers["content-length"].parse().unwrap();
+    assert_eq!((reply.status, reply.body.len()), (200, announced / 2));
+    assert_eq!(rooms(&emulator), 0);
+}
+
+#[tokio::test]
+async fn a_call_takes_its_course_when_its_caller_has_gone_away() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let fault =
+        json!({"operation": "CreateRoom", "times": 1, "delay": "300ms", "symptom": "delay"});
+    inject(&emulator, fault).await;
+    let patience = tokio::time::timeout(Duration::from_millis(50), create(&emulator));
+    assert!(patience.await.is_err());
+    assert_eq!(rooms(&emulator), 0);
+    let mut journal = emulator.watch_journal();
+    let written = journal.wait_for(|journal| !journal.calls().is_empty());
+    let written = tokio::time::timeout(DEADLINE, written).await.unwrap();
+    assert_eq!(written.unwrap().calls()[0].status, Some(200));
+    assert_eq!(rooms(&emulator), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_held_back_happens_when_it_takes_effect_not_when_it_came_in() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    let fault =
+        json!({"operation": "CreateRoom", "times": 1, "delay": "300ms", "symptom": "delay"});
+    inject(&emulator, fault).await;
+    let came_in = Timestamp::now();
+    let reply = create(&emulator).await.0.unwrap().json();
+    let created: Timestamp = reply["createTime"].as_str().unwrap().parse().unwrap();
+    assert!(
+        created.duration_since(came_in) >= SignedDuration::from_millis(290),
+        "{created}"
+    );
 }
 
 #[tokio::test]
@@ -293,6 +335,16 @@ async fn faults_can_be_read_back_with_what_is_left_of_them() {
         },
     ]);
     assert_eq!(pending.json(), expected);
+
+    send(&emulator, "DELETE /_emulator/faults", "", "")
+        .await
+        .unwrap();
+    inject(&emulator, json!({"lasting": "1h", "symptom": "reset"})).await;
+    let pending = send(&emulator, "GET /_emulator/faults", "", "")
+        .await
+        .unwrap();
+    let left = pending.json()[0]["lasting"].as_str().unwrap().to_owned();
+    assert!(left.starts_with("59m"), "{left}");
 }
 
 #[tokio::test]
@@ -312,6 +364,10 @@ async fn what_is_no_fault_is_refused_with_the_reason() {
         (json!({"symptom": "reset", "delay": "soon"}), "duration"),
         (
             json!({"symptom": {"error": {"status": 1000, "code": "X"}}}),
+            "status",
+        ),
+        (
+            json!({"symptom": {"error": {"status": 204, "code": "X"}}}),
             "status",
         ),
         (

@@ -94,6 +94,13 @@ async fn the_journal_keeps_every_call_with_its_input_answer_invocation_and_attem
     }});
     assert_eq!(journal["counts"], counts);
 
+    let last = send(&emulator, "GET /_emulator/calls?last=2", "", "")
+        .await
+        .unwrap()
+        .json();
+    assert_eq!(last["calls"].as_array().unwrap()[..], calls[3..]);
+    assert_eq!(last["counts"], journal["counts"]);
+
     let forgotten = send(&emulator, "DELETE /_emulator/calls", "", "")
         .await
         .unwrap();
@@ -258,6 +265,30 @@ async fn the_calls_of_no_emulator_are_an_error_that_says_so() {
         told.contains(&format!("no emulator answers at {endpoint}")),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn what_is_no_emulator_is_told_apart() {
+    let said = async |endpoint: &str, more: &[&str]| {
+        let printed = tokio::process::Command::new(env!("CARGO_BIN_EXE_ivschat-emulator"))
+            .args(["calls", "--endpoint", endpoint])
+            .args(more)
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(printed.status.code(), Some(1), "{printed:?}");
+        assert!(printed.stdout.is_empty(), "{printed:?}");
+        String::from_utf8(printed.stderr).unwrap()
+    };
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    // Answers, but not there.
+    let elsewhere = format!("{}/CreateRoom", emulator.endpoint());
+    for more in [&[][..], &["--json"]] {
+        let told = said(&elsewhere, more).await;
+        assert!(told.contains("is no ivschat-emulator"), "{told}");
+    }
+    let told = said(&emulator.address().to_string(), &[]).await;
+    assert!(told.contains("must begin with http://"), "{told}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::stage::{DEADLINE, Process, SIGNED, exchange, parse};
 async fn asked_to_stop_it_answers_what_it_has_in_hand_and_takes_nothing_new() {
     let process = Process::start(&[]).await;
     let address = process.address;
-    let slow = r#"{"operation": "CreateRoom", "moment": "afterEffect", "delay": "1s", "symptom": "delay"}"#;
+    let slow = r#"{"operation": "CreateRoom", "moment": "afterEffect", "delay": "2s", "symptom": "delay"}"#;
     let (scripted, _) = exchange(address, "POST /_emulator/faults", "", slow).await;
     assert_eq!(parse(&scripted).unwrap().status, 201);
     let in_hand = tokio::spawn(exchange(address, "POST /CreateRoom", SIGNED, "{}"));
@@ -23,12 +23,27 @@ async fn asked_to_stop_it_answers_what_it_has_in_hand_and_takes_nothing_new() {
     };
     tokio::time::timeout(DEADLINE, taken).await.unwrap();
     process.terminate().await;
+    // While it still has that one in hand, nobody else gets in.
+    let closed = async { while tokio::net::TcpStream::connect(address).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, closed).await.unwrap();
+    assert!(!in_hand.is_finished());
     let status = process.ended();
     let (answer, ended) = in_hand.await.unwrap();
     ended.unwrap();
     assert_eq!(parse(&answer).unwrap().status, 200);
     assert!(status.await.success());
-    tokio::net::TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_any_more_is_no_reason_to_stop() {
+    let process = Process::start_unheard().await;
+    for _ in 0..3 {
+        let (answer, ended) = exchange(process.address, "POST /CreateRoom", SIGNED, "{}").await;
+        ended.unwrap();
+        assert_eq!(parse(&answer).unwrap().status, 200);
+    }
+    process.terminate().await;
+    assert!(process.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

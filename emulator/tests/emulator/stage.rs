@@ -107,8 +107,19 @@ impl Process {
             .unwrap_or_else(|said| panic!("it ended: {said}"))
     }
 
+    /// Starts it and closes the other end of its log.
+    pub async fn start_unheard() -> Self {
+        Self::launch(&[], false)
+            .await
+            .unwrap_or_else(|said| panic!("it ended: {said}"))
+    }
+
     /// What it said where it ended instead.
     pub async fn try_start(arguments: &[&str]) -> Result<Self, String> {
+        Self::launch(arguments, true).await
+    }
+
+    async fn launch(arguments: &[&str], heard: bool) -> Result<Self, String> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ivschat-emulator"))
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -130,8 +141,10 @@ impl Process {
             None
         };
         let address = tokio::time::timeout(DEADLINE, served).await.unwrap();
-        // Read on, lest a full pipe should stop it.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        if heard {
+            // Read on, lest a full pipe should stop it.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        }
         match address {
             Some(address) => Ok(Self { child, address }),
             None => Err(said),

@@ -212,3 +212,36 @@ async fn a_state_file_serves_one_emulator_at_a_time() {
     let again = tokio::time::timeout(Duration::from_secs(10), Process::start(&arguments)).await;
     again.expect("a killed one holds nothing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_read_showed_to_be_over_is_over_after_a_restart_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state");
+    let state = ["--state", file.to_str().unwrap(), "--logging-transition"];
+    let process = Process::start(&[&state[..], &["100ms"]].concat()).await;
+    let sdk = client(&process.endpoint());
+    let logs = aws_sdk_ivschat::types::S3DestinationConfiguration::builder().bucket_name("logs");
+    let destination = aws_sdk_ivschat::types::DestinationConfiguration::S3(logs.build().unwrap());
+    let create = sdk.create_logging_configuration();
+    let create = create.destination_configuration(destination);
+    let arn = create.send().await.unwrap().arn.unwrap();
+    let get = || sdk.get_logging_configuration().identifier(&arn).send();
+    let settled = async { while get().await.unwrap().state.unwrap().as_str() != "ACTIVE" {} };
+    tokio::time::timeout(DEADLINE, settled).await.unwrap();
+    let delete = sdk.delete_logging_configuration().identifier(&arn);
+    delete.send().await.unwrap();
+    let gone = async { while get().await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, gone).await.unwrap();
+    // The next write carries it along.
+    sdk.create_room().send().await.unwrap();
+    process.kill().await;
+
+    let process = Process::start(&[&state[..], &["1h"]].concat()).await;
+    let sdk = client(&process.endpoint());
+    let again = sdk
+        .get_logging_configuration()
+        .identifier(&arn)
+        .send()
+        .await;
+    assert!(again.is_err(), "{again:?}");
+}

@@ -220,3 +220,43 @@ async fn the_region_comes_from_the_signature_and_sts_tells_the_account() {
         identity.body
     );
 }
+
+#[tokio::test]
+async fn json_is_read_as_aws_reads_it() {
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    for (line, body, status) in [
+        // A null is not there; what is not known is passed over.
+        (
+            "POST /CreateRoom",
+            json!({"name": null, "tags": null, "messageReviewHandler": null}),
+            200,
+        ),
+        ("POST /CreateRoom", json!({"capabilities": ["X"]}), 200),
+        (
+            "POST /CreateLoggingConfiguration",
+            json!({"destinationConfiguration": {"s3": {"bucketName": "logs", "x": 1}, "firehose": null, "x": 1}}),
+            200,
+        ),
+        // A list is no structure.
+        (
+            "POST /CreateRoom",
+            json!({"messageReviewHandler": ["", "DENY"]}),
+            400,
+        ),
+        (
+            "POST /CreateLoggingConfiguration",
+            json!({"destinationConfiguration": {"s3": ["logs"]}}),
+            400,
+        ),
+        (
+            "POST /CreateLoggingConfiguration",
+            json!({"destinationConfiguration": ["s3"]}),
+            400,
+        ),
+        // A map holds no nulls.
+        ("POST /CreateRoom", json!({"tags": {"team": null}}), 400),
+    ] {
+        let reply = call(&emulator, line, &body).await;
+        assert_eq!(reply.status, status, "{line} {body}: {reply:?}");
+    }
+}

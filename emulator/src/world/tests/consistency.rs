@@ -116,7 +116,11 @@ fn pages_of_a_snapshot_show_what_there_was_when_the_first_one_was_read() {
     );
     assert_eq!(stage.list(page(None)).unwrap().0, ["e", "z"]);
 
-    // Only so many lists are remembered at a time.
+    // Only so many lists under way are remembered at a time. One that is whole on its first page is not under way.
+    for _ in 0..100 {
+        stage.list(ListRooms::default()).unwrap();
+    }
+    assert_eq!(stage.list(page(token.clone())).unwrap().0, ["b", "a"]);
     for _ in 0..100 {
         stage.list(page(None)).unwrap();
     }
@@ -124,4 +128,54 @@ fn pages_of_a_snapshot_show_what_there_was_when_the_first_one_was_read() {
         refused_field(&stage.list(page(token)).unwrap_err()),
         "nextToken"
     );
+}
+
+#[test]
+fn a_skewed_clock_shows_odd_times_and_disturbs_nothing_else() {
+    let settings = Settings {
+        quotas: "aws".parse().unwrap(),
+        get_lag: Duration::from_secs(1),
+        list_lag: Duration::from_secs(1),
+        ..Settings::default()
+    };
+    for hours in [-1, 1] {
+        let mut stage = Stage::with(settings.clone());
+        let skew = SignedDuration::from_hours(hours);
+        let destination_configuration = DestinationConfiguration::S3 {
+            bucket_name: "logs".to_owned(),
+        };
+        let configure = Call::CreateLoggingConfiguration(CreateLoggingConfiguration {
+            name: None,
+            destination_configuration,
+            tags: None,
+        });
+        let skewed = |stage: &mut Stage, call| {
+            let world = &mut stage.world;
+            world.call_with_skew(&stage.scope, call, stage.now, skew)
+        };
+        stage.now += 10.seconds();
+        let now = stage.now;
+        let Ok(Answer::Room(odd)) = skewed(&mut stage, Call::CreateRoom(CreateRoom::default()))
+        else {
+            panic!("no room");
+        };
+        assert_eq!((odd.create_time, odd.update_time), (now + skew, now + skew));
+        let Ok(Answer::LoggingConfiguration(logs)) = skewed(&mut stage, configure) else {
+            panic!("no logging configuration");
+        };
+        for _ in 0..4 {
+            skewed(&mut stage, Call::CreateRoom(CreateRoom::default())).unwrap();
+        }
+        let full = skewed(&mut stage, Call::CreateRoom(CreateRoom::default()));
+        assert_eq!(refused(full.unwrap_err()).0, 429);
+
+        // A second later: there are calls again, reads have caught up, and the transition is over.
+        let even = stage.named("even");
+        assert_eq!(even.create_time, now + 1.second());
+        assert_eq!(stage.get(&odd.arn), Ok(odd), "{hours} h");
+        let identifier = logs.arn.clone();
+        let got = stage.call(Call::GetLoggingConfiguration { identifier });
+        assert_eq!(got, Ok(Answer::LoggingConfiguration(logs)), "{hours} h");
+        assert_eq!(stage.list(ListRooms::default()).unwrap().0.len(), 6);
+    }
 }

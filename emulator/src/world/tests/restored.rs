@@ -99,3 +99,66 @@ fn a_restored_world_is_the_one_that_was_stored_and_repeats_no_id() {
         ids.push(id);
     }
 }
+
+#[test]
+fn what_was_stored_is_seen_at_once_however_far_reads_lag() {
+    let mut stage = Stage::new();
+    let mut stored = Stored::default();
+    let rooms: Vec<_> = ["a", "b"]
+        .map(|name| {
+            let room = stage.named(name);
+            stored.save(stage.world.changes());
+            room
+        })
+        .into();
+    let settings = Settings {
+        get_lag: Duration::from_hours(1),
+        list_lag: Duration::from_hours(1),
+        ..Settings::default()
+    };
+    stage.world = World::restored(settings, 7, 1, stored.0.into_values());
+    assert_eq!(stage.get(&rooms[0].arn), Ok(rooms[0].clone()));
+    assert_eq!(stage.list(ListRooms::default()).unwrap().0, ["b", "a"]);
+}
+
+#[test]
+fn a_token_of_a_snapshot_does_not_outlive_a_restart() {
+    let settings = Settings {
+        pages_are_a_snapshot: true,
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings.clone());
+    let one = ListRooms {
+        max_results: Some(1),
+        ..ListRooms::default()
+    };
+    stage.named("a");
+    stage.named("b");
+    let (_, next_token) = stage.list(one.clone()).unwrap();
+    stage.world = World::restored(settings, 7, 1, []);
+    stage.named("c");
+    stage.named("d");
+    stage.list(one.clone()).unwrap();
+    let old = ListRooms { next_token, ..one };
+    assert_eq!(refused_field(&stage.list(old).unwrap_err()), "nextToken");
+}
+
+#[test]
+fn regions_that_clients_invent_do_not_pile_up() {
+    let settings = Settings {
+        quotas: "aws".parse().unwrap(),
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings);
+    for region in 0..20_000 {
+        stage.scope.region = format!("aa-{region}");
+        let room = stage.named("lobby");
+        stage.delete(&room.arn).unwrap();
+    }
+    assert!(stage.world.buckets.len() <= 10_001);
+    assert_eq!(
+        stage.world.truth.len(),
+        1,
+        "the stage's own logging configuration"
+    );
+}

@@ -24,7 +24,8 @@ def readme() -> list[str]:
             inside = line == "```console"
         elif inside:
             found.append(line)
-    return [command for command in commands(found) if not command.startswith("cargo run")]
+    # The emulator is there, and runs already.
+    return [line for line in commands(found) if not line.startswith(("cargo install", "ivschat-emulator  "))]
 
 
 def help_text(binary: str) -> list[str]:

@@ -396,3 +396,28 @@ async fn a_logging_configuration_that_is_not_there_is_the_specs_fault_and_not_a_
     }
     assert_eq!(stage.rooms_in(REGION).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_objects_than_aws_takes_calls_for_get_one_room_each() {
+    let settings = Settings {
+        quotas: "aws".parse().unwrap(),
+        ..Settings::default()
+    };
+    // The operator of a stage keeps no quotas of its own: whatever it holds back, it holds back because AWS said so.
+    let stage = Stage::on(ControlPlane::shared().await, Options::default(), settings).await;
+    let names: Vec<_> = (0..15).map(|n| format!("room-{n}")).collect();
+    for name in &names {
+        stage.create(name, json!({})).await;
+    }
+    for name in &names {
+        stage.ready(name).await;
+    }
+    let journal = stage.emulator.watch_journal();
+    let creates = journal.borrow().counts()[&Operation::CreateRoom].clone();
+    assert_eq!(creates["OK"], 15);
+    assert!(
+        creates.get("ThrottlingException").is_some_and(|n| *n > 0),
+        "{creates:?}"
+    );
+    assert_eq!(stage.rooms_in(REGION).len(), 15);
+}

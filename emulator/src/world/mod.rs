@@ -186,11 +186,6 @@ impl World {
         world
     }
 
-    /// Carries out one API call.
-    pub fn call(&mut self, scope: &Scope, call: Call, now: Timestamp) -> Result<Answer, ApiError> {
-        self.call_with_skew(scope, call, now, SignedDuration::ZERO)
-    }
-
     /// Carries out one API call as a server does whose clock is ahead by `skew`, or behind where it is negative. The times that
     /// it shows are off; what happens when is not.
     pub fn call_with_skew(
@@ -200,8 +195,15 @@ impl World {
         now: Timestamp,
         skew: SignedDuration,
     ) -> Result<Answer, ApiError> {
-        self.changes.clear();
         self.skew = skew;
+        let answer = self.call(scope, call, now);
+        self.skew = SignedDuration::ZERO;
+        answer
+    }
+
+    /// Carries out one API call.
+    pub fn call(&mut self, scope: &Scope, call: Call, now: Timestamp) -> Result<Answer, ApiError> {
+        self.changes.clear();
         self.settle(now);
         self.get_replica.catch_up(now, self.settings.get_lag);
         self.list_replica.catch_up(now, self.settings.list_lag);

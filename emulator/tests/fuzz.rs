@@ -16,8 +16,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ivschat_emulator::Emulator;
-use ivschat_emulator::world::{Answer, Call, CreateRoom, Operation, Scope, Settings};
+use ivschat_emulator::world::{Answer, Call, CreateRoom, Operation, Scope};
+use ivschat_emulator::{Emulator, Options};
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -266,7 +266,11 @@ fn nothing_that_comes_over_the_wire_panics_or_is_answered_with_a_500() {
     }));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let emulator = runtime
-        .block_on(Emulator::start(Settings::default()))
+        .block_on(Emulator::serve(Options {
+            // Among the inputs are requests for all of it.
+            journal: 100,
+            ..Options::default()
+        }))
         .unwrap();
     THERE.set(furnish(&emulator)).unwrap();
     let address = emulator.address();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 
-use crate::room::ClusterId;
+use crate::api::DeletionPolicy;
+use crate::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use crate::telemetry::LogFormat;
 
 /// Manage Amazon IVS Chat rooms as Kubernetes objects.
@@ -34,6 +35,38 @@ pub struct RunArguments {
     #[arg(long, env = "CLUSTER_ID", value_name = "ID")]
     pub cluster_id: Option<ClusterId>,
 
+    /// A cluster id that this cluster had before, several separated by commas. Rooms that carry it are taken for this
+    /// cluster's, and given the new one.
+    #[arg(
+        long,
+        env = "FORMER_CLUSTER_ID",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub former_cluster_id: Vec<ClusterId>,
+
+    /// Tags that every room gets unless its ChatRoom gives the key another value, separated by commas.
+    #[arg(long, env = "DEFAULT_TAGS", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = tag)]
+    pub default_tags: Vec<(String, String)>,
+
+    /// Keys of tags to leave alone on every room, whatever tagPolicy says, separated by commas. A key may end in *.
+    #[arg(long, env = "IGNORE_TAGS", value_name = "KEY", value_delimiter = ',')]
+    pub ignore_tags: Vec<KeyPattern>,
+
+    /// What becomes of the room when a ChatRoom without deletionPolicy is deleted.
+    #[arg(
+        long,
+        env = "DEFAULT_DELETION_POLICY",
+        value_name = "POLICY",
+        default_value = "Delete"
+    )]
+    pub default_deletion_policy: DeletionPolicy,
+
+    /// Rooms deleted in a minute at most, so that a namespace deleted by mistake leaves time to stop the operator. By default
+    /// there is no cap but AWS's own 5 a second.
+    #[arg(long, env = "MAX_DELETIONS_PER_MINUTE", value_name = "N")]
+    pub max_deletions_per_minute: Option<std::num::NonZeroU32>,
+
     /// The only namespace to look at. By default all.
     #[arg(long, env = "WATCH_NAMESPACE", value_name = "NAMESPACE")]
     pub namespace: Option<String>,
@@ -55,8 +88,9 @@ pub struct RunArguments {
     #[arg(long, env = "DRIFT_INTERVAL", default_value = "15m", value_name = "TIME", value_parser = positive)]
     pub drift_interval: Duration,
 
-    /// Time after which a region's rooms are listed again.
-    #[arg(long, env = "INDEX_INTERVAL", default_value = "10m", value_name = "TIME", value_parser = duration)]
+    /// Time after which a region's rooms are listed again, and looked over for rooms without an object and objects with more
+    /// than one room.
+    #[arg(long, env = "INDEX_INTERVAL", default_value = "10m", value_name = "TIME", value_parser = positive)]
     pub index_interval: Duration,
 
     /// An AWS call, its retries included, ends after this.
@@ -98,6 +132,20 @@ pub struct RunArguments {
     pub log_format: LogFormat,
 }
 
+impl RunArguments {
+    /// The tags of `--default-tags`.
+    ///
+    /// # Errors
+    /// Every limit of tags that they break.
+    pub fn default_tags(&self) -> Result<Tags, String> {
+        let tags = self.default_tags.iter().cloned().collect();
+        match check_default_tags(&tags, &self.ignore_tags) {
+            Ok(()) => Ok(tags),
+            Err(violations) => Err(format!("--default-tags: {violations}")),
+        }
+    }
+}
+
 /// Longer times are mistakes.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 /// Factors beyond these are mistakes.
@@ -126,6 +174,13 @@ fn positive(text: &str) -> Result<Duration, String> {
             Ok(time)
         }
     })
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be KEY=VALUE".to_owned()),
+    }
 }
 
 fn factor(text: &str) -> Result<f64, String> {
@@ -161,6 +216,12 @@ mod tests {
     fn wrong_values_are_refused_with_the_flag_that_holds_them() {
         for (flag, value) in [
             ("--cluster-id", "a/b"),
+            ("--former-cluster-id", "a/b"),
+            ("--default-tags", "team"),
+            ("--default-tags", "=live"),
+            ("--ignore-tags", "ivschat-operator.io/*"),
+            ("--default-deletion-policy", "Keep"),
+            ("--max-deletions-per-minute", "0"),
             ("--concurrency", "0"),
             ("--drift-interval", "soon"),
             ("--drift-interval", "-5m"),
@@ -177,6 +238,37 @@ mod tests {
                 Cli::try_parse_from(["ivschat-operator", "run", &format!("{flag}={value}")])
                     .unwrap_err();
             assert!(error.to_string().contains(flag), "{flag}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn default_tags_keep_the_limits_of_tags() {
+        let parse = |flags: &[&str]| {
+            let cli = Cli::try_parse_from([&["ivschat-operator", "run"], flags].concat()).unwrap();
+            match cli.command {
+                Command::Run(arguments) => arguments.default_tags(),
+                Command::Crds => panic!("run was asked for"),
+            }
+        };
+        let tags = parse(&["--default-tags", "team=live,cost=4=2"]).unwrap();
+        let expected = [("cost", "4=2"), ("team", "live")];
+        assert_eq!(
+            tags,
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
+        for (flags, told) in [
+            (vec!["--default-tags", "aws:x=1"], "reserved"),
+            (vec!["--default-tags", "te{am=1"], "letters, digits"),
+            (
+                vec!["--default-tags", "team=1", "--ignore-tags", "te*"],
+                "--ignore-tags te*",
+            ),
+        ] {
+            let refused = parse(&flags).unwrap_err();
+            assert!(
+                refused.starts_with("--default-tags: ") && refused.contains(told),
+                "{refused}"
+            );
         }
     }
 }

@@ -61,10 +61,16 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     };
     let settings = controller::Settings {
         cluster,
+        former_clusters: arguments.former_cluster_id.clone(),
+        default_tags: arguments.default_tags()?,
+        ignored_tags: arguments.ignore_tags.clone(),
+        default_deletion_policy: arguments.default_deletion_policy,
+        max_deletions_per_minute: arguments.max_deletions_per_minute,
         default_region,
         namespace: arguments.namespace.clone(),
         concurrency: arguments.concurrency,
         drift_interval: arguments.drift_interval,
+        index_interval: arguments.index_interval,
         jitter: arguments.jitter,
         wait_factor: arguments.wait_factor,
         operation_timeout: arguments.operation_timeout,

@@ -10,7 +10,9 @@ use ivschat_emulator::world::{
 };
 use ivschat_operator::api::{ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler};
 use ivschat_operator::room::plan::{HandlerUpdate, NewRoom, Plan, RoomUpdate, Step, plan};
-use ivschat_operator::room::{DesiredRoom, Handler, Identity, ObservedRoom, Origin, Owner};
+use ivschat_operator::room::{
+    DesiredRoom, Handler, Identity, ObservedRoom, Origin, Owner, TagScope, Tags,
+};
 use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -30,6 +32,7 @@ fn identity() -> Identity {
     Identity {
         owner,
         uid: "uid-1".to_owned(),
+        former: Vec::new(),
     }
 }
 
@@ -62,6 +65,7 @@ fn any_spec() -> impl Strategy<Value = ChatRoomSpec> {
                 }),
                 logging_configuration_identifiers: logging,
                 tags,
+                ..ChatRoomSpec::default()
             },
         )
 }
@@ -299,6 +303,8 @@ fn converges(
         name: "lobby",
         default_region: REGION,
         fixed_region: None,
+        default_tags: &Tags::new(),
+        ignored_tags: &[],
     };
     let desired =
         DesiredRoom::try_from((spec, origin)).unwrap_or_else(|violations| panic!("{violations}"));
@@ -317,11 +323,22 @@ fn converges(
     let existed = stage.room();
     let look = |stage: &Stage| stage.room().map(observe);
 
-    let first = plan(&desired, look(&stage).as_ref(), &identity()).unwrap();
+    let first = plan(
+        &desired,
+        look(&stage).as_ref(),
+        &identity(),
+        TagScope::default(),
+    )
+    .unwrap();
     stage.apply(first);
     let reached = stage.room().unwrap();
     assert_eq!(
-        plan(&desired, look(&stage).as_ref(), &identity()),
+        plan(
+            &desired,
+            look(&stage).as_ref(),
+            &identity(),
+            TagScope::default()
+        ),
         Ok(Plan::Keep),
         "the next plan is empty"
     );

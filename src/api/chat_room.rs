@@ -53,7 +53,15 @@ use super::limits;
     validation = Rule::new(
         "!has(self.region) || !has(self.loggingConfigurationIdentifiers) || self.loggingConfigurationIdentifiers.all(arn, arn.startsWith('arn:aws:ivschat:' + self.region + ':'))"
     )
-    .message("loggingConfigurationIdentifiers: logging configurations must be in the room's region")
+    .message("loggingConfigurationIdentifiers: logging configurations must be in the room's region"),
+    validation = Rule::new(
+        "!has(self.adopt) || has(self.deletionPolicy) || (has(self.managementPolicy) && self.managementPolicy == 'Observe')"
+    )
+    .message("deletionPolicy: must be given with adopt, so that nobody loses a room that was there before"),
+    validation = Rule::new(
+        "!has(self.region) || !has(self.adopt) || self.adopt.arn.startsWith('arn:aws:ivschat:' + self.region + ':')"
+    )
+    .message("adopt.arn: the room must be in spec.region")
 )]
 pub struct ChatRoomSpec {
     /// AWS region of the room, e.g. us-west-2. Absent: the operator's own region. Fixed from the first attempt to create
@@ -93,8 +101,8 @@ pub struct ChatRoomSpec {
     pub logging_configuration_identifiers: Option<Vec<String>>,
 
     /// The room's tags, at most 48. Keys have 1 to 128 and values at most 256 characters of letters, digits, space and
-    /// _ . : / = + - @. Keys that begin with aws: or ivschat-operator.io/ are reserved. A tag that is not listed here is
-    /// removed from the room.
+    /// _ . : / = + - @. Keys that begin with aws: or ivschat-operator.io/ are reserved. What happens to other tags of the
+    /// room says tagPolicy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "tags_schema")]
     #[x_kube(
@@ -106,6 +114,70 @@ pub struct ChatRoomSpec {
             .message("tag keys that begin with aws: or ivschat-operator.io/ are reserved")
     )]
     pub tags: Option<BTreeMap<String, String>>,
+
+    /// What happens to tags of the room that are not listed in tags: Exclusive removes them, Additive leaves them alone,
+    /// except for those that were listed before. Absent: Exclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_policy: Option<TagPolicy>,
+
+    /// What happens to the room when this object is deleted: Delete deletes it, Retain leaves it, without the operator's
+    /// tags and ready to be taken back by an object of the same name. Absent: the operator's default, which is Delete unless
+    /// it was told otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// Manage creates and changes the room; Observe never writes to AWS and shows in status.drift how the room differs.
+    /// Absent: Manage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
+
+    /// A room that exists already, to be taken over instead of making one. The room itself must consent, by the tag
+    /// ivschat-operator.io/adoptable-by, whose value is {cluster id}/{namespace}/{name} of this object, or {cluster
+    /// id}/{namespace}/ for every object of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adopt>,
+}
+
+/// A room that exists already.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopt {
+    /// The room's ARN.
+    #[schemars(length(max = limits::ROOM_ARN_MAX), regex(pattern = limits::ROOM_ARN_PATTERN))]
+    pub arn: String,
+}
+
+/// What happens to tags of the room that the spec does not list.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TagPolicy {
+    /// They are removed.
+    #[default]
+    Exclusive,
+    /// They stay, unless the spec listed them before.
+    Additive,
+}
+
+/// What happens to the room when its object is deleted.
+#[derive(
+    JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[value(rename_all = "PascalCase")]
+pub enum DeletionPolicy {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It stays, without the operator's tags.
+    Retain,
+}
+
+/// Whether the operator changes the room.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManagementPolicy {
+    /// It does.
+    #[default]
+    Manage,
+    /// It only looks.
+    Observe,
 }
 
 /// The function that reviews each message before it is delivered.
@@ -169,11 +241,37 @@ pub struct ChatRoomStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation: Option<Creation>,
 
+    /// The keys of the tags that this object has put on the room: under tagPolicy Additive only these are ever removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_tag_keys: Option<Vec<String>>,
+
+    /// Under managementPolicy Observe: how the room differs from the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Vec<Drift>>,
+
+    /// The value of the annotation ivschat-operator.io/reconcile-at that the last pass has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+
     /// Ready: the room exists and is as specified. Synced: the last exchange with AWS went through. Stalled: only a
     /// person's act can help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Option<Vec<Condition>>,
+}
+
+/// A field of the room that is not as specified.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// The field's name under spec, e.g. `tags[team]`.
+    pub field: String,
+
+    /// What it should be; empty where it should not be there.
+    pub wanted: String,
+
+    /// What it is; empty where it is not there.
+    pub found: String,
 }
 
 /// An attempt to create the room whose outcome is not known.

@@ -79,11 +79,21 @@ pub enum Reason {
     AccountMismatch,
     /// The spec breaks a rule.
     InvalidSpec,
+    /// The room to adopt does not consent.
+    ConsentMissing,
+    /// Tags that the operator may not remove leave no room for the spec's.
+    TagQuota,
+    /// A room that exists already is being taken over.
+    Adopting,
+    /// The room differs, and is only observed.
+    Drifted,
+    /// An annotation stops changes.
+    Paused,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Available,
         Self::CreationPending,
         Self::Deleting,
@@ -100,6 +110,11 @@ impl Reason {
         Self::OwnershipLost,
         Self::AccountMismatch,
         Self::InvalidSpec,
+        Self::ConsentMissing,
+        Self::TagQuota,
+        Self::Adopting,
+        Self::Drifted,
+        Self::Paused,
     ];
 
     /// The reason as it stands in a condition.
@@ -121,6 +136,11 @@ impl Reason {
             Self::OwnershipLost => "OwnershipLost",
             Self::AccountMismatch => "AccountMismatch",
             Self::InvalidSpec => "InvalidSpec",
+            Self::ConsentMissing => "ConsentMissing",
+            Self::TagQuota => "TagQuota",
+            Self::Adopting => "Adopting",
+            Self::Drifted => "Drifted",
+            Self::Paused => "Paused",
         }
     }
 }

@@ -38,6 +38,11 @@ pub const LOGGING_ARN_MAX: usize = 128;
 pub const LOGGING_ARN_PATTERN: &str =
     "^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:logging-configuration/[a-zA-Z0-9-]+$";
 
+/// Longest ARN of a room.
+pub const ROOM_ARN_MAX: usize = 128;
+/// A room of IVS Chat.
+pub const ROOM_ARN_PATTERN: &str = "^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+$";
+
 /// Tags a room may carry, those of AWS itself not counted.
 pub const ROOM_TAGS_MAX: usize = 50;
 /// Tags left to the user: two of a room's fifty are the operator's.

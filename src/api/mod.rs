@@ -7,7 +7,8 @@ pub mod limits;
 pub mod names;
 
 pub use chat_room::{
-    ChatRoom, ChatRoomSpec, ChatRoomStatus, Creation, FallbackResult, MessageReviewHandler,
+    Adopt, ChatRoom, ChatRoomSpec, ChatRoomStatus, Creation, DeletionPolicy, Drift, FallbackResult,
+    ManagementPolicy, MessageReviewHandler, TagPolicy,
 };
 pub use conditions::{ConditionType, Reason, Truth};
 pub use crd::{chat_room_crd, manifest};

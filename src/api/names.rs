@@ -12,6 +12,16 @@ pub const OWNER_TAG: &str = "ivschat-operator.io/owner";
 /// Tag on a room: `metadata.uid` of the ChatRoom that asked for it.
 pub const CREATION_TAG: &str = "ivschat-operator.io/creation";
 
+/// Tag on a room: whose objects may adopt it, `{cluster}/{namespace}/{name}`, or `{cluster}/{namespace}/` or `{cluster}/` for all
+/// of them.
+pub const CONSENT_TAG: &str = "ivschat-operator.io/adoptable-by";
+
+/// Annotation on a ChatRoom: `"true"` stops changes to its room, never its deletion.
+pub const PAUSED_ANNOTATION: &str = "ivschat-operator.io/paused";
+
+/// Annotation on a ChatRoom: any new value asks for a pass now; `status.lastHandledReconcileAt` answers.
+pub const RECONCILE_AT_ANNOTATION: &str = "ivschat-operator.io/reconcile-at";
+
 /// Tag keys that users may not set begin with this.
 pub const RESERVED_TAG_PREFIX: &str = "ivschat-operator.io/";
 

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::api::names::{CONSENT_TAG, CREATION_TAG};
 use crate::api::{Creation, Reason};
 use crate::ivs::CreateError;
 use crate::room::plan::{self, Change, NewRoom, Plan, Step};
 use crate::room::status::{self, Knowledge, Verdict};
-use crate::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom};
+use crate::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom, RoomArn, Tags};
 
 use super::events::News;
 use super::kubernetes::Error;
@@ -31,6 +32,7 @@ impl Pass<'_> {
             }
             (_, Some(observed)) => {
                 self.bind(&observed);
+                self.applied(desired);
                 Ok(Ending::in_sync())
             }
             (_, None) => Ok(Ending::in_sync()),
@@ -70,6 +72,7 @@ impl Pass<'_> {
                 context.index.made(account, &room);
                 self.news.push(News::Created(room.arn.clone()));
                 self.record.bind(&room);
+                self.applied(&new.room);
                 self.write_created(&attempt).await?;
                 Ok(Ending::in_sync())
             }
@@ -93,9 +96,16 @@ impl Pass<'_> {
         identity: &Identity,
     ) -> Ending {
         self.bind(&observed);
+        // Until it is known which of them went through.
+        let mut touched = self.record.applied_tag_keys.clone();
+        touched.extend(desired.tags.keys().cloned());
+        touched.sort();
+        touched.dedup();
+        self.record.applied_tag_keys = touched;
         match self.steps(change, desired, identity, observed).await {
             Ok(room) => {
                 self.record.bind(&room);
+                self.applied(desired);
                 let drift = status::was_ready(&self.input.status, self.input.generation);
                 self.news.push(News::changed(change, drift));
                 Ending::in_sync()
@@ -124,14 +134,102 @@ impl Pass<'_> {
         // Tag calls answer nothing, and AWS does not say whether they move updateTime: look. A read that lags shows the room
         // as it was; then the next look brings the time.
         let fresh = rooms.get(&arn).await?;
-        let settled =
-            |room: &ObservedRoom| plan::plan(desired, Some(room), identity) == Ok(Plan::Keep);
+        let settled = |room: &ObservedRoom| {
+            plan::plan(desired, Some(room), identity, self.scope()) == Ok(Plan::Keep)
+        };
         Ok(fresh.filter(settled).unwrap_or(observed))
+    }
+
+    /// Takes over a room that GetRoom just showed to consent. The next pass finds it by its tags, as any room of the object's,
+    /// and makes it what the spec says: so every step can be cut short.
+    pub(super) async fn adopt(
+        &mut self,
+        mut room: ObservedRoom,
+        identity: &Identity,
+        account: &str,
+    ) -> Result<Result<Ending, Failure>, Error> {
+        let step =
+            plan::require_consent(&room, identity).and_then(|()| plan::adopt(&room, identity));
+        let tags = match step {
+            Ok(Step::Tag(tags)) => tags,
+            Ok(Step::Untag(_) | Step::Update(_)) => Tags::new(),
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let (context, uid) = (self.context, &self.input.uid);
+        if !context
+            .memory
+            .claim(&room.arn, uid, context.settings.grace())
+        {
+            let message = format!("Room {} is being adopted by another ChatRoom", room.arn);
+            return Ok(Err(Failure::new(Class::Conflict, message)));
+        }
+        self.ensure_finalizer().await?;
+        if let Err(failure) = context.rooms.tag(&room.arn, &tags).await {
+            return Ok(Err(failure));
+        }
+        room.tags.extend(tags);
+        context.index.made(account, &room);
+        let message = format!("Room {} is being taken over", room.arn);
+        Ok(Ok(Ending::soon(Reason::Adopting, message)))
+    }
+
+    /// Lets a room go that GetRoom just showed to be ours: it stays, and consents to be taken back.
+    pub(super) async fn release(
+        &mut self,
+        room: &ObservedRoom,
+        identity: &Identity,
+        account: &str,
+    ) -> Ending {
+        self.record.bind(room);
+        let rooms = &self.context.rooms;
+        let mut tags = room.tags.clone();
+        for step in plan::release(&room.tags, identity) {
+            let done = match &step {
+                Step::Tag(new) => rooms.tag(&room.arn, new).await,
+                Step::Untag(keys) => rooms.untag(&room.arn, keys).await,
+                Step::Update(_) => Ok(()),
+            };
+            if let Err(failure) = done {
+                return Ending::failed(failure, Knowledge::NotAsSpecified);
+            }
+            match step {
+                Step::Tag(new) => tags.extend(new),
+                Step::Untag(keys) => tags.retain(|key, _| !keys.contains(key)),
+                Step::Update(_) => {}
+            }
+        }
+        let released = ObservedRoom {
+            tags,
+            ..room.clone()
+        };
+        self.context.index.made(account, &released);
+        self.context.memory.forget_room(&self.input.uid);
+        self.record.forget_room();
+        self.news.push(News::Retained(room.arn.clone()));
+        let message = format!(
+            "Left room {}; making sure that none is left behind",
+            room.arn
+        );
+        Ending::soon(Reason::Deleting, message)
     }
 
     /// Deletes a room that GetRoom just showed to be ours. That it is gone is for later passes to prove.
     pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
         self.record.bind(room);
+        if let Err(wait) = self.context.deletions.admit() {
+            let per_minute = self.context.settings.max_deletions_per_minute;
+            let verdict = Verdict::Pending {
+                reason: Reason::Deleting,
+                message: format!(
+                    "Room {} waits to be deleted: the operator deletes at most {} a minute \
+                     (--max-deletions-per-minute)",
+                    room.arn,
+                    per_minute.map_or(0, std::num::NonZeroU32::get)
+                ),
+            };
+            let again = Again::At(Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX));
+            return Ending { verdict, again };
+        }
         match self.context.rooms.delete(&room.arn).await {
             Ok(true) => self.news.push(News::Deleted(room.arn.clone())),
             // Deleted before; AWS still shows it.
@@ -155,8 +253,22 @@ impl Pass<'_> {
     fn bind(&mut self, room: &ObservedRoom) {
         self.context.memory.attempt(&self.input.uid, None);
         if self.record.arn.as_ref() != Some(&room.arn) {
-            self.news.push(News::Bound(room.arn.clone()));
+            self.news.push(self.news_of_binding(&room.arn, &room.tags));
         }
         self.record.bind(room);
+    }
+
+    fn news_of_binding(&self, arn: &RoomArn, tags: &Tags) -> News {
+        let (arn, uid) = (arn.clone(), &self.input.uid);
+        match tags.get(CREATION_TAG) {
+            Some(other) if other != uid => News::Rebound(arn, other.clone()),
+            _ if tags.contains_key(CONSENT_TAG) => News::Adopted(arn),
+            _ => News::Bound(arn),
+        }
+    }
+
+    /// The room carries the tags that are wanted.
+    fn applied(&mut self, desired: &DesiredRoom) {
+        self.record.applied_tag_keys = desired.tags.keys().cloned().collect();
     }
 }

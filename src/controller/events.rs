@@ -14,6 +14,18 @@ pub(super) enum News {
     Created(RoomArn),
     /// A room that proves to be this object's was found and taken back.
     Bound(RoomArn),
+    /// A room that an object of this name had, with this uid, was found and taken over.
+    Rebound(RoomArn, String),
+    /// A room that was there before was taken over, with its consent.
+    Adopted(RoomArn),
+    /// The object goes, and its room stays, as the spec says.
+    Retained(RoomArn),
+    /// A second room of this very object was deleted.
+    TwinDeleted(RoomArn),
+    /// Another room proves to be this object's, and nobody but a person can tell which is wanted.
+    TwinLeft(RoomArn),
+    /// A room says that it belongs to an object that is no more.
+    Orphan(RoomArn),
     /// The room now follows the spec the user changed.
     Updated(Vec<Difference>),
     /// The room was changed by someone else, and changed back.
@@ -43,6 +55,17 @@ impl News {
                 "BindRoom",
                 format!("Found room {arn}, which carries this object's tags, and took it back"),
             ),
+            Self::Rebound(arn, uid) => (
+                "Rebound",
+                "BindRoom",
+                format!("Took over room {arn} of the object of this name that had uid {uid}"),
+            ),
+            Self::Adopted(arn) => ("Adopted", "AdoptRoom", format!("Adopted room {arn}")),
+            Self::Retained(arn) => (
+                "Retained",
+                "ReleaseRoom",
+                format!("Left room {arn} as it is, without the operator's tags"),
+            ),
             Self::Updated(differences) => ("Updated", "UpdateRoom", text(differences)),
             Self::DriftCorrected(differences) => {
                 ("DriftCorrected", "UpdateRoom", text(differences))
@@ -52,14 +75,41 @@ impl News {
                     format!("Room {arn} stays: its tags do not say that it is this object's");
                 return event(EventType::Warning, "LeftBehind", "DeleteRoom", note);
             }
+            Self::TwinDeleted(arn) => (
+                "TwinDeleted",
+                "DeleteRoom",
+                format!("Deleted room {arn}, a second one made for this object"),
+            ),
+            Self::TwinLeft(arn) => {
+                let note = format!(
+                    "Room {arn} carries this object's owner tag, too. It was not made for it, so it stays: delete it, or \
+                     take the tag off"
+                );
+                return event(EventType::Warning, "TwinLeft", "Reconcile", note);
+            }
+            Self::Orphan(arn) => {
+                let note = format!(
+                    "Room {arn} carries the owner tag of a ChatRoom that does not exist. It stays: apply the ChatRoom to \
+                     take it back, or delete the room"
+                );
+                return event(EventType::Warning, "Orphan", "Sweep", note);
+            }
             Self::Deleted(arn) => ("Deleted", "DeleteRoom", format!("Deleted room {arn}")),
         };
         event(EventType::Normal, reason, action, note)
     }
 }
 
-/// The warning for a pass that newly failed, or a room that is newly missing.
+/// The warning for a pass that newly failed, or a room that is newly missing or differs in a new way.
 pub(super) fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Event> {
+    if let Verdict::Drifted(differences) = verdict {
+        let known = previous.drift.as_deref().unwrap_or_default();
+        let new = differences.len() != known.len()
+            || differences.iter().zip(known).any(|(now, then)| {
+                (&now.field, &now.wanted, &now.found) != (&then.field, &then.wanted, &then.found)
+            });
+        return new.then(|| event(EventType::Warning, "Drifted", "Observe", text(differences)));
+    }
     let (reason, message, condition) = match verdict {
         Verdict::Failed { failure, .. } => (
             failure.class.reason(),
@@ -70,7 +120,9 @@ pub(super) fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Ev
             reason: reason @ (Reason::NotFound | Reason::CreationPending),
             message,
         } => (*reason, message, ConditionType::Ready),
-        Verdict::Pending { .. } | Verdict::InSync => return None,
+        Verdict::Pending { .. } | Verdict::InSync | Verdict::Paused | Verdict::Drifted(_) => {
+            return None;
+        }
     };
     let known = status::reason(previous, condition) == Some(reason.as_str());
     (!known).then(|| {

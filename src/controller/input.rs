@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
-use crate::api::names::FINALIZER;
-use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus};
+use crate::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
+use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
 use crate::room::{Violation, Violations};
 
 /// A ChatRoom, parsed part by part: a spec that cannot be read leaves status and deletion readable.
@@ -24,6 +24,17 @@ pub(super) struct Input {
     pub(super) finalizers: Vec<String>,
     /// When the user asked for the object to be deleted.
     pub(super) deleted_at: Option<Timestamp>,
+    /// When it was asked for.
+    pub(super) created_at: Option<Timestamp>,
+    /// Whether an annotation stops changes.
+    pub(super) paused: bool,
+    /// The request for a pass, in an annotation.
+    pub(super) reconcile_at: Option<String>,
+    /// What becomes of the room with the object; `None`: the operator's default. Read on its own: it must be known of a spec
+    /// that cannot be read, too.
+    pub(super) deletion_policy: Option<DeletionPolicy>,
+    /// Whether the room is only looked at. Read on its own, as the deletion policy.
+    pub(super) observed: bool,
     pub(super) spec: Result<ChatRoomSpec, Violations>,
     pub(super) status: ChatRoomStatus,
     pub(super) reference: ObjectReference,
@@ -32,7 +43,16 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn read(object: &DynamicObject) -> Self {
         let meta = object.metadata.clone();
+        let annotation = |name: &str| {
+            let annotations = object.metadata.annotations.as_ref()?;
+            annotations.get(name).cloned()
+        };
         Self {
+            created_at: meta.creation_timestamp.map(|time| time.0),
+            paused: annotation(PAUSED_ANNOTATION).as_deref() == Some("true"),
+            reconcile_at: annotation(RECONCILE_AT_ANNOTATION),
+            deletion_policy: deletion_policy(&object.data["spec"]),
+            observed: observed(&object.data["spec"]),
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
@@ -54,28 +74,35 @@ impl Input {
 
     /// Two inputs with the same fingerprint lead to the same pass.
     pub(super) fn fingerprint(&self) -> u64 {
-        fingerprint(
-            self.generation,
-            self.deleted_at.is_some(),
-            self.has_finalizer(),
-            &self.status,
-        )
+        self.fingerprint_with(self.has_finalizer(), &self.status)
+    }
+
+    /// The fingerprint that the object has once these are written.
+    pub(super) fn fingerprint_with(&self, has_finalizer: bool, status: &ChatRoomStatus) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let asked = (self.generation, self.deleted_at.is_some(), self.paused);
+        (asked, &self.reconcile_at, has_finalizer).hash(&mut hasher);
+        // A status is made of strings, numbers and lists: it always serializes.
+        serde_json::to_string(status)
+            .unwrap_or_default()
+            .hash(&mut hasher);
+        hasher.finish()
     }
 }
 
-pub(super) fn fingerprint(
-    generation: i64,
-    deleting: bool,
-    has_finalizer: bool,
-    status: &ChatRoomStatus,
-) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (generation, deleting, has_finalizer).hash(&mut hasher);
-    // A status is made of strings, numbers and lists: it always serializes.
-    serde_json::to_string(status)
-        .unwrap_or_default()
-        .hash(&mut hasher);
-    hasher.finish()
+/// Where nobody can tell whether the room is to be deleted, it is not.
+fn deletion_policy(spec: &Value) -> Option<DeletionPolicy> {
+    match (spec, &spec["deletionPolicy"]) {
+        (Value::Object(_), Value::Null) => None,
+        (_, policy) => {
+            let read = serde_json::from_value(policy.clone());
+            Some(read.unwrap_or(DeletionPolicy::Retain))
+        }
+    }
+}
+
+fn observed(spec: &Value) -> bool {
+    spec["managementPolicy"] == json!(ManagementPolicy::Observe)
 }
 
 /// A status that cannot be read was not written by the operator: it counts as none.
@@ -89,7 +116,7 @@ pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
 }
 
 /// The parts of a spec that are objects. A list in their place would be read as their fields in order.
-const OBJECTS: [&str; 2] = ["", "/messageReviewHandler"];
+const OBJECTS: [&str; 3] = ["", "/messageReviewHandler", "/adopt"];
 
 fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
     let violation = |field: String, limit: String, found: &Value| {
@@ -124,9 +151,33 @@ fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn a_room_is_never_deleted_by_a_policy_that_cannot_be_read() {
+        let cases = [
+            (json!({}), None),
+            (json!({"deletionPolicy": null}), None),
+            (
+                json!({"deletionPolicy": "Delete"}),
+                Some(DeletionPolicy::Delete),
+            ),
+            (
+                json!({"deletionPolicy": "Retain"}),
+                Some(DeletionPolicy::Retain),
+            ),
+            (
+                json!({"deletionPolicy": "delete"}),
+                Some(DeletionPolicy::Retain),
+            ),
+            (json!({"deletionPolicy": 1}), Some(DeletionPolicy::Retain)),
+            (json!("Delete"), Some(DeletionPolicy::Retain)),
+            (Value::Null, Some(DeletionPolicy::Retain)),
+        ];
+        for (spec, policy) in cases {
+            assert_eq!(deletion_policy(&spec), policy, "{spec}");
+        }
+    }
 
     #[test]
     fn a_value_of_the_wrong_type_is_named_with_its_path() {

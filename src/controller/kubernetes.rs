@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Client, Error as KubeError};
@@ -79,12 +79,12 @@ impl Kubernetes {
         self.set_finalizers(object, version, &finalizers).await
     }
 
-    /// Takes the finalizer off the object as it was at `version`.
+    /// Takes the finalizer off the object as it was at `version`. `None`: the object is gone.
     pub(super) async fn remove_finalizer(
         &self,
         object: &Input,
         version: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<DynamicObject>, Error> {
         let others: Vec<_> = object
             .finalizers
             .iter()
@@ -93,8 +93,8 @@ impl Kubernetes {
             .collect();
         match self.set_finalizers(object, version, &others).await {
             // Another finalizer's owner was faster, or our own earlier try went through.
-            Err(Error::Api(error)) if is_status(&error, 404) => Ok(()),
-            outcome => outcome.map(drop),
+            Err(Error::Api(error)) if is_status(&error, 404) => Ok(None),
+            outcome => outcome.map(Some),
         }
     }
 
@@ -160,6 +160,11 @@ impl Kubernetes {
 
     /// Publishes an event. Events are for people: one that cannot be written is logged and given up.
     pub(super) async fn publish(&self, object: &Input, event: &Event) {
+        self.publish_about(&object.reference, event).await;
+    }
+
+    /// Publishes an event about an object that may be no more.
+    pub(super) async fn publish_about(&self, object: &ObjectReference, event: &Event) {
         let reporter = Reporter {
             controller: OPERATOR.to_owned(),
             instance: self.instance.clone(),
@@ -167,10 +172,7 @@ impl Kubernetes {
         // A fresh recorder each time: one that remembers would repeat the text of the first event of a kind for those that
         // follow, and the text is what tells them apart.
         let recorder = Recorder::new(self.client.clone(), reporter);
-        if let Err(error) = self
-            .in_time(recorder.publish(event, &object.reference))
-            .await
-        {
+        if let Err(error) = self.in_time(recorder.publish(event, object)).await {
             tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
         }
     }
@@ -213,7 +215,7 @@ fn is_status(error: &KubeError, code: u16) -> bool {
 
 /// The status with null for every field it leaves out: in a merge patch, null clears and absence keeps.
 fn explicit(status: &ChatRoomStatus) -> Result<Value, serde_json::Error> {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 11] = [
         "observedGeneration",
         "arn",
         "id",
@@ -221,6 +223,9 @@ fn explicit(status: &ChatRoomStatus) -> Result<Value, serde_json::Error> {
         "createTime",
         "updateTime",
         "creation",
+        "appliedTagKeys",
+        "drift",
+        "lastHandledReconcileAt",
         "conditions",
     ];
     let mut fields: Map<String, Value> = FIELDS
@@ -256,6 +261,9 @@ mod tests {
             create_time: time,
             update_time: time,
             creation: Some(creation),
+            applied_tag_keys: Some(Vec::new()),
+            drift: Some(Vec::new()),
+            last_handled_reconcile_at: text(),
             conditions: Some(Vec::new()),
         };
         let keys = |status: &ChatRoomStatus| {

@@ -4,16 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Creation;
 use crate::room::{Class, RoomArn};
 
 use super::input::Input;
 
-/// By `metadata.uid`.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<HashMap<String, Entry>>);
+pub(crate) struct Memory {
+    /// By `metadata.uid`.
+    objects: Mutex<HashMap<String, Entry>>,
+    /// Rooms being adopted: by which object, and until when a read may not show it yet.
+    claims: Mutex<HashMap<RoomArn, (String, Instant)>>,
+}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -26,6 +30,8 @@ struct Entry {
     missing: Option<(RoomArn, Timestamp)>,
     learned: Option<RoomArn>,
     attempt: Option<Creation>,
+    /// Rooms that prove to be this object's, too, and that people were told of.
+    twins: HashSet<RoomArn>,
 }
 
 impl Memory {
@@ -54,6 +60,20 @@ impl Memory {
             .checked_add(rest)
             .map(|due| (fingerprint, due));
         entry.superseded = superseded;
+    }
+
+    /// Ends the rest: something about the object has to be looked at that its own state does not show.
+    pub(super) fn wake(&self, uid: &str) {
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.settled = None;
+        }
+    }
+
+    /// Takes note of another room that proves to be the object's. False: it was known.
+    pub(super) fn note_twin(&self, uid: &str, arn: &RoomArn) -> bool {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        entry.twins.insert(arn.clone())
     }
 
     /// Counts a failure; gives how many of the same class came before it in a row.
@@ -126,6 +146,21 @@ impl Memory {
         }
     }
 
+    /// Claims a room to be adopted, so that two objects never adopt it at once; a read may lag the other's tags for as long as
+    /// `grace`. False: another object has claimed it.
+    pub(super) fn claim(&self, arn: &RoomArn, uid: &str, grace: SignedDuration) -> bool {
+        let now = Instant::now();
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.retain(|_, (_, until)| *until > now);
+        let mine = claims.get(arn).is_none_or(|(claimant, _)| claimant == uid);
+        if mine {
+            let grace = Duration::try_from(grace).unwrap_or_default();
+            let until = now.checked_add(grace).unwrap_or(now);
+            claims.insert(arn.clone(), (uid.to_owned(), until));
+        }
+        mine
+    }
+
     /// The object is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.entries().remove(uid);
@@ -137,6 +172,27 @@ impl Memory {
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_claimed_by_one_object_at_a_time_and_for_a_grace() {
+        let memory = Memory::default();
+        let arn: RoomArn = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
+            .parse()
+            .unwrap();
+        let long = SignedDuration::from_hours(1);
+        assert!(memory.claim(&arn, "uid-1", long) && memory.claim(&arn, "uid-1", long));
+        assert!(!memory.claim(&arn, "uid-2", long));
+        assert!(memory.claim(&arn, "uid-1", SignedDuration::ZERO));
+        assert!(
+            memory.claim(&arn, "uid-2", long),
+            "the first claim has ended"
+        );
     }
 }

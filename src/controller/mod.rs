@@ -3,6 +3,7 @@
 //! Start reading at [`reconcile`]: it is the table of contents.
 
 mod act;
+mod deletions;
 mod events;
 mod input;
 mod kubernetes;
@@ -10,9 +11,12 @@ mod memory;
 mod observe;
 mod reconcile;
 mod report;
+mod sweep;
+mod twins;
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +30,15 @@ use kube::runtime::{WatchStreamExt, controller};
 use kube::{Client, Resource};
 
 use crate::api::ChatRoom;
+use crate::api::DeletionPolicy;
 use crate::errors::chain;
 use crate::ivs::{Account, Index, Rooms};
-use crate::room::{Class, ClusterId};
+use crate::room::{Class, ClusterId, KeyPattern, Tags};
 
 pub use kubernetes::{Error, Kubernetes};
 pub use reconcile::reconcile;
 
+use deletions::Deletions;
 use memory::Memory;
 
 /// What the operator was told about how to work.
@@ -40,6 +46,16 @@ use memory::Memory;
 pub struct Settings {
     /// Stands in the owner tag of every room.
     pub cluster: ClusterId,
+    /// Ids that the cluster had before.
+    pub former_clusters: Vec<ClusterId>,
+    /// Tags of every room, unless a spec gives the key another value.
+    pub default_tags: Tags,
+    /// Tags that are left alone.
+    pub ignored_tags: Vec<KeyPattern>,
+    /// What becomes of the room of an object that does not say.
+    pub default_deletion_policy: DeletionPolicy,
+    /// Rooms deleted in a minute at most; `None`: as many as asked.
+    pub max_deletions_per_minute: Option<NonZeroU32>,
     /// Region of objects that name none.
     pub default_region: String,
     /// The only namespace to look at; `None`: all.
@@ -48,6 +64,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Time between two looks at a room that is as specified.
     pub drift_interval: Duration,
+    /// Time between two looks over whole regions.
+    pub index_interval: Duration,
     /// The share by which waits vary at random, 0 to 1.
     pub jitter: f64,
     /// Every wait after a failure is multiplied by this; 1 outside tests.
@@ -76,6 +94,7 @@ pub struct Context {
     pub(crate) index: Index,
     pub(crate) account: Account,
     pub(crate) memory: Memory,
+    pub(crate) deletions: Deletions,
 }
 
 impl Context {
@@ -88,6 +107,7 @@ impl Context {
         account: Account,
     ) -> Self {
         Self {
+            deletions: Deletions::new(settings.max_deletions_per_minute),
             settings,
             kubernetes,
             rooms,
@@ -143,7 +163,9 @@ pub fn passes(
         })
         .reflect(writer)
         .applied_objects();
+    let sweeps = sweep::sweeps(Arc::clone(&context), store.clone());
     Controller::for_stream_with(objects, store, resource)
+        .reconcile_on(sweeps.take_until(shutdown.clone()))
         .with_config(Config::default().concurrency(context.settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)

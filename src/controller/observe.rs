@@ -12,6 +12,9 @@ use super::reconcile::Pass;
 pub(super) enum Sight {
     /// This room, as GetRoom answered in this very pass. Whether it is ours is for the plan to decide.
     Room(ObservedRoom),
+    /// A room that is not the object's: the spec names it as the one to take over, or it was released by an object of this
+    /// name. Whether it consents is for the plan to decide.
+    Candidate(ObservedRoom),
     /// No room, proven.
     Absent,
     /// No room, but AWS may only be behind.
@@ -91,19 +94,75 @@ impl Pass<'_> {
         if let Some(failure) = unlisted {
             return Err(failure);
         }
-        Ok(match (conclusive, stranger) {
+        match conclusive {
             // While a create is outstanding, no room of someone else settles anything.
-            (Some(conclusive), _) if conclusive > now => {
-                Sight::Unsettled(self.unsettled(evidence, conclusive))
+            Some(conclusive) if conclusive > now => {
+                return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
             }
-            (_, Some(stranger)) => Sight::Room(stranger),
-            (_, None) => Sight::Absent,
-        })
+            _ => {}
+        }
+        if let Some(adopted) = self.adopted() {
+            return self.sight_of(adopted, identity, account).await;
+        }
+        match stranger {
+            Some(stranger) if identity.retained(&stranger.tags) => Ok(Sight::Candidate(stranger)),
+            Some(stranger) => Ok(Sight::Room(stranger)),
+            None => Ok(self
+                .retained_room(identity, account, regions)
+                .await?
+                .map_or(Sight::Absent, Sight::Candidate)),
+        }
+    }
+
+    /// The room that the spec names as the one to take over. It can be found, but not made.
+    async fn sight_of(
+        &self,
+        arn: RoomArn,
+        identity: &Identity,
+        account: &str,
+    ) -> Result<Sight, Failure> {
+        let deleting = self.input.deleted_at.is_some();
+        if deleting && arn.account() != account {
+            return Ok(Sight::Absent);
+        }
+        match self.context.rooms.get(&arn).await? {
+            Some(room) if identity.prove(&room.tags) == Proof::Ours => Ok(Sight::Room(room)),
+            Some(room) => Ok(Sight::Candidate(room)),
+            None if deleting => Ok(Sight::Absent),
+            None => Err(Failure::new(
+                Class::NotFound,
+                format!(
+                    "Room {arn}, which spec.adopt names, does not exist; without spec.adopt a room is made"
+                ),
+            )),
+        }
+    }
+
+    /// A room that an object of this name has released.
+    async fn retained_room(
+        &self,
+        identity: &Identity,
+        account: &str,
+        regions: &[String],
+    ) -> Result<Option<ObservedRoom>, Failure> {
+        if self.input.deleted_at.is_some() || self.input.observed {
+            return Ok(None);
+        }
+        for region in regions {
+            for arn in self.context.index.retained(identity, account, region).await {
+                if let Some(room) = self.context.rooms.get(&arn).await?
+                    && identity.retained(&room.tags)
+                {
+                    return Ok(Some(room));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// A room that the index says is ours, and that GetRoom confirms. A listing that is not fresh may offer rooms that are
     /// gone: then a fresh one decides.
-    async fn find_in_index(
+    pub(super) async fn find_in_index(
         &self,
         identity: &Identity,
         account: &str,

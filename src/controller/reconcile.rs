@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 
-use crate::api::{ChatRoomStatus, Reason};
-use crate::room::plan::plan;
+use crate::api::{ChatRoomStatus, DeletionPolicy, Reason, TagPolicy};
+use crate::room::plan::{self, plan};
 use crate::room::status::{Knowledge, Record, Verdict};
 use crate::room::{
-    Class, DesiredRoom, Failure, Identity, Origin, Owner, Proof, RoomArn, is_region,
+    Class, DesiredRoom, Failure, Identity, ObservedRoom, Origin, Owner, Proof, RoomArn, TagScope,
+    is_region,
 };
 
 use super::Context;
@@ -86,6 +87,13 @@ impl Ending {
         }
     }
 
+    pub(super) fn soon(reason: Reason, message: String) -> Self {
+        Self {
+            verdict: Verdict::Pending { reason, message },
+            again: Again::At(Timestamp::now()),
+        }
+    }
+
     fn unsettled(unsettled: Unsettled) -> Self {
         let Unsettled {
             reason,
@@ -136,10 +144,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The object is wanted: make the room what its spec says.
+    /// The object is wanted: make the room what its spec says, or see how it differs.
     async fn converge(&mut self) -> Result<Option<Ending>, Error> {
+        if self.input.paused {
+            let (verdict, again) = (Verdict::Paused, Again::Interval);
+            return Ok(Some(Ending { verdict, again }));
+        }
         let identity = self.identity();
-        if let Err(failure) = self.mend_record(&identity).await {
+        if let Err(failure) = self.mend_region(&identity).await {
             return Ok(Some(Ending::failed(failure, Knowledge::Nothing)));
         }
         let desired = match self.desired() {
@@ -150,50 +162,102 @@ impl<'a> Pass<'a> {
             Ok(look) => look,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
-        let observed = match sight {
-            Sight::Room(room) => Some(room),
-            Sight::Absent => None,
-            Sight::Unsettled(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
+        let ending = match (sight, self.input.observed) {
+            (Sight::Unsettled(unsettled), _) => Ok(Ending::unsettled(unsettled)),
+            (Sight::Room(room), true) => plan::require_proof(&room.arn, &room.tags, &identity)
+                .map(|()| self.compare(&desired, &room)),
+            (Sight::Candidate(room), true) => {
+                plan::require_consent(&room, &identity).map(|()| self.compare(&desired, &room))
+            }
+            (Sight::Absent, true) => Err(nothing_to_observe()),
+            (Sight::Candidate(room), false) => self.adopt(room, &identity, &account).await?,
+            (Sight::Room(room), false) => match self.plan_for(&desired, &room, &identity) {
+                Ok(plan) => {
+                    let acted = self.act(plan, Some(room), &desired, &identity, &account);
+                    let ending = acted.await?;
+                    self.heal_twins(&identity, &account, ending).await?
+                }
+                Err(failure) => Err(failure),
+            },
+            (Sight::Absent, false) => match plan(&desired, None, &identity, self.scope()) {
+                Ok(plan) => Ok(self.act(plan, None, &desired, &identity, &account).await?),
+                Err(failure) => Err(failure),
+            },
         };
-        match plan(&desired, observed.as_ref(), &identity) {
-            Ok(plan) => self
-                .act(plan, observed, &desired, &identity, &account)
-                .await
-                .map(Some),
-            Err(failure) => Ok(Some(Ending::failed(failure, Knowledge::NotAsSpecified))),
+        if self.input.observed {
+            self.drop_finalizer().await?;
+        }
+        Ok(Some(ending.unwrap_or_else(|failure| {
+            Ending::failed(failure, Knowledge::NotAsSpecified)
+        })))
+    }
+
+    fn plan_for(
+        &self,
+        desired: &DesiredRoom,
+        room: &ObservedRoom,
+        identity: &Identity,
+    ) -> Result<plan::Plan, Failure> {
+        let plan = plan(desired, Some(room), identity, self.scope())?;
+        match self.adopted() {
+            Some(adopted) if adopted != room.arn => Err(Failure::new(
+                Class::Invalid,
+                format!(
+                    "spec.adopt.arn: names room {adopted}, but this object already has room {}; remove spec.adopt, or adopt \
+                     with another object",
+                    room.arn
+                ),
+            )),
+            _ => Ok(plan),
         }
     }
 
-    /// The object is being deleted: delete its room, and let the object go once no room of its own is left.
+    /// The room is only looked at: whatever differs goes into the status.
+    fn compare(&mut self, desired: &DesiredRoom, room: &ObservedRoom) -> Ending {
+        let differences = plan::drift(desired, room, self.scope());
+        self.record.bind(room);
+        if differences.is_empty() {
+            return Ending::in_sync();
+        }
+        Ending {
+            verdict: Verdict::Drifted(differences),
+            again: Again::Interval,
+        }
+    }
+
+    /// The object is being deleted: delete its room or release it, and let the object go once no room of its own is left.
     async fn finalize(&mut self) -> Result<Option<Ending>, Error> {
         if !self.has_finalizer {
             return Ok(None);
         }
-        let identity = self.identity();
-        if let Err(failure) = self.mend_record(&identity).await {
-            return Ok(Some(Ending::failed(failure, Knowledge::Nothing)));
+        if self.input.observed {
+            return self.let_go(None).await;
         }
+        let identity = self.identity();
+        let default = self.context.settings.default_deletion_policy;
+        let policy = self.input.deletion_policy.unwrap_or(default);
         let Look { account, sight } = match self.look(&identity).await {
             Ok(look) => look,
+            // A room that these credentials cannot reach is as good as retained.
+            Err(failure)
+                if failure.class == Class::AccountMismatch && policy == DeletionPolicy::Retain =>
+            {
+                return self.let_go(self.record.arn.clone()).await;
+            }
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
         match sight {
             Sight::Room(room) if identity.prove(&room.tags) == Proof::Ours => {
-                Ok(Some(self.delete(&room, &account).await))
+                Ok(Some(match policy {
+                    DeletionPolicy::Delete => self.delete(&room, &account).await,
+                    DeletionPolicy::Retain => self.release(&room, &identity, &account).await,
+                }))
             }
             // A room of someone else never holds an object.
-            sight @ (Sight::Room(_) | Sight::Absent) => {
-                let kubernetes = &self.context.kubernetes;
-                kubernetes
-                    .remove_finalizer(self.input, &self.version)
-                    .await?;
-                tracing::info!(object = %self.object(), "released: no room of its own is left");
-                if let Sight::Room(room) = sight {
-                    self.news.push(News::LeftBehind(room.arn));
-                    self.publish_news().await;
-                }
-                Ok(None)
+            Sight::Room(room) if !identity.retained(&room.tags) => {
+                self.let_go(Some(room.arn)).await
             }
+            Sight::Room(_) | Sight::Candidate(_) | Sight::Absent => self.let_go(None).await,
             Sight::Unsettled(Unsettled {
                 reason,
                 message,
@@ -213,11 +277,22 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Lets the object go. `left`: a room that its status names, and that stays.
+    async fn let_go(&mut self, left: Option<RoomArn>) -> Result<Option<Ending>, Error> {
+        self.drop_finalizer().await?;
+        tracing::info!(object = %self.object(), "released: no room of its own is left");
+        self.news.extend(left.map(News::LeftBehind));
+        self.publish_news().await;
+        Ok(None)
+    }
+
     fn desired(&self) -> Result<DesiredRoom, Failure> {
         let origin = Origin {
             name: &self.input.name,
             default_region: &self.context.settings.default_region,
             fixed_region: self.region_in_force(),
+            default_tags: &self.context.settings.default_tags,
+            ignored_tags: &self.context.settings.ignored_tags,
         };
         let spec = self.input.spec.as_ref().map_err(Clone::clone);
         let desired = spec.and_then(|spec| DesiredRoom::try_from((spec, origin)));
@@ -233,7 +308,25 @@ impl<'a> Pass<'a> {
         Identity {
             owner,
             uid: self.input.uid.clone(),
+            former: self.context.settings.former_clusters.clone(),
         }
+    }
+
+    /// Whose the room's tags are.
+    pub(super) fn scope(&self) -> TagScope<'_> {
+        let spec = self.input.spec.as_ref().ok();
+        let policy: Option<TagPolicy> = spec.and_then(|spec| spec.tag_policy);
+        TagScope {
+            policy: policy.unwrap_or_default(),
+            applied: &self.record.applied_tag_keys,
+            ignored: &self.context.settings.ignored_tags,
+        }
+    }
+
+    /// The room that the spec wants to be taken over.
+    pub(super) fn adopted(&self) -> Option<RoomArn> {
+        let spec = self.input.spec.as_ref().ok()?;
+        spec.adopt.as_ref()?.arn.parse().ok()
     }
 
     /// The region that was asked for a room; none before the first attempt.
@@ -260,7 +353,10 @@ impl<'a> Pass<'a> {
             .ok()
             .and_then(|spec| spec.region.as_deref());
         let spec = spec.filter(|region| is_region(region));
-        let asked = spec.unwrap_or(&self.context.settings.default_region);
+        let adopted = self.adopted();
+        let asked = spec
+            .or(adopted.as_ref().map(RoomArn::region))
+            .unwrap_or(&self.context.settings.default_region);
         let arn = self.record.arn.as_ref().map(RoomArn::region);
         let mut regions: Vec<String> = Vec::new();
         let recorded = self
@@ -276,51 +372,67 @@ impl<'a> Pass<'a> {
         regions
     }
 
+    /// Looks which room there is, through credentials that can tell.
+    async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
+        let account = self.context.account.id().await?;
+        self.require_account(identity, &account).await?;
+        self.mend_region(identity).await?;
+        let sight = self.observe(identity, &account, &self.regions()).await?;
+        Ok(Look { account, sight })
+    }
+
+    /// Refuses credentials of another account than the record's: through them, the room would look missing. A record that
+    /// somebody has edited is told from credentials that have changed by the object's own room, where this account has it.
+    async fn require_account(&mut self, identity: &Identity, account: &str) -> Result<(), Failure> {
+        let Some(other) = self.recorded_elsewhere(account) else {
+            return Ok(());
+        };
+        for region in self.regions() {
+            if let Ok(Some(room)) = self.find_in_index(identity, account, &region, None).await
+                && room.arn.account() == account
+            {
+                self.record.bind(&room);
+                return Ok(());
+            }
+        }
+        Err(Failure::new(
+            Class::AccountMismatch,
+            format!(
+                "The operator's credentials belong to account {account}, the room to account {other}: nothing is done until \
+                 the credentials are those of {other} again. To delete this object and leave the room, set \
+                 spec.deletionPolicy to Retain"
+            ),
+        ))
+    }
+
+    /// The account that the record names, or the spec, if it is another one.
+    fn recorded_elsewhere(&self, account: &str) -> Option<String> {
+        let creation = self.record.creation.as_ref();
+        let adopted = self.adopted().filter(|_| self.input.deleted_at.is_none());
+        let recorded = self.record.arn.as_ref().map(RoomArn::account);
+        recorded
+            .into_iter()
+            .chain(creation.map(|creation| creation.account.as_str()))
+            .chain(adopted.as_ref().map(RoomArn::account))
+            .find(|recorded| *recorded != account)
+            .map(ToOwned::to_owned)
+    }
+
     /// An ARN and a region that disagree were edited: the room itself tells which is right, else the ARN is worth nothing.
-    async fn mend_record(&mut self, identity: &Identity) -> Result<(), Failure> {
+    async fn mend_region(&mut self, identity: &Identity) -> Result<(), Failure> {
         let (Some(arn), Some(region)) = (&self.record.arn, &self.record.region) else {
             return Ok(());
         };
         if arn.region() != region {
-            self.account().await?;
-            match self.context.rooms.get(arn).await? {
+            let arn = arn.clone();
+            let account = self.context.account.id().await?;
+            self.require_account(identity, &account).await?;
+            match self.context.rooms.get(&arn).await? {
                 Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
                 _ => self.record.arn = None,
             }
         }
         Ok(())
-    }
-
-    /// Whose credentials these are. Those of another account than the record's are refused: through them, the room would
-    /// look missing.
-    async fn account(&self) -> Result<String, Failure> {
-        let account = self.context.account.id().await?;
-        let arn = self.record.arn.as_ref().map(RoomArn::account);
-        let attempt = self
-            .record
-            .creation
-            .as_ref()
-            .map(|creation| creation.account.as_str());
-        match arn
-            .into_iter()
-            .chain(attempt)
-            .find(|recorded| *recorded != account)
-        {
-            None => Ok(account),
-            Some(other) => Err(Failure::new(
-                Class::AccountMismatch,
-                format!(
-                    "The operator's credentials belong to account {account}, the room to account {other}: nothing is done \
-                     until the credentials are those of {other} again"
-                ),
-            )),
-        }
-    }
-
-    async fn look(&self, identity: &Identity) -> Result<Look, Failure> {
-        let account = self.account().await?;
-        let sight = self.observe(identity, &account, &self.regions()).await?;
-        Ok(Look { account, sight })
     }
 
     pub(super) fn object(&self) -> String {
@@ -332,4 +444,11 @@ impl<'a> Pass<'a> {
 struct Look {
     account: String,
     sight: Sight,
+}
+
+fn nothing_to_observe() -> Failure {
+    Failure::new(
+        Class::NotFound,
+        "There is no room to observe: name one in spec.adopt.arn that consents, or set spec.managementPolicy to Manage",
+    )
 }

@@ -28,6 +28,21 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Takes the finalizer off, if it is there.
+    pub(super) async fn drop_finalizer(&mut self) -> Result<(), Error> {
+        if self.has_finalizer {
+            let kubernetes = &self.context.kubernetes;
+            let object = kubernetes
+                .remove_finalizer(self.input, &self.version)
+                .await?;
+            self.has_finalizer = false;
+            if let Some(object) = object {
+                self.written(&object);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the attempt to create before it is made. A stale cache or a second leader loses here: the write holds only for
     /// the object as this pass saw it.
     pub(super) async fn write_ahead(
@@ -72,6 +87,8 @@ impl Pass<'_> {
     /// Writes the status if it differs, publishes what is new, and decides when to look again.
     pub(super) async fn conclude(mut self, ending: Ending) -> Result<Action, Error> {
         let Ending { verdict, again } = ending;
+        let asked = self.input.reconcile_at.clone();
+        self.record.handled_reconcile_at = asked.or(self.record.handled_reconcile_at.take());
         let next = self.next_status(&verdict);
         let written = if next == self.stored {
             Ok(())
@@ -87,12 +104,9 @@ impl Pass<'_> {
         }
         let rest = self.rest(&again);
         tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX), "pass ended");
-        let fingerprint = input::fingerprint(
-            self.input.generation,
-            self.input.deleted_at.is_some(),
-            self.has_finalizer,
-            &self.stored,
-        );
+        let fingerprint = self
+            .input
+            .fingerprint_with(self.has_finalizer, &self.stored);
         self.context
             .memory
             .settle(&self.input.uid, fingerprint, rest, self.superseded);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::names::{CREATION_TAG, OWNER_TAG};
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
 
 use super::list::{Summary, complete_list};
@@ -44,6 +44,15 @@ enum Done {
     Deleted(RoomArn),
 }
 
+impl Done {
+    fn arn(&self) -> &RoomArn {
+        match self {
+            Self::Made(room) => &room.arn,
+            Self::Deleted(arn) => arn,
+        }
+    }
+}
+
 struct Listing {
     begun: Timestamp,
     listed: Instant,
@@ -51,6 +60,8 @@ struct Listing {
     by_owner: HashMap<String, Vec<Summary>>,
     /// Rooms without an owner tag, by the value of the creation tag.
     by_creation: HashMap<String, Vec<Summary>>,
+    /// Rooms with neither, by the value of the consent tag.
+    by_consent: HashMap<String, Vec<Summary>>,
 }
 
 impl Index {
@@ -78,8 +89,23 @@ impl Index {
         region: &str,
         not_before: Option<Timestamp>,
     ) -> Result<Vec<RoomArn>, Failure> {
-        let asked = Instant::now();
         let slot = self.slot(account, region);
+        let listed = self.listed(&slot, account, region, not_before).await?;
+        Ok(found(&listed, &slot, identity)
+            .into_iter()
+            .map(|room| room.arn)
+            .collect())
+    }
+
+    /// A listing begun no earlier than `not_before`, or one that is not too old.
+    async fn listed<'a>(
+        &self,
+        slot: &'a Slot,
+        account: &str,
+        region: &str,
+        not_before: Option<Timestamp>,
+    ) -> Result<tokio::sync::MutexGuard<'a, Listed>, Failure> {
+        let asked = Instant::now();
         let mut listed = slot.listed.lock().await;
         let usable = listed
             .listing
@@ -111,26 +137,67 @@ impl Index {
                 }
             }
         }
-        let mut rooms = listed
-            .listing
-            .as_ref()
-            .map(|listing| listing.rooms_of(identity))
-            .unwrap_or_default();
-        for (_, done) in slot.done().iter() {
-            match done {
-                Done::Made(room) if identity.prove(&room.tags) == Proof::Ours => {
-                    rooms.retain(|known| known.arn != room.arn);
-                    rooms.push(room.clone());
-                }
-                Done::Made(_) => {}
-                Done::Deleted(arn) => rooms.retain(|known| known.arn != *arn),
-            }
-        }
-        rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
-        Ok(rooms.into_iter().map(|room| room.arn).collect())
+        Ok(listed)
     }
 
-    /// Takes in a room that this process has just made.
+    /// The rooms of a region that prove to be this ChatRoom's, as far as is known without asking AWS or waiting for a list
+    /// that is under way.
+    pub fn known(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
+        let slot = self.slot(account, region);
+        let Ok(listed) = slot.listed.try_lock() else {
+            return Vec::new();
+        };
+        let found = found(&listed, &slot, identity).into_iter();
+        found.map(|room| room.arn).collect()
+    }
+
+    /// The regions that were ever listed with credentials of this account.
+    pub fn regions(&self, account: &str) -> Vec<String> {
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = regions.keys().filter(|(known, _)| known == account);
+        here.map(|(_, region)| region.clone()).collect()
+    }
+
+    /// Lists a region anew; gives its rooms that carry an owner tag, with the tag's value.
+    ///
+    /// # Errors
+    /// The list's failure.
+    pub async fn relist(
+        &self,
+        account: &str,
+        region: &str,
+    ) -> Result<Vec<(String, RoomArn)>, Failure> {
+        let slot = self.slot(account, region);
+        let listed = self
+            .listed(&slot, account, region, Some(Timestamp::now()))
+            .await?;
+        let owned = listed.listing.iter().flat_map(|listing| &listing.by_owner);
+        Ok(owned
+            .flat_map(|(owner, rooms)| rooms.iter().map(|room| (owner.clone(), room.arn.clone())))
+            .collect())
+    }
+
+    /// Rooms that an object of this name has released, as far as the last list shows.
+    pub async fn retained(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
+        let slot = self.slot(account, region);
+        let listed = slot.listed.lock().await;
+        let listing = listed.listing.as_ref();
+        let mut rooms: Vec<Summary> = listing
+            .and_then(|listing| listing.by_consent.get(&identity.owner.to_string()))
+            .cloned()
+            .unwrap_or_default();
+        for (_, done) in slot.done().iter() {
+            rooms.retain(|known| known.arn != *done.arn());
+            if let Done::Made(room) = done {
+                rooms.push(room.clone());
+            }
+        }
+        rooms.retain(|room| identity.retained(&room.tags));
+        rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
+        rooms.into_iter().map(|room| room.arn).collect()
+    }
+
+    /// Takes in a room that this process has just made, or changed the tags of that tell whose it is.
     pub fn made(&self, account: &str, room: &ObservedRoom) {
         let summary = Summary {
             arn: room.arn.clone(),
@@ -169,6 +236,32 @@ impl Index {
     }
 }
 
+/// What the last list and this process's own acts since show to be this ChatRoom's.
+fn found(listed: &Listed, slot: &Slot, identity: &Identity) -> Vec<Summary> {
+    let listing = listed.listing.as_ref();
+    let mut rooms = listing
+        .map(|listing| listing.rooms_of(identity))
+        .unwrap_or_default();
+    for (_, done) in slot.done().iter() {
+        rooms.retain(|known| known.arn != *done.arn());
+        if let Done::Made(room) = done
+            && identity.prove(&room.tags) == Proof::Ours
+        {
+            rooms.push(room.clone());
+        }
+    }
+    // Rooms that this very object asked for go before those of an earlier one of its name.
+    let age = |room: &Summary| {
+        (
+            !identity.created(&room.tags),
+            room.create_time,
+            room.arn.clone(),
+        )
+    };
+    rooms.sort_by_key(age);
+    rooms
+}
+
 impl Slot {
     fn done(&self) -> MutexGuard<'_, Vec<(Timestamp, Done)>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,19 +275,24 @@ impl Listing {
             listed: Instant::now(),
             by_owner: HashMap::new(),
             by_creation: HashMap::new(),
+            by_consent: HashMap::new(),
         };
         for room in rooms {
             if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
                 listing.by_owner.entry(owner).or_default().push(room);
             } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
                 listing.by_creation.entry(creation).or_default().push(room);
+            } else if let Some(consent) = room.tags.get(CONSENT_TAG).cloned() {
+                listing.by_consent.entry(consent).or_default().push(room);
             }
         }
         listing
     }
 
     fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
-        let owned = self.by_owner.get(&identity.owner.to_string()).into_iter();
+        let owned = identity
+            .owners()
+            .filter_map(|owner| self.by_owner.get(&owner));
         let created = self.by_creation.get(&identity.uid).into_iter();
         owned
             .chain(created)

@@ -1,6 +1,5 @@
 //! What a spec asks for, once every rule was checked: parse once, then be infallible.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -8,9 +7,9 @@ use regex::Regex;
 
 use crate::api::limits;
 use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX};
-use crate::api::{ChatRoomSpec, FallbackResult, MessageReviewHandler};
+use crate::api::{ChatRoomSpec, FallbackResult, ManagementPolicy, MessageReviewHandler};
 
-use super::Tags;
+use super::{KeyPattern, RoomArn, Tags};
 
 /// A room that may be asked of AWS: within every limit, the API's defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct DesiredRoom {
     pub message_review_handler: Option<Handler>,
     /// In the user's order.
     pub logging_configuration_identifiers: Vec<String>,
-    /// The user's tags, without the operator's own.
+    /// The user's tags and the operator's default ones, without its own.
     pub tags: Tags,
 }
 
@@ -49,6 +48,10 @@ pub struct Origin<'a> {
     pub default_region: &'a str,
     /// The region in force, once the room was asked for: `status.region`.
     pub fixed_region: Option<&'a str>,
+    /// Tags of every room, unless the spec gives the key another value.
+    pub default_tags: &'a Tags,
+    /// Tags that nobody here may set.
+    pub ignored_tags: &'a [KeyPattern],
 }
 
 /// A rule that the spec breaks: which field, which limit, which value.
@@ -87,7 +90,12 @@ impl TryFrom<(&ChatRoomSpec, Origin<'_>)> for DesiredRoom {
 
     fn try_from((spec, origin): (&ChatRoomSpec, Origin<'_>)) -> Result<Self, Violations> {
         let mut check = Check::default();
-        let region = check.region(spec.region.as_deref(), origin);
+        let adopt = check.adopt(spec);
+        let region = spec
+            .region
+            .as_deref()
+            .or(adopt.as_ref().map(RoomArn::region));
+        let region = check.region(region, origin);
         let room = Self {
             name: check.name(spec.name.as_deref(), origin.name),
             maximum_message_length: check.range(
@@ -109,7 +117,7 @@ impl TryFrom<(&ChatRoomSpec, Origin<'_>)> for DesiredRoom {
                     .unwrap_or_default(),
                 &region,
             ),
-            tags: check.tags(spec.tags.clone().unwrap_or_default()),
+            tags: check.tags(spec.tags.as_ref().unwrap_or(&Tags::new()), origin),
             region,
         };
         if check.violations.is_empty() {
@@ -165,6 +173,31 @@ impl Check {
             .or(wanted)
             .unwrap_or(origin.default_region)
             .to_owned()
+    }
+
+    fn adopt(&mut self, spec: &ChatRoomSpec) -> Option<RoomArn> {
+        let arn = spec.adopt.as_ref()?.arn.as_str();
+        let observed = spec.management_policy == Some(ManagementPolicy::Observe);
+        self.require(
+            spec.deletion_policy.is_some() || observed,
+            "spec.deletionPolicy",
+            "must be given with adopt",
+            "none",
+        );
+        let adopt: Option<RoomArn> = arn.parse().ok();
+        let limit = "must be the ARN of an IVS Chat room (arn:aws:ivschat:REGION:ACCOUNT:room/ID)";
+        self.require(adopt.is_some(), "spec.adopt.arn", limit, quoted(arn));
+        let here = match (&adopt, &spec.region) {
+            (Some(adopt), Some(region)) => adopt.region() == region,
+            _ => true,
+        };
+        self.require(
+            here,
+            "spec.adopt.arn",
+            "the room must be in spec.region",
+            quoted(arn),
+        );
+        adopt
     }
 
     fn name(&mut self, wanted: Option<&str>, object: &str) -> String {
@@ -294,16 +327,20 @@ impl Check {
         wanted.to_vec()
     }
 
-    fn tags(&mut self, wanted: BTreeMap<String, String>) -> Tags {
+    fn tags(&mut self, wanted: &Tags, origin: Origin<'_>) -> Tags {
         const FIELD: &str = "spec.tags";
         let max = limits::USER_TAGS_MAX;
-        self.require(
-            wanted.len() <= max,
-            FIELD,
-            format!("at most {max} tags (two more are the operator's)"),
-            wanted.len(),
-        );
-        for (key, value) in &wanted {
+        let mut all = origin.default_tags.clone();
+        all.extend(wanted.clone());
+        let defaults = all.len() - wanted.len();
+        let limit = match defaults {
+            0 => format!("at most {max} tags (two more are the operator's)"),
+            _ => format!(
+                "at most {max} tags (two more are the operator's), {defaults} of them by --default-tags"
+            ),
+        };
+        self.require(all.len() <= max, FIELD, limit, all.len());
+        for (key, value) in wanted {
             self.tag_key(key);
             let field = format!("{FIELD}[{}]", quoted(key));
             let length = value.chars().count();
@@ -319,8 +356,17 @@ impl Check {
             );
             let limit = "a tag's value consists of letters, digits, space and _ . : / = + - @";
             self.require(TAG_VALUE.is_match(value), field, limit, quoted(value));
+            let ignored = origin
+                .ignored_tags
+                .iter()
+                .find(|pattern| pattern.matches(key));
+            if let Some(pattern) = ignored {
+                let limit =
+                    format!("the operator leaves such keys alone (--ignore-tags {pattern})");
+                self.require(false, FIELD, limit, quoted(key));
+            }
         }
-        wanted
+        all
     }
 
     fn tag_key(&mut self, key: &str) {
@@ -345,6 +391,27 @@ impl Check {
             "keys that begin with {SYSTEM_TAG_PREFIX} or {RESERVED_TAG_PREFIX} are reserved"
         );
         self.require(!reserved, FIELD, limit, quoted(key));
+    }
+}
+
+/// Checks tags that every room is to carry, as those of a spec.
+///
+/// # Errors
+/// Every rule that they break.
+pub fn check_default_tags(tags: &Tags, ignored_tags: &[KeyPattern]) -> Result<(), Violations> {
+    let origin = Origin {
+        name: "",
+        default_region: "",
+        fixed_region: None,
+        default_tags: &Tags::new(),
+        ignored_tags,
+    };
+    let mut check = Check::default();
+    check.tags(tags, origin);
+    if check.violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Violations(check.violations))
     }
 }
 

@@ -33,6 +33,10 @@ pub enum Class {
     AccountMismatch,
     /// The object breaks a rule.
     Unparseable,
+    /// The room to adopt does not consent.
+    ConsentMissing,
+    /// Tags that the operator may not remove leave no room for the spec's.
+    TagQuota,
 }
 
 /// First and longest wait between attempts; each attempt doubles it.
@@ -43,7 +47,7 @@ struct Waits {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Throttled,
         Self::Unavailable,
         Self::Denied,
@@ -57,6 +61,8 @@ impl Class {
         Self::OwnershipLost,
         Self::AccountMismatch,
         Self::Unparseable,
+        Self::ConsentMissing,
+        Self::TagQuota,
     ];
 
     /// The reason that conditions and events give.
@@ -75,6 +81,8 @@ impl Class {
             Self::OwnershipLost => Reason::OwnershipLost,
             Self::AccountMismatch => Reason::AccountMismatch,
             Self::Unparseable => Reason::InvalidSpec,
+            Self::ConsentMissing => Reason::ConsentMissing,
+            Self::TagQuota => Reason::TagQuota,
         }
     }
 
@@ -88,6 +96,7 @@ impl Class {
                 | Self::AccountMismatch
                 | Self::AccountUnverified
                 | Self::Unparseable
+                | Self::ConsentMissing
         )
     }
 
@@ -107,8 +116,10 @@ impl Class {
             Self::Unavailable | Self::NotFound | Self::Conflict => (1, 60),
             // IAM and Lambda permissions take seconds to minutes to spread.
             Self::Denied | Self::HandlerNotPermitted => (5, 300),
-            // Someone has to delete a room or ask for more.
-            Self::QuotaExceeded => (30, 600),
+            // Someone has to delete a room, or take tags off one.
+            Self::QuotaExceeded | Self::TagQuota => (30, 600),
+            // Consent is given in AWS, where nothing tells of it.
+            Self::ConsentMissing => (15, 300),
             // Only a person can help, and an edit starts a pass at once anyway.
             Self::Invalid
             | Self::AccountUnverified

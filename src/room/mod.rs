@@ -11,14 +11,18 @@ mod observed;
 mod owner;
 pub mod plan;
 pub mod status;
+mod tagging;
 
 use std::collections::BTreeMap;
 
 pub use arn::{InvalidArn, RoomArn};
-pub use desired::{DesiredRoom, Handler, Origin, Violation, Violations, is_region};
+pub use desired::{
+    DesiredRoom, Handler, Origin, Violation, Violations, check_default_tags, is_region,
+};
 pub use failure::{Class, Failure};
 pub use observed::ObservedRoom;
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
+pub use tagging::{InvalidKeyPattern, KeyPattern, TagScope};
 
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::api::names::{CREATION_TAG, OWNER_TAG};
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 
 use super::Tags;
 
@@ -46,6 +46,23 @@ pub struct Owner {
     pub name: String,
 }
 
+impl Owner {
+    /// Reads the value of an owner tag; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (cluster, object) = text.split_once('/')?;
+        let (namespace, name) = object.split_once('/')?;
+        let (cluster, whole) = (
+            cluster.parse().ok()?,
+            !name.is_empty() && !name.contains('/'),
+        );
+        (whole && !namespace.is_empty()).then(|| Self {
+            cluster,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.cluster, self.namespace, self.name)
@@ -59,6 +76,8 @@ pub struct Identity {
     pub owner: Owner,
     /// Its `metadata.uid`.
     pub uid: String,
+    /// Ids that the cluster had before: an owner tag with one of them counts, and is brought up to date.
+    pub former: Vec<ClusterId>,
 }
 
 /// What a room's tags prove.
@@ -77,12 +96,44 @@ impl Identity {
     /// the creation tag.
     pub fn prove(&self, tags: &Tags) -> Proof {
         match (tags.get(OWNER_TAG), tags.get(CREATION_TAG)) {
-            (Some(owner), _) if *owner == self.owner.to_string() => Proof::Ours,
+            (Some(owner), _) if self.owners().any(|ours| ours == *owner) => Proof::Ours,
             (Some(owner), _) => Proof::Foreign(owner.clone()),
             (None, Some(uid)) if *uid == self.uid => Proof::Ours,
             (None, Some(uid)) => Proof::Foreign(format!("the object with uid {uid}")),
             (None, None) => Proof::Missing,
         }
+    }
+
+    /// The values of the owner tag that prove a room this ChatRoom's.
+    pub fn owners(&self) -> impl Iterator<Item = String> {
+        let Owner {
+            namespace, name, ..
+        } = &self.owner;
+        let former = self.former.iter();
+        std::iter::once(self.owner.to_string())
+            .chain(former.map(move |cluster| format!("{cluster}/{namespace}/{name}")))
+    }
+
+    /// Whether a room that belongs to nobody consents to be adopted by this ChatRoom: by its name, or by the beginning of it
+    /// up to a `/`, which is every ChatRoom of a namespace or of the cluster. (A tag's value cannot hold a `*`.)
+    pub fn may_adopt(&self, tags: &Tags) -> bool {
+        let owner = self.owner.to_string();
+        let consents = |to: &String| {
+            *to == owner || (to.ends_with('/') && to.len() > 1 && owner.starts_with(to.as_str()))
+        };
+        !tags.contains_key(OWNER_TAG) && tags.get(CONSENT_TAG).is_some_and(consents)
+    }
+
+    /// Whether a room was released by a ChatRoom of this name: it belongs to nobody, and consents to this one alone.
+    pub fn retained(&self, tags: &Tags) -> bool {
+        !tags.contains_key(OWNER_TAG)
+            && !tags.contains_key(CREATION_TAG)
+            && tags.get(CONSENT_TAG) == Some(&self.owner.to_string())
+    }
+
+    /// Whether a room was asked for by this very object, or bound by it since.
+    pub fn created(&self, tags: &Tags) -> bool {
+        tags.get(CREATION_TAG) == Some(&self.uid)
     }
 
     /// The two tags that make a room this ChatRoom's.
@@ -108,6 +159,7 @@ mod tests {
         Identity {
             owner,
             uid: "uid-1".to_owned(),
+            former: vec!["old".parse().unwrap()],
         }
     }
 
@@ -125,6 +177,11 @@ mod tests {
             (
                 tags(&[(OWNER_TAG, "prod/live/lobby"), (CREATION_TAG, "uid-0")]),
                 Proof::Ours,
+            ),
+            (tags(&[(OWNER_TAG, "old/live/lobby")]), Proof::Ours),
+            (
+                tags(&[(OWNER_TAG, "old/live/other")]),
+                Proof::Foreign("old/live/other".to_owned()),
             ),
             (tags(&[(CREATION_TAG, "uid-1")]), Proof::Ours),
             (
@@ -144,8 +201,55 @@ mod tests {
     }
 
     #[test]
+    fn a_room_of_nobody_is_adopted_by_those_it_consents_to() {
+        let cases = [
+            ("prod/live/lobby", true),
+            ("prod/live/", true),
+            ("prod/", true),
+            ("prod/live/lob", false),
+            ("prod/live", false),
+            ("prod", false),
+            ("prod/live/other", false),
+            ("prod/live-too/", false),
+            ("prod/live/lobby/", false),
+            ("old/live/lobby", false),
+            ("/", false),
+            ("", false),
+        ];
+        for (consent, adopted) in cases {
+            let consenting = tags(&[(CONSENT_TAG, consent)]);
+            assert_eq!(identity().may_adopt(&consenting), adopted, "{consent:?}");
+            assert_eq!(
+                identity().retained(&consenting),
+                consent == "prod/live/lobby",
+                "{consent:?}"
+            );
+            let owned = tags(&[(CONSENT_TAG, consent), (OWNER_TAG, "other/live/lobby")]);
+            assert!(!identity().may_adopt(&owned), "{consent:?}");
+        }
+        assert!(!identity().may_adopt(&tags(&[("team", "live")])));
+    }
+
+    #[test]
     fn its_own_tags_prove_it() {
         assert_eq!(identity().prove(&identity().tags()), Proof::Ours);
+    }
+
+    #[test]
+    fn an_owner_reads_back_as_it_was_written_and_nothing_else_does() {
+        let owner = identity().owner;
+        assert_eq!(Owner::parse(&owner.to_string()), Some(owner));
+        for bad in [
+            "",
+            "prod",
+            "prod/live",
+            "prod/live/",
+            "prod//lobby",
+            "/live/lobby",
+            "prod/live/lobby/x",
+        ] {
+            assert_eq!(Owner::parse(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

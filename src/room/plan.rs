@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::api::FallbackResult;
 use crate::api::limits::ROOM_TAGS_MAX;
-use crate::api::names::{OWNER_TAG, SYSTEM_TAG_PREFIX};
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG, RESERVED_TAG_PREFIX};
 
 use super::desired::Handler;
-use super::{Class, DesiredRoom, Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
+use super::tagging::counted;
+use super::{Class, DesiredRoom, Failure, Identity, ObservedRoom, Proof, RoomArn, TagScope, Tags};
 
 /// What a pass has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,11 +103,13 @@ impl fmt::Display for Difference {
 /// Compares. `observed` is what GetRoom answered in this very pass, or `None` for a room that is proven absent.
 ///
 /// # Errors
-/// `Foreign` or `OwnershipLost` where the room does not prove to be this ChatRoom's: nothing may be done to it.
+/// `Foreign` or `OwnershipLost` where the room does not prove to be this ChatRoom's: nothing may be done to it. `TagQuota`
+/// where tags that are to stay leave no room for those that are wanted.
 pub fn plan(
     desired: &DesiredRoom,
     observed: Option<&ObservedRoom>,
     identity: &Identity,
+    scope: TagScope<'_>,
 ) -> Result<Plan, Failure> {
     let mut tags = desired.tags.clone();
     tags.extend(identity.tags());
@@ -118,7 +121,7 @@ pub fn plan(
     };
     require_proof(&observed.arn, &observed.tags, identity)?;
     let mut differences = Vec::new();
-    let mut steps = tag_steps(&tags, &observed.tags, &mut differences);
+    let mut steps = tag_steps(&tags, observed, scope, &mut differences)?;
     // Last, because its answer shows the room with every change of this pass.
     steps.extend(update_step(desired, observed, &mut differences));
     Ok(if steps.is_empty() {
@@ -126,6 +129,62 @@ pub fn plan(
     } else {
         Plan::Change(Change { steps, differences })
     })
+}
+
+/// How a room that is only observed differs. The operator's own tags are no part of what a spec wants.
+pub fn drift(
+    desired: &DesiredRoom,
+    observed: &ObservedRoom,
+    scope: TagScope<'_>,
+) -> Vec<Difference> {
+    let mut differences = tag_differences(&desired.tags, &observed.tags, |key| {
+        !key.starts_with(RESERVED_TAG_PREFIX) && scope.removes(key)
+    });
+    update_step(desired, observed, &mut differences);
+    differences
+}
+
+/// The call that takes over a room which [consents](Identity::may_adopt).
+///
+/// # Errors
+/// `TagQuota` where it has no room for the operator's tags.
+pub fn adopt(observed: &ObservedRoom, identity: &Identity) -> Result<Step, Failure> {
+    let ours = identity.tags();
+    require_space(observed, &observed.tags, &ours)?;
+    Ok(Step::Tag(ours))
+}
+
+/// The calls that let a room go: it stays as it is, without the operator's tags, and consents to be taken back by an object
+/// of the same name.
+pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
+    let ours = |key: &&str| tags.contains_key(*key);
+    let untag = |keys: &[&str]| {
+        let keys: Vec<String> = keys
+            .iter()
+            .filter(|key| ours(key))
+            .map(ToString::to_string)
+            .collect();
+        (!keys.is_empty()).then_some(Step::Untag(keys))
+    };
+    let owner = identity.owner.to_string();
+    let consent = Tags::from([(CONSENT_TAG.to_owned(), owner.clone())]);
+    let consents = tags.get(CONSENT_TAG) == Some(&owner);
+    let fits = tags.contains_key(CONSENT_TAG) || counted(tags) < ROOM_TAGS_MAX;
+    let steps = match (consents, fits) {
+        (true, _) => [untag(&[OWNER_TAG, CREATION_TAG]), None, None],
+        // The proof goes last, so that a release cut short is taken up again.
+        (false, true) => [
+            Some(Step::Tag(consent)),
+            untag(&[OWNER_TAG, CREATION_TAG]),
+            None,
+        ],
+        (false, false) => [
+            untag(&[CREATION_TAG]),
+            Some(Step::Tag(consent)),
+            untag(&[OWNER_TAG]),
+        ],
+    };
+    steps.into_iter().flatten().collect()
 }
 
 /// Refuses a room that does not prove to be this ChatRoom's.
@@ -155,41 +214,97 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
     }
 }
 
+/// Refuses to take over, or to look at, a room that does not consent to it.
+///
+/// # Errors
+/// `Foreign` where it belongs to someone, else `ConsentMissing`, with what a person can do.
+pub fn require_consent(room: &ObservedRoom, identity: &Identity) -> Result<(), Failure> {
+    let (arn, owner) = (&room.arn, &identity.owner);
+    if identity.may_adopt(&room.tags) {
+        return Ok(());
+    }
+    if let Some(other) = room.tags.get(OWNER_TAG) {
+        let message = format!(
+            "Room {arn} belongs to {other}: it can only be adopted once that object has let it go (deletionPolicy: Retain, \
+             then delete it), or, where it no longer exists, once the tag {OWNER_TAG} is taken off the room"
+        );
+        return Err(Failure::new(Class::Foreign, message));
+    }
+    let message = format!(
+        "Room {arn} does not consent to be adopted by this object. To consent: aws ivschat tag-resource --region {} \
+         --resource-arn {arn} --tags {CONSENT_TAG}={owner}",
+        arn.region()
+    );
+    Err(Failure::new(Class::ConsentMissing, message))
+}
+
 /// At most one TagResource and one UntagResource. Tagging goes first, so that no wanted tag is ever missing in between,
 /// unless the room would then carry more than it may.
-fn tag_steps(wanted: &Tags, found: &Tags, differences: &mut Vec<Difference>) -> Vec<Step> {
-    let changed: Tags = wanted
-        .iter()
-        .filter(|(key, value)| found.get(*key) != Some(*value))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
-    let mine = |key: &&String| !key.starts_with(SYSTEM_TAG_PREFIX);
-    let surplus: Vec<String> = found
-        .keys()
-        .filter(mine)
-        .filter(|key| !wanted.contains_key(*key))
-        .cloned()
-        .collect();
-    let difference = |key: &String| Difference {
-        field: format!("tags[{key}]"),
-        wanted: wanted.get(key).cloned().unwrap_or_default(),
-        found: found.get(key).cloned().unwrap_or_default(),
-    };
-    differences.extend(changed.keys().chain(&surplus).map(difference));
+fn tag_steps(
+    wanted: &Tags,
+    observed: &ObservedRoom,
+    scope: TagScope<'_>,
+    differences: &mut Vec<Difference>,
+) -> Result<Vec<Step>, Failure> {
+    let found = &observed.tags;
+    let (surplus, staying): (Tags, Tags) = found
+        .clone()
+        .into_iter()
+        .partition(|(key, _)| !wanted.contains_key(key) && scope.removes(key));
+    require_space(observed, &staying, wanted)?;
+    differences.extend(tag_differences(wanted, found, |key| scope.removes(key)));
 
+    let changed: Tags = wanted
+        .clone()
+        .into_iter()
+        .filter(|(key, value)| found.get(key) != Some(value))
+        .collect();
     let new = changed
         .keys()
         .filter(|key| !found.contains_key(*key))
         .count();
-    let untag_first = found.keys().filter(mine).count() + new > ROOM_TAGS_MAX;
+    let untag_first = counted(found) + new > ROOM_TAGS_MAX;
     let tag = (!changed.is_empty()).then_some(Step::Tag(changed));
-    let untag = (!surplus.is_empty()).then_some(Step::Untag(surplus));
+    let untag = (!surplus.is_empty()).then(|| Step::Untag(surplus.into_keys().collect()));
     let order = if untag_first {
         [untag, tag]
     } else {
         [tag, untag]
     };
-    order.into_iter().flatten().collect()
+    Ok(order.into_iter().flatten().collect())
+}
+
+fn tag_differences(wanted: &Tags, found: &Tags, removed: impl Fn(&str) -> bool) -> Vec<Difference> {
+    let changed = wanted
+        .keys()
+        .filter(|key| found.get(*key) != wanted.get(*key));
+    let surplus = found
+        .keys()
+        .filter(|key| !wanted.contains_key(*key) && removed(key));
+    let value = |tags: &Tags, key: &String| tags.get(key).cloned().unwrap_or_default();
+    let difference = |key: &String| Difference {
+        field: format!("tags[{key}]"),
+        wanted: value(wanted, key),
+        found: value(found, key),
+    };
+    changed.chain(surplus).map(difference).collect()
+}
+
+/// Refuses to add tags to a room on which too many others stay.
+fn require_space(observed: &ObservedRoom, staying: &Tags, wanted: &Tags) -> Result<(), Failure> {
+    let mut all = staying.clone();
+    all.extend(wanted.clone());
+    if counted(&all) <= ROOM_TAGS_MAX {
+        return Ok(());
+    }
+    let others = counted(&all) - wanted.len();
+    let message = format!(
+        "Room {} keeps {others} tags that are not this object's, which leaves no room for its {} (those of the operator \
+         included): a room carries at most {ROOM_TAGS_MAX}. Remove tags from the room or the spec",
+        observed.arn,
+        wanted.len(),
+    );
+    Err(Failure::new(Class::TagQuota, message))
 }
 
 fn update_step(

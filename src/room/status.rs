@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::{ChatRoomStatus, ConditionType, Creation, Reason, Truth};
+use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
 
+use super::plan::Difference;
 use super::{Failure, ObservedRoom, RoomArn, is_region};
 
 /// What the status remembers of the room, beside the conditions.
@@ -20,24 +21,30 @@ pub struct Record {
     pub update_time: Option<Timestamp>,
     /// The attempt to create whose outcome is not known.
     pub creation: Option<Creation>,
+    /// Keys of the tags that the object has put on the room.
+    pub applied_tag_keys: Vec<String>,
+    /// The request for a pass that was answered last.
+    pub handled_reconcile_at: Option<String>,
 }
 
 impl Record {
     /// Takes over what a room shows: it exists, so no attempt is outstanding.
     pub fn bind(&mut self, room: &ObservedRoom) {
-        *self = Self {
-            arn: Some(room.arn.clone()),
-            region: Some(room.arn.region().to_owned()),
-            create_time: room.create_time,
-            update_time: room.update_time,
-            creation: None,
-        };
+        if self.arn.as_ref() != Some(&room.arn) {
+            self.applied_tag_keys.clear();
+        }
+        self.arn = Some(room.arn.clone());
+        self.region = Some(room.arn.region().to_owned());
+        self.create_time = room.create_time;
+        self.update_time = room.update_time;
+        self.creation = None;
     }
 
-    /// The room is proven absent. The region stays in force.
+    /// The room is proven absent, or let go. The region stays in force.
     pub fn forget_room(&mut self) {
         *self = Self {
             region: self.region.take(),
+            handled_reconcile_at: self.handled_reconcile_at.take(),
             ..Self::default()
         };
     }
@@ -55,6 +62,8 @@ impl From<&ChatRoomStatus> for Record {
                 .creation
                 .clone()
                 .filter(|creation| is_region(&creation.region)),
+            applied_tag_keys: status.applied_tag_keys.clone().unwrap_or_default(),
+            handled_reconcile_at: status.last_handled_reconcile_at.clone(),
         }
     }
 }
@@ -71,6 +80,10 @@ pub enum Verdict {
         /// For people.
         message: String,
     },
+    /// The room exists, is only observed, and differs.
+    Drifted(Vec<Difference>),
+    /// Somebody has asked for nothing to be changed.
+    Paused,
     /// Something went wrong.
     Failed {
         /// What.
@@ -110,7 +123,29 @@ pub fn next(
         create_time: record.create_time,
         update_time: record.update_time,
         creation: record.creation.clone(),
+        applied_tag_keys: (!record.applied_tag_keys.is_empty())
+            .then(|| record.applied_tag_keys.clone()),
+        drift: drift(previous, verdict),
+        last_handled_reconcile_at: record.handled_reconcile_at.clone(),
         conditions: Some(conditions.all(verdict, record)),
+    }
+}
+
+/// How the room differs, as far as this pass could tell.
+fn drift(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Vec<Drift>> {
+    let shown = |difference: &Difference| Drift {
+        field: difference.field.clone(),
+        wanted: difference.wanted.clone(),
+        found: difference.found.clone(),
+    };
+    match verdict {
+        Verdict::Drifted(differences) => Some(differences.iter().map(shown).collect()),
+        Verdict::Paused
+        | Verdict::Failed {
+            room: Knowledge::Nothing,
+            ..
+        } => previous.drift.clone(),
+        _ => None,
     }
 }
 
@@ -123,6 +158,8 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
         .map(|condition| condition.reason.as_str())
 }
 
+const SYNCED: &str = "AWS answered every call of the last pass";
+const PAUSED: &str = "The annotation ivschat-operator.io/paused stops changes; remove it to go on";
 /// A condition's message may not be empty.
 const UNSTALLED: &str = "Nothing waits for a person";
 
@@ -150,13 +187,30 @@ impl Conditions<'_> {
                 let message = "The room exists and is as specified";
                 vec![
                     self.condition(Ready, Truth::True, Reason::Available, message),
-                    self.condition(
-                        Synced,
-                        Truth::True,
-                        Reason::Available,
-                        "AWS answered every call of the last pass",
-                    ),
+                    self.condition(Synced, Truth::True, Reason::Available, SYNCED),
                     self.condition(Stalled, Truth::False, Reason::Available, UNSTALLED),
+                ]
+            }
+            Verdict::Drifted(differences) => {
+                let fields: Vec<_> = differences.iter().map(|it| it.field.as_str()).collect();
+                let message = format!(
+                    "The room differs from the spec in {}, and is only observed (managementPolicy: Observe)",
+                    fields.join(", ")
+                );
+                vec![
+                    self.condition(Ready, Truth::False, Reason::Drifted, &message),
+                    self.condition(Synced, Truth::True, Reason::Available, SYNCED),
+                    self.condition(Stalled, Truth::False, Reason::Drifted, UNSTALLED),
+                ]
+            }
+            Verdict::Paused => {
+                // Of an edit nobody knows what it will come to.
+                let ready = self.still_proven(Knowledge::Nothing);
+                let unknown = || self.condition(Ready, Truth::Unknown, Reason::Paused, PAUSED);
+                vec![
+                    ready.unwrap_or_else(unknown),
+                    self.condition(Synced, Truth::False, Reason::Paused, PAUSED),
+                    self.condition(Stalled, Truth::False, Reason::Paused, UNSTALLED),
                 ]
             }
             Verdict::Pending { reason, message } => {

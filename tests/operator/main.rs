@@ -11,14 +11,17 @@
     reason = "tests"
 )]
 
+mod adoption;
 mod bad_specs;
 mod crd;
 mod create;
 mod delete;
 mod failures;
 mod ownership;
+mod policies;
 mod restart;
 mod settled;
 mod stage;
+mod sweep;
 mod tags;
 mod update;

@@ -6,13 +6,13 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-use crate::stage::{Options, REGION, Stage, arn_of, message_of, status_of};
+use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of, status_of};
 
 fn scope() -> Scope {
     Scope::in_region(REGION)
 }
 
-fn someone_elses_room(stage: &Stage, tags: &[(&str, &str)]) -> Room {
+pub fn someone_elses_room(stage: &Stage, tags: &[(&str, &str)]) -> Room {
     let tags: BTreeMap<_, _> = tags
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -160,7 +160,7 @@ async fn a_lost_owner_tag_is_put_back_and_with_both_tags_lost_nothing_is_touched
 async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_made() {
     let mut stage = Stage::open().await;
     let arn = arn_of(&stage.settle("lobby", json!({})).await);
-    let before = stage.emulator.journal().len();
+    let before = stage.writes();
     stage
         .restart(Options {
             account: Some("999999999999"),
@@ -175,7 +175,7 @@ async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_
         "{}",
         message_of(&object, "Stalled")
     );
-    assert_eq!(stage.emulator.journal().len(), before, "AWS was not asked");
+    assert_eq!(stage.writes(), before);
     stage.restart(Options::default()).await;
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
     stage.room();
@@ -267,4 +267,92 @@ async fn a_status_wiped_while_a_create_has_no_known_outcome_does_not_lead_to_a_s
     stage.ready("lobby").await;
     assert_eq!(stage.rooms_in(REGION).len(), 2, "one each");
     assert_eq!(stage.calls(Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_arn_of_another_account_leads_back_to_the_objects_own_room() {
+    let stage = Stage::open().await;
+    let own = arn_of(&stage.settle("lobby", json!({})).await);
+    let elsewhere = "arn:aws:ivschat:us-west-2:999999999999:room/AbCdEfGhIjKl";
+    forge_arn(&stage, "lobby", elsewhere).await;
+    stage
+        .until("lobby", "back at its own room", |object| {
+            arn_of(object) == own
+        })
+        .await;
+    forge_arn(&stage, "lobby", elsewhere).await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), [], "its own room went with it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_room_is_in_an_account_out_of_reach_goes_once_it_retains_the_room() {
+    let mut stage = Stage::open().await;
+    let room = {
+        stage.settle("lobby", json!({})).await;
+        stage.room()
+    };
+    stage
+        .restart(Options {
+            account: Some("999999999999"),
+            ..Options::default()
+        })
+        .await;
+    stage.delete("lobby").await;
+    let held = stage
+        .condition("lobby", "Stalled", "True", "AccountMismatch")
+        .await;
+    let message = message_of(&held, "Stalled");
+    assert!(
+        message.contains("set spec.deletionPolicy to Retain"),
+        "{message}"
+    );
+    stage
+        .edit("lobby", json!({"deletionPolicy": "Retain"}))
+        .await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.room().arn, room.arn);
+    assert!(stage.event("lobby", "LeftBehind").await.contains(&room.arn));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_with_a_new_id_takes_the_rooms_of_its_former_one_and_gives_them_the_new() {
+    let mut stage = Stage::open().await;
+    let object = stage.settle("lobby", json!({})).await;
+    let before = stage.room();
+    stage
+        .restart(Options {
+            flags: &["--former-cluster-id", "attic,test-cluster"],
+            cluster: "rebuilt",
+            ..Options::default()
+        })
+        .await;
+    stage.more_calls(Operation::TagResource, 1).await;
+    stage.ready("lobby").await;
+    let after = stage.room();
+    assert_eq!(after.arn, before.arn);
+    let mut tags = stage.own_tags(&object);
+    let owner = format!("rebuilt/{}/lobby", stage.namespace);
+    tags.insert("ivschat-operator.io/owner".to_owned(), owner);
+    assert_eq!(after.tags, tags);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_of_an_earlier_object_of_the_same_name_is_taken_over_and_that_is_told() {
+    let stage = Stage::open().await;
+    let owner = format!("{CLUSTER}/{}/lobby", stage.namespace);
+    let theirs = someone_elses_room(
+        &stage,
+        &[
+            ("ivschat-operator.io/owner", owner.as_str()),
+            ("ivschat-operator.io/creation", "an-earlier-uid"),
+        ],
+    );
+    let object = stage.settle("lobby", json!({})).await;
+    assert_eq!(arn_of(&object), theirs.arn);
+    assert_eq!(stage.room().tags, stage.own_tags(&object));
+    let told = stage.event("lobby", "Rebound").await;
+    assert!(told.contains("an-earlier-uid"), "{told}");
+    assert_eq!(stage.calls(Operation::CreateRoom), 0);
 }

@@ -1,6 +1,7 @@
 //! Each field alone, tags in every direction, and rooms that are not ours.
 
-use crate::api::names::{CREATION_TAG, OWNER_TAG};
+use crate::api::TagPolicy;
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::room::Owner;
 
 use super::*;
@@ -17,6 +18,7 @@ fn identity() -> Identity {
     Identity {
         owner,
         uid: "uid-1".to_owned(),
+        former: Vec::new(),
     }
 }
 
@@ -58,7 +60,7 @@ fn handler(fallback_result: FallbackResult) -> Handler {
 }
 
 fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Step> {
-    match plan(desired, Some(observed), &identity()).unwrap() {
+    match plan(desired, Some(observed), &identity(), TagScope::default()).unwrap() {
         Plan::Keep => Vec::new(),
         Plan::Change(change) => change.steps,
         Plan::Create(new) => panic!("the room is there: {new:?}"),
@@ -68,7 +70,12 @@ fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Step> {
 #[test]
 fn a_room_as_specified_needs_nothing() {
     assert_eq!(
-        plan(&desired(), Some(&observed()), &identity()),
+        plan(
+            &desired(),
+            Some(&observed()),
+            &identity(),
+            TagScope::default()
+        ),
         Ok(Plan::Keep)
     );
 }
@@ -77,7 +84,7 @@ fn a_room_as_specified_needs_nothing() {
 fn a_room_that_is_absent_is_created_with_the_users_tags_and_ours() {
     let tags = observed().tags;
     assert_eq!(
-        plan(&desired(), None, &identity()),
+        plan(&desired(), None, &identity(), TagScope::default()),
         Ok(Plan::Create(NewRoom {
             room: desired(),
             tags
@@ -134,7 +141,9 @@ fn each_field_that_differs_is_sent_alone() {
     for (edit, update, text) in cases {
         let mut wanted = desired();
         edit(&mut wanted);
-        let Ok(Plan::Change(change)) = plan(&wanted, Some(&observed()), &identity()) else {
+        let Ok(Plan::Change(change)) =
+            plan(&wanted, Some(&observed()), &identity(), TagScope::default())
+        else {
             panic!("{text}: no change planned")
         };
         assert_eq!(change.steps, [Step::Update(update)]);
@@ -206,7 +215,12 @@ fn tags_of_aws_itself_are_neither_removed_nor_reported() {
         .tags
         .insert("aws:cloudformation:stack-name".to_owned(), "x".to_owned());
     assert_eq!(
-        plan(&desired(), Some(&observed), &identity()),
+        plan(
+            &desired(),
+            Some(&observed),
+            &identity(),
+            TagScope::default()
+        ),
         Ok(Plan::Keep)
     );
 }
@@ -265,7 +279,7 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
     foreign
         .tags
         .insert(OWNER_TAG.to_owned(), "prod/live/other".to_owned());
-    let failure = plan(&desired(), Some(&foreign), &identity()).unwrap_err();
+    let failure = plan(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
     assert_eq!(failure.class, Class::Foreign);
     assert!(
         failure
@@ -278,9 +292,166 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
         tags: desired().tags,
         ..observed()
     };
-    let failure = plan(&desired(), Some(&lost), &identity()).unwrap_err();
+    let failure = plan(&desired(), Some(&lost), &identity(), TagScope::default()).unwrap_err();
     assert_eq!(failure.class, Class::OwnershipLost);
     let heals = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                  arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags ivschat-operator.io/owner=prod/live/lobby";
     assert!(failure.message.ends_with(heals), "{failure}");
+}
+
+fn tags(pairs: &[(&str, &str)]) -> Tags {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+#[test]
+fn an_additive_spec_removes_only_what_it_has_put_there_and_used_consent() {
+    let mut observed = observed();
+    observed.tags.extend(tags(&[
+        ("mine", "1"),
+        ("theirs", "1"),
+        (CONSENT_TAG, "prod/live/"),
+    ]));
+    let applied = ["mine".to_owned(), "team".to_owned()];
+    let scope = TagScope {
+        policy: TagPolicy::Additive,
+        applied: &applied,
+        ..TagScope::default()
+    };
+    let planned = plan(&desired(), Some(&observed), &identity(), scope);
+    let Ok(Plan::Change(change)) = planned else {
+        panic!("{planned:?}")
+    };
+    let removed = vec![CONSENT_TAG.to_owned(), "mine".to_owned()];
+    assert_eq!(change.steps, [Step::Untag(removed)]);
+}
+
+#[test]
+fn tags_that_stay_and_leave_no_room_for_ours_are_told_with_their_number() {
+    let ignored = ["cost-*".parse().unwrap()];
+    let scope = TagScope {
+        ignored: &ignored,
+        ..TagScope::default()
+    };
+    for (staying, fits) in [(47, true), (48, false)] {
+        let mut observed = observed();
+        observed.tags = (0..staying)
+            .map(|n| (format!("cost-{n}"), String::new()))
+            .collect();
+        observed
+            .tags
+            .extend(tags(&[(OWNER_TAG, "prod/live/lobby"), ("stray", "")]));
+        let planned = plan(&desired(), Some(&observed), &identity(), scope);
+        match planned {
+            Ok(_) => assert!(fits, "{staying}"),
+            Err(failure) => {
+                assert!(!fits, "{staying}: {failure}");
+                assert_eq!(failure.class, Class::TagQuota);
+                let told =
+                    "keeps 48 tags that are not this object's, which leaves no room for its 3";
+                assert!(failure.message.contains(told), "{failure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_only_observed_differs_in_everything_but_the_operators_own_tags() {
+    let mut observed = observed();
+    observed.tags = tags(&[("theirs", "1"), (CONSENT_TAG, "prod/live/")]);
+    observed.maximum_message_length = 7;
+    let shown: Vec<_> = drift(&desired(), &observed, TagScope::default())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = [
+        "tags[team]: nothing → live",
+        "tags[theirs]: 1 → nothing",
+        "maximumMessageLength: 7 → 500",
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
+    let owner = (OWNER_TAG, "prod/live/lobby");
+    let creation = (CREATION_TAG, "uid-1");
+    let consent = (CONSENT_TAG, "prod/live/lobby");
+    let consenting = || Step::Tag(tags(&[consent]));
+    let untag = |keys: &[&str]| Step::Untag(keys.iter().map(ToString::to_string).collect());
+    let full = |own: &[(&str, &str)]| {
+        let mut all = tags(own);
+        all.extend((all.len()..50).map(|n| (format!("k{n}"), String::new())));
+        all
+    };
+    let cases = [
+        (
+            tags(&[owner, creation]),
+            vec![consenting(), untag(&[OWNER_TAG, CREATION_TAG])],
+        ),
+        (
+            tags(&[creation]),
+            vec![consenting(), untag(&[CREATION_TAG])],
+        ),
+        (
+            tags(&[owner, creation, consent]),
+            vec![untag(&[OWNER_TAG, CREATION_TAG])],
+        ),
+        (
+            tags(&[owner, (CONSENT_TAG, "prod/")]),
+            vec![consenting(), untag(&[OWNER_TAG])],
+        ),
+        (
+            full(&[owner, creation]),
+            vec![untag(&[CREATION_TAG]), consenting(), untag(&[OWNER_TAG])],
+        ),
+        (tags(&[consent]), vec![]),
+    ];
+    for (found, steps) in cases {
+        assert_eq!(release(&found, &identity()), steps, "{found:?}");
+        // However it is cut short, what is left proves to be ours or consents.
+        let mut left = found.clone();
+        for step in steps {
+            match step {
+                Step::Tag(new) => left.extend(new),
+                Step::Untag(keys) => left.retain(|key, _| !keys.contains(key)),
+                Step::Update(_) => unreachable!(),
+            }
+            assert!(left.len() <= 50);
+            let known = identity().prove(&left) == Proof::Ours || identity().retained(&left);
+            assert!(known, "{left:?}");
+        }
+        assert!(identity().retained(&left), "{left:?}");
+    }
+}
+
+#[test]
+fn consent_is_asked_for_with_the_line_that_gives_it() {
+    let mut room = observed();
+    room.tags = tags(&[("team", "live")]);
+    let failure = require_consent(&room, &identity()).unwrap_err();
+    assert_eq!(failure.class, Class::ConsentMissing);
+    let line = "aws ivschat tag-resource --region us-west-2 --resource-arn \
+                arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags \
+                ivschat-operator.io/adoptable-by=prod/live/lobby";
+    assert!(failure.message.ends_with(line), "{failure}");
+
+    room.tags = tags(&[
+        (OWNER_TAG, "other/live/lobby"),
+        (CONSENT_TAG, "prod/live/lobby"),
+    ]);
+    let failure = require_consent(&room, &identity()).unwrap_err();
+    assert_eq!(failure.class, Class::Foreign);
+
+    room.tags = tags(&[(CONSENT_TAG, "prod/live/")]);
+    assert_eq!(require_consent(&room, &identity()), Ok(()));
+    assert_eq!(adopt(&room, &identity()), Ok(Step::Tag(identity().tags())));
+    room.tags
+        .extend((0..48).map(|n| (format!("k{n}"), String::new())));
+    assert_eq!(
+        adopt(&room, &identity()).unwrap_err().class,
+        Class::TagQuota
+    );
 }

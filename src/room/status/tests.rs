@@ -20,6 +20,8 @@ fn record() -> Record {
         create_time: Some(at(0)),
         update_time: Some(at(1)),
         creation: None,
+        applied_tag_keys: Vec::new(),
+        handled_reconcile_at: None,
     }
 }
 
@@ -96,6 +98,9 @@ fn a_room_in_sync_is_ready_with_everything_known_of_it() {
         create_time: Some(at(0)),
         update_time: Some(at(1)),
         creation: None,
+        applied_tag_keys: None,
+        drift: None,
+        last_handled_reconcile_at: None,
         conditions: Some(conditions),
     };
     assert_eq!(settled(), expected);
@@ -260,4 +265,64 @@ fn an_arn_that_is_none_counts_as_missing() {
         ..ChatRoomStatus::default()
     };
     assert_eq!(Record::from(&status), Record::default());
+}
+
+#[test]
+fn a_room_that_is_only_observed_and_differs_is_not_ready_and_shows_every_field() {
+    let difference = Difference {
+        field: "tags[team]".to_owned(),
+        wanted: "live".to_owned(),
+        found: String::new(),
+    };
+    let status = next(
+        &settled(),
+        &record(),
+        &Verdict::Drifted(vec![difference]),
+        GENERATION,
+        at(20),
+    );
+    let message = "The room differs from the spec in tags[team], and is only observed (managementPolicy: Observe)";
+    let conditions = vec![
+        condition("Ready", "False", "Drifted", message, at(20), 3),
+        condition("Synced", "True", "Available", SYNCED, at(10), 3),
+        condition("Stalled", "False", "Drifted", UNSTALLED, at(10), 3),
+    ];
+    assert_eq!(status.conditions, Some(conditions));
+    let drift = Drift {
+        field: "tags[team]".to_owned(),
+        wanted: "live".to_owned(),
+        found: String::new(),
+    };
+    assert_eq!(status.drift, Some(vec![drift.clone()]));
+
+    let unreachable = failed(Class::Unavailable, Knowledge::Nothing);
+    let kept = next(&status, &record(), &unreachable, GENERATION, at(30));
+    assert_eq!(kept.drift, Some(vec![drift]), "while AWS cannot be asked");
+    let healed = next(&kept, &record(), &Verdict::InSync, GENERATION, at(40));
+    assert_eq!(healed.drift, None);
+}
+
+#[test]
+fn a_pause_keeps_what_was_known_of_the_room_until_the_spec_is_edited() {
+    let paused = next(&settled(), &record(), &Verdict::Paused, GENERATION, at(20));
+    let ready = settled().conditions.unwrap()[0].clone();
+    let conditions = vec![
+        ready,
+        condition("Synced", "False", "Paused", PAUSED, at(20), 3),
+        condition("Stalled", "False", "Paused", UNSTALLED, at(10), 3),
+    ];
+    assert_eq!(paused.conditions, Some(conditions));
+
+    for previous in [settled(), ChatRoomStatus::default()] {
+        let paused = next(
+            &previous,
+            &record(),
+            &Verdict::Paused,
+            GENERATION + 1,
+            at(20),
+        );
+        let ready = condition("Ready", "Unknown", "Paused", PAUSED, at(20), 4);
+        assert_eq!(paused.conditions.unwrap()[0], ready);
+        assert_eq!(paused.observed_generation, Some(4));
+    }
 }

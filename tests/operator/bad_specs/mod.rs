@@ -18,7 +18,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::stage::control_plane::client;
-use crate::stage::{ControlPlane, DEADLINE, Options, Stage, message_of};
+use crate::stage::{ControlPlane, DEADLINE, Options, REGION, Stage, message_of};
 use table::{Bad, By, bad_specs, good_specs};
 
 fn object(name: &str, spec: &Value) -> DynamicObject {
@@ -104,6 +104,8 @@ async fn every_spec_at_the_bounds_is_accepted_by_schema_cel_and_operator_alike()
             name: "lobby",
             default_region: "us-west-2",
             fixed_region: None,
+            default_tags: &BTreeMap::new(),
+            ignored_tags: &[],
         };
         DesiredRoom::try_from((&parsed, origin))
             .unwrap_or_else(|violations| panic!("{spec}: {violations}"));
@@ -181,11 +183,38 @@ async fn behind_a_crd_that_lets_everything_pass_the_operator_refuses_every_bad_s
         .unwrap_or_default();
     tokio::time::timeout(
         DEADLINE,
-        await_condition(objects, "row-1", is_deleted(&uid)),
+        await_condition(objects.clone(), "row-1", is_deleted(&uid)),
     )
     .await
     .unwrap()
     .unwrap();
+
+    // Of a spec that cannot be read, only what becomes of the room is read; unreadable, the room stays.
+    for (name, policy, kept) in [
+        ("unreadable", json!("delete"), true),
+        ("list", json!(["Delete"]), true),
+        ("retain", json!("Retain"), true),
+        ("delete", json!("Delete"), false),
+        ("default", json!(null), false),
+    ] {
+        stage.settle(name, json!({})).await;
+        let spoilt = json!({"spec": {"maximumMessageLength": "long", "deletionPolicy": policy}});
+        objects
+            .patch(name, &PatchParams::default(), &Patch::Merge(spoilt))
+            .await
+            .unwrap();
+        objects
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+        let gone = |object: Option<&DynamicObject>| object.is_none();
+        tokio::time::timeout(DEADLINE, await_condition(objects.clone(), name, gone))
+            .await
+            .unwrap()
+            .unwrap();
+        let rooms = stage.rooms_in(REGION);
+        assert_eq!(rooms.iter().any(|room| room.name == name), kept, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ pub(super) enum By {
     Cel,
 }
 
+const ROOM: &str = "arn:aws:ivschat:us-west-2:123456789012:room/AbCdEfGhIjKl";
 const LAMBDA: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
 const LOGGING: &str = "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/AbCdEfGhIjKl";
 
@@ -289,6 +290,50 @@ pub(super) fn bad_specs() -> Vec<Bad> {
             tag("ivschat-operator.io/anything", "me"),
             [TAGS, RESERVED, "\"ivschat-operator.io/anything\""],
         ),
+        schema(
+            json!({"tagPolicy": "exclusive"}),
+            ["spec.tagPolicy", "unknown variant", "\"exclusive\""],
+        ),
+        schema(
+            json!({"deletionPolicy": "Orphan"}),
+            ["spec.deletionPolicy", "unknown variant", "\"Orphan\""],
+        ),
+        schema(
+            json!({"managementPolicy": "Look"}),
+            ["spec.managementPolicy", "unknown variant", "\"Look\""],
+        ),
+        schema(
+            json!({"adopt": [ROOM], "deletionPolicy": "Retain"}),
+            ["spec.adopt", "must be an object", ROOM],
+        ),
+        schema(
+            json!({"adopt": {}, "deletionPolicy": "Retain"}),
+            ["spec.adopt", "missing field `arn`", "{}"],
+        ),
+        schema(
+            json!({"adopt": {"arn": ROOM.replace("room/", "logging-configuration/")}, "deletionPolicy": "Retain"}),
+            [
+                "spec.adopt.arn",
+                "must be the ARN of an IVS Chat room",
+                "logging-configuration",
+            ],
+        ),
+        schema(
+            json!({"adopt": {"arn": ROOM.replace("arn:aws:", "arn:aws-cn:")}, "deletionPolicy": "Retain"}),
+            [
+                "spec.adopt.arn",
+                "must be the ARN of an IVS Chat room",
+                "arn:aws-cn:",
+            ],
+        ),
+        cel(
+            json!({"adopt": {"arn": ROOM}}),
+            ["spec.deletionPolicy", "must be given with adopt", "none"],
+        ),
+        cel(
+            json!({"region": "eu-west-1", "adopt": {"arn": ROOM}, "deletionPolicy": "Delete"}),
+            ["spec.adopt.arn", "the room must be in spec.region", ROOM],
+        ),
     ]
 }
 
@@ -305,6 +350,11 @@ pub(super) fn good_specs() -> Vec<Value> {
         json!({"messageReviewHandler": {"uri": LAMBDA}}),
         json!({"messageReviewHandler": {"uri": format!("{LAMBDA}:{}", "v".repeat(170 - 54)), "fallbackResult": "ALLOW"}}),
         json!({"region": "us-west-2", "messageReviewHandler": {"uri": LAMBDA, "fallbackResult": "DENY"}}),
+        json!({"adopt": {"arn": ROOM}, "deletionPolicy": "Delete"}),
+        json!({"region": "us-west-2", "adopt": {"arn": ROOM}, "deletionPolicy": "Retain"}),
+        json!({"adopt": {"arn": ROOM}, "managementPolicy": "Observe"}),
+        json!({"tagPolicy": "Additive", "managementPolicy": "Manage", "deletionPolicy": "Retain"}),
+        json!({"tagPolicy": "Exclusive"}),
         json!({"loggingConfigurationIdentifiers": []}),
         json!({"loggingConfigurationIdentifiers": [LOGGING, LOGGING, LOGGING]}),
         json!({"tags": {}}),

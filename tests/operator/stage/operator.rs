@@ -16,21 +16,30 @@ use super::{CLUSTER, DEADLINE, REGION};
 pub struct Options {
     /// Time between two looks at a settled room.
     pub drift_interval: &'static str,
+    /// Time between two looks over the whole region.
+    pub index_interval: &'static str,
     /// An AWS call ends after this; with no lag and no skew this is the grace, too.
     pub operation_timeout: &'static str,
     /// Multiplies every wait after a failure.
     pub wait_factor: &'static str,
     /// Credentials that carry no account of their own belong to the emulator's.
     pub account: Option<&'static str>,
+    /// The cluster's id.
+    pub cluster: &'static str,
+    /// Further flags.
+    pub flags: &'static [&'static str],
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             drift_interval: "1h",
+            index_interval: "1h",
             operation_timeout: "2s",
             wait_factor: "0.05",
             account: None,
+            cluster: CLUSTER,
+            flags: &[],
         }
     }
 }
@@ -72,7 +81,13 @@ impl Operator {
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("RUST_LOG", "warn,ivschat_operator=debug")
-            .args(["run", "--namespace", namespace, "--cluster-id", CLUSTER])
+            .args([
+                "run",
+                "--namespace",
+                namespace,
+                "--cluster-id",
+                options.cluster,
+            ])
             .args([
                 "--lag-bound",
                 "0s",
@@ -83,10 +98,16 @@ impl Operator {
                 "--quota-factor",
                 "1000",
             ])
-            .args(["--index-interval", "1h", "--log-format", "json"])
+            .args([
+                "--index-interval",
+                options.index_interval,
+                "--log-format",
+                "json",
+            ])
             .args(["--drift-interval", options.drift_interval])
             .args(["--operation-timeout", options.operation_timeout])
-            .args(["--wait-factor", options.wait_factor]);
+            .args(["--wait-factor", options.wait_factor])
+            .args(options.flags);
         if let Some(account) = options.account {
             command.env("AWS_ACCOUNT_ID", account);
         }

@@ -1,0 +1,130 @@
+//! Looks over whole regions at an interval, for what no single object shows: objects with more than one room, and rooms
+//! whose object is no more.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt, stream};
+use kube::ResourceExt;
+use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::api::{ChatRoom, names};
+use crate::room::{Owner, RoomArn};
+
+use super::Context;
+use super::events::News;
+
+/// The rooms of this cluster's ChatRooms, by their owner tags.
+type Owned = BTreeMap<(String, String), Vec<RoomArn>>;
+
+/// Sweeps for ever, and gives the objects that need a pass: those with more than one room.
+pub(super) fn sweeps(
+    context: Arc<Context>,
+    store: Store<DynamicObject>,
+) -> impl Stream<Item = ObjectRef<DynamicObject>> {
+    let sweep = Sweep {
+        context,
+        store,
+        suspects: HashSet::new(),
+        reported: HashSet::new(),
+    };
+    stream::unfold(sweep, async |mut sweep| {
+        let interval = sweep.context.settings.index_interval;
+        tokio::time::sleep(sweep.context.jittered(interval)).await;
+        let found = sweep.sweep().await;
+        Some((stream::iter(found), sweep))
+    })
+    .flatten()
+}
+
+struct Sweep {
+    context: Arc<Context>,
+    store: Store<DynamicObject>,
+    /// Rooms that seemed to have no object in the last sweep: one that is on its way looks like this once, but not twice.
+    suspects: HashSet<RoomArn>,
+    reported: HashSet<RoomArn>,
+}
+
+impl Sweep {
+    async fn sweep(&mut self) -> Vec<ObjectRef<DynamicObject>> {
+        let context = Arc::clone(&self.context);
+        let Ok(account) = context.account.id().await else {
+            return Vec::new();
+        };
+        let mut owned = Owned::new();
+        for region in context.index.regions(&account) {
+            match context.index.relist(&account, &region).await {
+                Ok(rooms) => {
+                    for (owner, arn) in rooms {
+                        self.sort_in(&mut owned, &owner, arn);
+                    }
+                }
+                Err(failure) => tracing::warn!(region, %failure, "could not sweep a region"),
+            }
+        }
+        let mut twins = Vec::new();
+        let mut orphans = HashSet::new();
+        for ((namespace, name), rooms) in owned {
+            let reference = ObjectRef::new_with(&name, resource()).within(&namespace);
+            match self.store.get(&reference) {
+                Some(object) if rooms.len() > 1 => {
+                    context.memory.wake(&object.uid().unwrap_or_default());
+                    twins.push(reference);
+                }
+                Some(_) => {}
+                None => {
+                    for arn in rooms {
+                        if self.suspects.contains(&arn) && self.reported.insert(arn.clone()) {
+                            report_orphan(&context, &namespace, &name, &arn).await;
+                        }
+                        orphans.insert(arn);
+                    }
+                }
+            }
+        }
+        self.reported.retain(|arn| orphans.contains(arn));
+        self.suspects = orphans;
+        twins
+    }
+
+    /// Only rooms of this cluster, and of namespaces that are looked at.
+    fn sort_in(&self, owned: &mut Owned, tag: &str, arn: RoomArn) {
+        let settings = &self.context.settings;
+        let Some(Owner {
+            cluster,
+            namespace,
+            name,
+        }) = Owner::parse(tag)
+        else {
+            return;
+        };
+        let here = settings
+            .namespace
+            .as_ref()
+            .is_none_or(|it| *it == namespace);
+        let ours = cluster == settings.cluster || settings.former_clusters.contains(&cluster);
+        if ours && here {
+            owned.entry((namespace, name)).or_default().push(arn);
+        }
+    }
+}
+
+/// Nobody but a person can tell whether a room without an object is still wanted.
+async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &RoomArn) {
+    let event = News::Orphan(arn.clone()).event();
+    let note = event.note.as_deref().unwrap_or_default();
+    tracing::warn!(object = %format!("{namespace}/{name}"), reason = event.reason, "{note}");
+    let reference = k8s_openapi::api::core::v1::ObjectReference {
+        api_version: Some(format!("{}/v1alpha1", names::GROUP)),
+        kind: Some("ChatRoom".to_owned()),
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        ..Default::default()
+    };
+    context.kubernetes.publish_about(&reference, &event).await;
+}
+
+fn resource() -> ApiResource {
+    ApiResource::erase::<ChatRoom>(&())
+}

@@ -1,0 +1,86 @@
+//! One object, more than one room: it keeps the one in its status.
+//!
+//! It comes to this where an operator was frozen between its last check and the wire, and another went on meanwhile.
+
+use jiff::Timestamp;
+
+use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
+
+use super::events::News;
+use super::input;
+use super::kubernetes::Error;
+use super::reconcile::{Again, Ending, Pass};
+
+impl Pass<'_> {
+    /// Deletes the other rooms that were made for this very object since it exists, and tells of those it cannot judge.
+    /// Costs nothing where the index knows of no other room.
+    pub(super) async fn heal_twins(
+        &mut self,
+        identity: &Identity,
+        account: &str,
+        ending: Ending,
+    ) -> Result<Result<Ending, Failure>, Error> {
+        let Some(kept) = self.record.arn.clone() else {
+            return Ok(Ok(ending));
+        };
+        let index = &self.context.index;
+        let mut twins = index.known(identity, account, kept.region());
+        twins.retain(|arn| *arn != kept);
+        if !twins.is_empty() && self.stored.arn.as_deref() != Some(kept.as_str()) {
+            // First the status must say which room is kept.
+            let again = Again::At(Timestamp::now());
+            return Ok(Ok(Ending { again, ..ending }));
+        }
+        for arn in twins {
+            if let Err(failure) = self.heal_twin(identity, account, &kept, &arn).await? {
+                return Ok(Err(failure));
+            }
+        }
+        Ok(Ok(ending))
+    }
+
+    async fn heal_twin(
+        &mut self,
+        identity: &Identity,
+        account: &str,
+        kept: &RoomArn,
+        arn: &RoomArn,
+    ) -> Result<Result<(), Failure>, Error> {
+        let context = self.context;
+        let twin = match context.rooms.get(arn).await {
+            Ok(Some(twin)) if identity.prove(&twin.tags) == Proof::Ours => twin,
+            Ok(_) => return Ok(Ok(())),
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if !self.made_for_this_object(identity, &twin) {
+            if context.memory.note_twin(&self.input.uid, arn) {
+                self.news.push(News::TwinLeft(arn.clone()));
+            }
+            return Ok(Ok(()));
+        }
+        // Another operator may keep the other one of the two: whoever is in the status now decides.
+        if !self.keeps(kept).await? {
+            return Err(Error::Stale);
+        }
+        match context.rooms.delete(arn).await {
+            Ok(_) => {
+                context.index.deleted(account, arn);
+                self.news.push(News::TwinDeleted(arn.clone()));
+                Ok(Ok(()))
+            }
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    fn made_for_this_object(&self, identity: &Identity, room: &ObservedRoom) -> bool {
+        let since = room.create_time.zip(self.input.created_at);
+        identity.created(&room.tags) && since.is_some_and(|(made, object)| made >= object)
+    }
+
+    /// Whether the object, as the API server has it now, names this room.
+    async fn keeps(&self, kept: &RoomArn) -> Result<bool, Error> {
+        let object = self.context.kubernetes.get(self.input).await?;
+        let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
+        Ok(same && input::status(&object).arn.as_deref() == Some(kept.as_str()))
+    }
+}

@@ -1,0 +1,140 @@
+//! Which of a room's tags are the operator's to change.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::api::TagPolicy;
+use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX};
+
+use super::Tags;
+
+/// Tag keys, exact or, with a trailing `*`, all that begin so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPattern(String);
+
+/// The text cannot be a pattern of tag keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a pattern of tag keys is a key, or the beginning of keys and a *, and leaves {RESERVED_TAG_PREFIX} alone; found {0:?}"
+)]
+pub struct InvalidKeyPattern(pub String);
+
+impl KeyPattern {
+    /// Whether the key is one of these.
+    pub fn matches(&self, key: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => key.starts_with(prefix),
+            None => key == self.0,
+        }
+    }
+}
+
+impl FromStr for KeyPattern {
+    type Err = InvalidKeyPattern;
+
+    /// A pattern that took in the operator's own tags would blind it to its proof.
+    fn from_str(text: &str) -> Result<Self, InvalidKeyPattern> {
+        let stem = text.strip_suffix('*').unwrap_or(text);
+        let reserved = stem.starts_with(RESERVED_TAG_PREFIX)
+            || (stem.len() < text.len() && RESERVED_TAG_PREFIX.starts_with(stem));
+        if text.is_empty() || stem.contains('*') || reserved {
+            Err(InvalidKeyPattern(text.to_owned()))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for KeyPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose the tags on a room are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TagScope<'a> {
+    /// What the spec says of tags that it does not list.
+    pub policy: TagPolicy,
+    /// Keys that the object has put on the room.
+    pub applied: &'a [String],
+    /// Keys that are nobody's business here.
+    pub ignored: &'a [KeyPattern],
+}
+
+impl TagScope<'_> {
+    /// Whether a tag that is not wanted is to be removed.
+    pub fn removes(&self, key: &str) -> bool {
+        if key.starts_with(SYSTEM_TAG_PREFIX) {
+            return false;
+        }
+        // Tags of the operator itself that say nothing any more, such as a consent that was used.
+        key.starts_with(RESERVED_TAG_PREFIX)
+            || (!self.ignores(key)
+                && match self.policy {
+                    TagPolicy::Exclusive => true,
+                    TagPolicy::Additive => self.applied.iter().any(|applied| applied == key),
+                })
+    }
+
+    fn ignores(&self, key: &str) -> bool {
+        self.ignored.iter().any(|pattern| pattern.matches(key))
+    }
+}
+
+/// The tags that count against a room's limit.
+pub(super) fn counted(tags: &Tags) -> usize {
+    tags.keys()
+        .filter(|key| !key.starts_with(SYSTEM_TAG_PREFIX))
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_key_or_the_beginning_of_keys_and_never_the_operators_own() {
+        let pattern: KeyPattern = "cost-*".parse().unwrap();
+        assert!(pattern.matches("cost-center") && !pattern.matches("cost"));
+        let exact: KeyPattern = "team".parse().unwrap();
+        assert!(exact.matches("team") && !exact.matches("teams"));
+        for bad in [
+            "",
+            "*",
+            "i*",
+            "ivschat-operator.io/*",
+            "ivschat-operator.io/owner",
+            "a*b",
+            "**",
+        ] {
+            assert_eq!(
+                bad.parse::<KeyPattern>(),
+                Err(InvalidKeyPattern(bad.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_removed_depends_on_policy_and_patterns_and_never_includes_tags_of_aws() {
+        let applied = ["mine".to_owned(), "cost-mine".to_owned()];
+        let ignored = ["cost-*".parse().unwrap()];
+        let scope = |policy| TagScope {
+            policy,
+            applied: &applied,
+            ignored: &ignored,
+        };
+        let cases = [
+            ("mine", true, true),
+            ("theirs", true, false),
+            ("cost-center", false, false),
+            ("cost-mine", false, false),
+            ("aws:stack", false, false),
+            ("ivschat-operator.io/adoptable-by", true, true),
+        ];
+        for (key, exclusive, additive) in cases {
+            assert_eq!(scope(TagPolicy::Exclusive).removes(key), exclusive, "{key}");
+            assert_eq!(scope(TagPolicy::Additive).removes(key), additive, "{key}");
+        }
+    }
+}

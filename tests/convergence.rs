@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use ivschat_emulator::world::{
     self, Answer, Call, CreateRoom, MessageReviewHandler, Room, Scope, Settings, UpdateRoom, World,
 };
-use ivschat_operator::api::{ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler};
+use ivschat_operator::api::{
+    ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler, TagPolicy,
+};
 use ivschat_operator::room::plan::{HandlerUpdate, NewRoom, Plan, RoomUpdate, Step, plan};
 use ivschat_operator::room::{
-    DesiredRoom, Handler, Identity, ObservedRoom, Origin, Owner, TagScope, Tags,
+    Class, DesiredRoom, Handler, Identity, KeyPattern, ObservedRoom, Origin, Owner, TagScope, Tags,
 };
 use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, vec};
@@ -95,7 +97,7 @@ fn any_room() -> impl Strategy<Value = CreateRoom> {
             option::of(any_fallback()),
         )),
         option::of(vec(any_logging(), 0..=3)),
-        btree_map(any_key(), "[a-z ]{0,5}", 0..=48),
+        btree_map(any_room_key(), "[a-z ]{0,5}", 0..=48),
         proof,
     )
         .prop_map(|(name, length, rate, handler, logging, mut tags, proof)| {
@@ -156,6 +158,51 @@ fn any_logging() -> impl Strategy<Value = String> {
             world::DEFAULT_ACCOUNT,
             id.repeat(12)
         )
+    })
+}
+
+/// Those of specs, and some that specs may be told to leave alone.
+fn any_room_key() -> impl Strategy<Value = String> {
+    prop_oneof![3 => any_key(), 1 => "p[0-9]{1,2}"]
+}
+
+/// What is the object's of a room's tags.
+#[derive(Debug, Clone)]
+struct Whose {
+    policy: TagPolicy,
+    applied: Vec<String>,
+    ignored: Vec<KeyPattern>,
+}
+
+impl Whose {
+    fn scope(&self) -> TagScope<'_> {
+        TagScope {
+            policy: self.policy,
+            applied: &self.applied,
+            ignored: &self.ignored,
+        }
+    }
+
+    /// Said once more, in other words than the operator's.
+    fn keeps(&self, key: &str) -> bool {
+        let ignored = !self.ignored.is_empty() && key.starts_with('p');
+        let others = self.policy == TagPolicy::Additive && !self.applied.iter().any(|it| it == key);
+        !key.starts_with("ivschat-operator.io/") && (ignored || others)
+    }
+}
+
+fn any_whose() -> impl Strategy<Value = Whose> {
+    let policy = prop_oneof![Just(TagPolicy::Exclusive), Just(TagPolicy::Additive)];
+    (policy, vec(any_room_key(), 0..20), any::<bool>()).prop_map(|(policy, applied, ignores)| {
+        Whose {
+            policy,
+            applied,
+            ignored: if ignores {
+                vec!["p*".parse().unwrap()]
+            } else {
+                Vec::new()
+            },
+        }
     })
 }
 
@@ -298,6 +345,7 @@ fn converges(
     room: Option<CreateRoom>,
     system_tags: &BTreeMap<String, String>,
     settings: Settings,
+    whose: &Whose,
 ) {
     let origin = Origin {
         name: "lobby",
@@ -323,22 +371,25 @@ fn converges(
     let existed = stage.room();
     let look = |stage: &Stage| stage.room().map(observe);
 
-    let first = plan(
-        &desired,
-        look(&stage).as_ref(),
-        &identity(),
-        TagScope::default(),
-    )
-    .unwrap();
+    let found = existed.iter().flat_map(|room| room.tags.clone());
+    let mut tags: Tags = found.filter(|(key, _)| whose.keeps(key)).collect();
+    tags.retain(|key, _| !key.starts_with("aws:"));
+    tags.extend(desired.tags.clone());
+    tags.extend(identity().tags());
+    let planned = plan(&desired, look(&stage).as_ref(), &identity(), whose.scope());
+    let first = match planned {
+        Ok(first) => first,
+        Err(failure) => {
+            assert_eq!(failure.class, Class::TagQuota, "{failure}");
+            assert!(tags.len() > 50, "{} tags fit: {failure}", tags.len());
+            return;
+        }
+    };
+    assert!(tags.len() <= 50, "{} tags", tags.len());
     stage.apply(first);
     let reached = stage.room().unwrap();
     assert_eq!(
-        plan(
-            &desired,
-            look(&stage).as_ref(),
-            &identity(),
-            TagScope::default()
-        ),
+        plan(&desired, look(&stage).as_ref(), &identity(), whose.scope()),
         Ok(Plan::Keep),
         "the next plan is empty"
     );
@@ -361,8 +412,6 @@ fn converges(
         observed.logging_configuration_identifiers,
         desired.logging_configuration_identifiers
     );
-    let mut tags = desired.tags.clone();
-    tags.extend(identity().tags());
     if let Some(existed) = existed {
         assert_eq!(reached.arn, existed.arn, "the same room");
         tags.extend(system_tags.clone());
@@ -379,7 +428,8 @@ proptest! {
         room in option::weighted(0.9, any_room()),
         system_tags in btree_map("aws:[a-c]", "[a-z]{0,3}", 0..3),
         settings in any_settings(),
+        whose in any_whose(),
     ) {
-        converges(&spec, room, &system_tags, settings);
+        converges(&spec, room, &system_tags, settings, &whose);
     }
 }

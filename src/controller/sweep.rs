@@ -1,7 +1,7 @@
 //! Looks over whole regions at an interval, for what no single object shows: objects with more than one room, and rooms
 //! whose object is no more.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
@@ -10,7 +10,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{ChatRoom, names};
-use crate::room::{Owner, RoomArn};
+use crate::room::{Owner, RoomArn, is_region};
 
 use super::Context;
 use super::events::News;
@@ -53,7 +53,7 @@ impl Sweep {
             return Vec::new();
         };
         let mut owned = Owned::new();
-        for region in context.index.regions(&account) {
+        for region in self.regions(&account) {
             match context.index.relist(&account, &region).await {
                 Ok(rooms) => {
                     for (owner, arn) in rooms {
@@ -86,6 +86,23 @@ impl Sweep {
         self.reported.retain(|arn| orphans.contains(arn));
         self.suspects = orphans;
         twins
+    }
+
+    /// Where rooms can be: a process that has just started has listed none of them.
+    fn regions(&self, account: &str) -> BTreeSet<String> {
+        let in_force = |object: Arc<DynamicObject>| {
+            let region = object.data["status"]["region"].as_str()?;
+            is_region(region).then(|| region.to_owned())
+        };
+        let mut regions: BTreeSet<_> = self
+            .store
+            .state()
+            .into_iter()
+            .filter_map(in_force)
+            .collect();
+        regions.insert(self.context.settings.default_region.clone());
+        regions.extend(self.context.index.regions(account));
+        regions
     }
 
     /// Only rooms of this cluster, and of namespaces that are looked at.

@@ -204,6 +204,9 @@ impl Pass<'_> {
         };
         self.context.index.made(account, &released);
         self.context.memory.forget_room(&self.input.uid);
+        self.context
+            .memory
+            .note_released(&self.input.uid, &room.arn);
         self.record.forget_room();
         self.news.push(News::Retained(room.arn.clone()));
         let message = format!(
@@ -216,7 +219,12 @@ impl Pass<'_> {
     /// Deletes a room that GetRoom just showed to be ours. That it is gone is for later passes to prove.
     pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
         self.record.bind(room);
-        if let Err(wait) = self.context.deletions.admit() {
+        let (context, now) = (self.context, std::time::Instant::now());
+        let slot = context
+            .memory
+            .delete_at(&self.input.uid, || context.deletions.slot(now));
+        let wait = slot.saturating_duration_since(now);
+        if !wait.is_zero() {
             let per_minute = self.context.settings.max_deletions_per_minute;
             let verdict = Verdict::Pending {
                 reason: Reason::Deleting,

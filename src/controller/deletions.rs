@@ -1,29 +1,32 @@
 //! A cap on how fast rooms are deleted: a namespace deleted by mistake leaves time to stop the operator.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-
-/// Lets so many deletions a minute pass.
+/// Gives each deletion its time, evenly spread. A time once given is its object's: those that wait do not come back together.
 #[derive(Debug)]
-pub(crate) struct Deletions(Option<DefaultDirectRateLimiter>);
+pub(crate) struct Deletions {
+    interval: Duration,
+    next: Mutex<Option<Instant>>,
+}
 
 impl Deletions {
-    /// `per_minute`: as many at once, and then evenly spread; `None`: no cap.
+    /// `per_minute`: at most so many; `None`: no cap.
     pub(super) fn new(per_minute: Option<NonZeroU32>) -> Self {
-        Self(per_minute.map(|cap| RateLimiter::direct(Quota::per_minute(cap))))
+        let interval = per_minute.map(|cap| Duration::from_mins(1) / cap.get());
+        Self {
+            interval: interval.unwrap_or_default(),
+            next: Mutex::default(),
+        }
     }
 
-    /// Counts a deletion, or says how long it has to wait.
-    pub(super) fn admit(&self) -> Result<(), Duration> {
-        match &self.0 {
-            Some(cap) => cap
-                .check()
-                .map_err(|early| early.wait_time_from(DefaultClock::default().now())),
-            None => Ok(()),
-        }
+    /// The next free time, from now on.
+    pub(super) fn slot(&self, now: Instant) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = next.map_or(now, |next| next.max(now));
+        *next = slot.checked_add(self.interval);
+        slot
     }
 }
 
@@ -32,15 +35,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn past_the_cap_a_deletion_waits_for_its_share_of_the_minute() {
+    fn deletions_are_spread_over_the_minute_and_unused_time_is_not_saved_up() {
         let deletions = Deletions::new(NonZeroU32::new(2));
-        assert_eq!([deletions.admit(), deletions.admit()], [Ok(()), Ok(())]);
-        let wait = deletions.admit().unwrap_err();
-        assert!(
-            wait > Duration::from_secs(25) && wait <= Duration::from_secs(30),
-            "{wait:?}"
-        );
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let slots = [now, now, now].map(|now| deletions.slot(now));
+        assert_eq!(slots, [now, after(30), after(60)]);
+        assert_eq!(deletions.slot(after(300)), after(300));
+        assert_eq!(deletions.slot(after(300)), after(330));
         let uncapped = Deletions::new(None);
-        assert!((0..10_000).all(|_| uncapped.admit() == Ok(())));
+        assert!((0..10_000).all(|_| uncapped.slot(now) == now));
     }
 }

@@ -32,6 +32,10 @@ struct Entry {
     attempt: Option<Creation>,
     /// Rooms that prove to be this object's, too, and that people were told of.
     twins: HashSet<RoomArn>,
+    /// Rooms that were this object's, and were let go.
+    released: HashSet<RoomArn>,
+    /// When its room may be deleted.
+    delete_at: Option<Instant>,
 }
 
 impl Memory {
@@ -74,6 +78,34 @@ impl Memory {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
         entry.twins.insert(arn.clone())
+    }
+
+    /// Whether people were told of this other room.
+    pub(super) fn knows_twin(&self, uid: &str, arn: &RoomArn) -> bool {
+        self.entries()
+            .get(uid)
+            .is_some_and(|entry| entry.twins.contains(arn))
+    }
+
+    /// Takes note that a room was let go.
+    pub(super) fn note_released(&self, uid: &str, arn: &RoomArn) {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        entry.released.insert(arn.clone());
+    }
+
+    /// Whether this room was let go.
+    pub(super) fn released(&self, uid: &str, arn: &RoomArn) -> bool {
+        self.entries()
+            .get(uid)
+            .is_some_and(|entry| entry.released.contains(arn))
+    }
+
+    /// When the object's room may be deleted: the time given to it at first.
+    pub(super) fn delete_at(&self, uid: &str, slot: impl FnOnce() -> Instant) -> Instant {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        *entry.delete_at.get_or_insert_with(slot)
     }
 
     /// Counts a failure; gives how many of the same class came before it in a row.

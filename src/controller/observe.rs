@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::Reason;
+use crate::api::{DeletionPolicy, Reason};
 use crate::room::absence::Evidence;
 use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
 
@@ -105,13 +105,26 @@ impl Pass<'_> {
             return self.sight_of(adopted, identity, account).await;
         }
         match stranger {
-            Some(stranger) if identity.retained(&stranger.tags) => Ok(Sight::Candidate(stranger)),
-            Some(stranger) => Ok(Sight::Room(stranger)),
-            None => Ok(self
-                .retained_room(identity, account, regions)
-                .await?
-                .map_or(Sight::Absent, Sight::Candidate)),
+            Some(stranger) if identity.retained(&stranger.tags) && self.takes_back() => {
+                return Ok(Sight::Candidate(stranger));
+            }
+            // A room that was only observed: what the operator manages carries no consent.
+            Some(stranger) if identity.may_adopt(&stranger.tags) => {}
+            Some(stranger) => return Ok(Sight::Room(stranger)),
+            None => {}
         }
+        Ok(self
+            .retained_room(identity, account, regions)
+            .await?
+            .map_or(Sight::Absent, Sight::Candidate))
+    }
+
+    /// Whether a room that an object of this name has released may be taken back without `spec.adopt`: never where nobody has
+    /// said what becomes of it in the end.
+    fn takes_back(&self) -> bool {
+        let said = self.input.deletion_policy;
+        let policy = said.unwrap_or(self.context.settings.default_deletion_policy);
+        said.is_some() || policy == DeletionPolicy::Retain
     }
 
     /// The room that the spec names as the one to take over. It can be found, but not made.
@@ -122,7 +135,9 @@ impl Pass<'_> {
         account: &str,
     ) -> Result<Sight, Failure> {
         let deleting = self.input.deleted_at.is_some();
-        if deleting && arn.account() != account {
+        // One just released may still look as if it were this object's, and may be another's already.
+        let released = self.context.memory.released(&self.input.uid, &arn);
+        if deleting && (released || arn.account() != account) {
             return Ok(Sight::Absent);
         }
         match self.context.rooms.get(&arn).await? {
@@ -145,16 +160,44 @@ impl Pass<'_> {
         account: &str,
         regions: &[String],
     ) -> Result<Option<ObservedRoom>, Failure> {
-        if self.input.deleted_at.is_some() || self.input.observed {
+        if self.input.deleted_at.is_some() || self.input.observed || !self.takes_back() {
             return Ok(None);
         }
+        let index = &self.context.index;
         for region in regions {
-            for arn in self.context.index.retained(identity, account, region).await {
-                if let Some(room) = self.context.rooms.get(&arn).await?
-                    && identity.retained(&room.tags)
-                {
-                    return Ok(Some(room));
-                }
+            let listed = index.retained(identity, account, region).await;
+            if let Some(room) = self.first_retained(identity, &listed).await? {
+                return Ok(Some(room));
+            }
+            if listed.is_empty() {
+                continue;
+            }
+            // The listing may be old, or GetRoom behind: a room made now could be a second one.
+            let now = Some(Timestamp::now());
+            index.rooms_of(identity, account, region, now).await?;
+            let listed = index.retained(identity, account, region).await;
+            match (
+                self.first_retained(identity, &listed).await?,
+                listed.first(),
+            ) {
+                (Some(room), _) => return Ok(Some(room)),
+                (None, Some(arn)) => return Err(behind(arn)),
+                (None, None) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn first_retained(
+        &self,
+        identity: &Identity,
+        listed: &[RoomArn],
+    ) -> Result<Option<ObservedRoom>, Failure> {
+        for arn in listed {
+            if let Some(room) = self.context.rooms.get(arn).await?
+                && identity.retained(&room.tags)
+            {
+                return Ok(Some(room));
             }
         }
         Ok(None)
@@ -185,10 +228,7 @@ impl Pass<'_> {
         match (self.first_of_ours(identity, &listed).await?, listed.first()) {
             (Some(room), _) => Ok(Some(room)),
             (None, None) => Ok(None),
-            (None, Some(arn)) => Err(Failure::new(
-                Class::NotFound,
-                format!("ListRooms shows room {arn} and GetRoom does not, yet or any more"),
-            )),
+            (None, Some(arn)) => Err(behind(arn)),
         }
     }
 
@@ -230,4 +270,9 @@ impl Pass<'_> {
             },
         }
     }
+}
+
+fn behind(arn: &RoomArn) -> Failure {
+    let message = format!("ListRooms shows room {arn} otherwise than GetRoom, yet or any more");
+    Failure::new(Class::NotFound, message)
 }

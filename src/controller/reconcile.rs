@@ -175,7 +175,7 @@ impl<'a> Pass<'a> {
                 Ok(plan) => {
                     let acted = self.act(plan, Some(room), &desired, &identity, &account);
                     let ending = acted.await?;
-                    self.heal_twins(&identity, &account, ending).await?
+                    Ok(self.heal_twins(&identity, &account, ending).await?)
                 }
                 Err(failure) => Err(failure),
             },
@@ -354,8 +354,11 @@ impl<'a> Pass<'a> {
             .and_then(|spec| spec.region.as_deref());
         let spec = spec.filter(|region| is_region(region));
         let adopted = self.adopted();
+        let adopted = adopted
+            .as_ref()
+            .filter(|_| self.region_in_force().is_none());
         let asked = spec
-            .or(adopted.as_ref().map(RoomArn::region))
+            .or(adopted.map(RoomArn::region))
             .unwrap_or(&self.context.settings.default_region);
         let arn = self.record.arn.as_ref().map(RoomArn::region);
         let mut regions: Vec<String> = Vec::new();
@@ -388,11 +391,14 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         for region in self.regions() {
-            if let Ok(Some(room)) = self.find_in_index(identity, account, &region, None).await
-                && room.arn.account() == account
-            {
-                self.record.bind(&room);
-                return Ok(());
+            match self.find_in_index(identity, account, &region, None).await {
+                Ok(Some(room)) if room.arn.account() == account => {
+                    self.record.bind(&room);
+                    return Ok(());
+                }
+                // Where it cannot be told now, it may be later.
+                Err(failure) if failure.class != Class::Denied => return Err(failure),
+                Ok(_) | Err(_) => {}
             }
         }
         Err(Failure::new(
@@ -427,6 +433,9 @@ impl<'a> Pass<'a> {
             let arn = arn.clone();
             let account = self.context.account.id().await?;
             self.require_account(identity, &account).await?;
+            if self.record.arn.as_ref() != Some(&arn) {
+                return Ok(());
+            }
             match self.context.rooms.get(&arn).await? {
                 Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
                 _ => self.record.arn = None,

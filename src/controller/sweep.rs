@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -32,7 +32,13 @@ pub(super) fn sweeps(
     stream::unfold(sweep, async |mut sweep| {
         let interval = sweep.context.settings.index_interval;
         tokio::time::sleep(sweep.context.jittered(interval)).await;
-        let found = sweep.sweep().await;
+        // Before the first list of objects every room would look like an orphan.
+        let ready = sweep.store.wait_until_ready().now_or_never().is_some();
+        let found = if ready {
+            sweep.sweep().await
+        } else {
+            Vec::new()
+        };
         Some((stream::iter(found), sweep))
     })
     .flatten()
@@ -53,6 +59,7 @@ impl Sweep {
             return Vec::new();
         };
         let mut owned = Owned::new();
+        let mut unlisted = BTreeSet::new();
         for region in self.regions(&account) {
             match context.index.relist(&account, &region).await {
                 Ok(rooms) => {
@@ -60,11 +67,15 @@ impl Sweep {
                         self.sort_in(&mut owned, &owner, arn);
                     }
                 }
-                Err(failure) => tracing::warn!(region, %failure, "could not sweep a region"),
+                Err(failure) => {
+                    tracing::warn!(region, %failure, "could not sweep a region");
+                    unlisted.insert(region);
+                }
             }
         }
         let mut twins = Vec::new();
-        let mut orphans = HashSet::new();
+        let unseen = |arn: &&RoomArn| unlisted.contains(arn.region());
+        let mut orphans: HashSet<_> = self.suspects.iter().filter(unseen).cloned().collect();
         for ((namespace, name), rooms) in owned {
             let reference = ObjectRef::new_with(&name, resource()).within(&namespace);
             match self.store.get(&reference) {

@@ -19,24 +19,30 @@ impl Pass<'_> {
         identity: &Identity,
         account: &str,
         ending: Ending,
-    ) -> Result<Result<Ending, Failure>, Error> {
+    ) -> Result<Ending, Error> {
         let Some(kept) = self.record.arn.clone() else {
-            return Ok(Ok(ending));
+            return Ok(ending);
         };
-        let index = &self.context.index;
-        let mut twins = index.known(identity, account, kept.region());
-        twins.retain(|arn| *arn != kept);
+        let (index, memory) = (&self.context.index, &self.context.memory);
+        let regions = index.regions(account).into_iter();
+        let mut twins: Vec<RoomArn> = regions
+            .flat_map(|region| index.known(identity, account, &region))
+            .collect();
+        twins.retain(|arn| *arn != kept && !memory.knows_twin(&self.input.uid, arn));
         if !twins.is_empty() && self.stored.arn.as_deref() != Some(kept.as_str()) {
             // First the status must say which room is kept.
             let again = Again::At(Timestamp::now());
-            return Ok(Ok(Ending { again, ..ending }));
+            return Ok(Ending { again, ..ending });
         }
         for arn in twins {
             if let Err(failure) = self.heal_twin(identity, account, &kept, &arn).await? {
-                return Ok(Err(failure));
+                // The room that is kept is as specified all the same.
+                tracing::warn!(object = %self.object(), twin = %arn, %failure, "could not heal a twin");
+                let again = Again::Backoff(failure.class);
+                return Ok(Ending { again, ..ending });
             }
         }
-        Ok(Ok(ending))
+        Ok(ending)
     }
 
     async fn heal_twin(

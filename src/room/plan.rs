@@ -178,10 +178,16 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
             untag(&[OWNER_TAG, CREATION_TAG]),
             None,
         ],
-        (false, false) => [
+        (false, false) if tags.contains_key(OWNER_TAG) && tags.contains_key(CREATION_TAG) => [
             untag(&[CREATION_TAG]),
             Some(Step::Tag(consent)),
             untag(&[OWNER_TAG]),
+        ],
+        // The only proof has to make way for the consent.
+        (false, false) => [
+            untag(&[OWNER_TAG, CREATION_TAG]),
+            Some(Step::Tag(consent)),
+            None,
         ],
     };
     steps.into_iter().flatten().collect()

@@ -91,7 +91,7 @@ async fn an_adoption_cut_short_at_any_call_is_taken_up_again() {
         };
         stage.emulator.inject(fault.times(4));
         stage.create("lobby", adopting(&room)).await;
-        stage.calls_since(0, operation, 3).await;
+        stage.calls_since(0, operation, 1).await;
         stage.restart(Options::default()).await;
         let object = stage.ready("lobby").await;
         assert_eq!(arn_of(&object), room.arn, "{operation:?}");

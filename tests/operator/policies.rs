@@ -1,15 +1,17 @@
 //! What a spec, an annotation or a flag says about how far the operator goes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ivschat_emulator::fault::Fault;
-use ivschat_emulator::world::{Call, Operation, Scope};
+use ivschat_emulator::world::{Call, Operation, Scope, Settings};
 use ivschat_operator::api::Drift;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of, status_of};
+use crate::ownership::someone_elses_room;
+use crate::stage::{CLUSTER, ControlPlane, Options, REGION, Stage, arn_of, message_of, status_of};
 
 const CONSENT: &str = "ivschat-operator.io/adoptable-by";
 
@@ -64,6 +66,84 @@ async fn a_retained_room_outlives_its_object_and_the_same_manifest_takes_it_back
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
 }
 
+/// GetRoom shows every room as it was a second ago.
+async fn with_lagging_reads() -> Stage {
+    let settings = Settings {
+        get_lag: Duration::from_secs(1),
+        ..Settings::default()
+    };
+    Stage::on(ControlPlane::shared().await, Options::default(), settings).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retained_room_is_taken_back_at_once_also_while_reads_still_show_it_owned() {
+    let stage = with_lagging_reads().await;
+    let spec = json!({"deletionPolicy": "Retain"});
+    let first = stage.settle("lobby", spec.clone()).await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let second = stage.settle("lobby", spec).await;
+    assert_eq!(arn_of(&second), arn_of(&first));
+    stage.room();
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adopted_room_is_released_once_however_long_reads_show_it_owned() {
+    let stage = with_lagging_reads().await;
+    let first = stage
+        .settle("lobby", json!({"deletionPolicy": "Retain"}))
+        .await;
+    let adopt = json!({"adopt": {"arn": arn_of(&first)}});
+    stage.edit("lobby", adopt).await;
+    stage.ready("lobby").await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.calls(Operation::UntagResource), 1);
+    assert_eq!(stage.calls(Operation::TagResource), 1);
+    let owner = format!("{CLUSTER}/{}/lobby", stage.namespace);
+    assert_eq!(stage.room().tags, tags(&[(CONSENT, &owner)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_room_is_not_taken_back_by_an_object_that_does_not_say_what_becomes_of_it() {
+    let stage = Stage::open().await;
+    let first = stage
+        .settle("lobby", json!({"deletionPolicy": "Retain"}))
+        .await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let second = stage.settle("lobby", json!({})).await;
+    assert_ne!(arn_of(&second), arn_of(&first));
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(
+        stage.room().arn,
+        arn_of(&first),
+        "nobody said that it may be deleted"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_only_observed_does_not_stand_in_the_way_of_one_of_its_own() {
+    let stage = Stage::open().await;
+    let owner = format!("{CLUSTER}/{}/", stage.namespace);
+    let theirs = someone_elses_room(&stage, &[(CONSENT, &owner)]);
+    let spec =
+        json!({"managementPolicy": "Observe", "name": "theirs", "adopt": {"arn": theirs.arn}});
+    stage.settle("lobby", spec).await;
+    let own = json!({"managementPolicy": null, "adopt": null});
+    stage.edit("lobby", own).await;
+    let made = |object: &ivschat_operator::api::ChatRoom| {
+        status_of(object, "Ready").0 == "True" && arn_of(object) != theirs.arn
+    };
+    stage
+        .until("lobby", "ready with a room of its own", made)
+        .await;
+    assert_eq!(stage.rooms_in(REGION).len(), 2);
+    assert!(stage.rooms_in(REGION).contains(&theirs), "untouched");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_cut_short_at_any_call_is_taken_up_again() {
     for (operation, skip) in [
@@ -84,7 +164,7 @@ async fn a_release_cut_short_at_any_call_is_taken_up_again() {
         // Longer than the SDK's own attempts.
         stage.emulator.inject(fault.times(4));
         stage.delete("lobby").await;
-        stage.more_calls(operation, 3).await;
+        stage.calls_since(0, operation, 1).await;
         stage.restart(Options::default()).await;
         stage.gone("lobby").await;
         let owner = format!("{CLUSTER}/{}/lobby", stage.namespace);

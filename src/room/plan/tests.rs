@@ -407,12 +407,21 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
             full(&[owner, creation]),
             vec![untag(&[CREATION_TAG]), consenting(), untag(&[OWNER_TAG])],
         ),
+        (full(&[owner]), vec![untag(&[OWNER_TAG]), consenting()]),
+        (
+            full(&[creation]),
+            vec![untag(&[CREATION_TAG]), consenting()],
+        ),
         (tags(&[consent]), vec![]),
     ];
     for (found, steps) in cases {
         assert_eq!(release(&found, &identity()), steps, "{found:?}");
         // However it is cut short, what is left proves to be ours or consents.
         let mut left = found.clone();
+        let proofs = [OWNER_TAG, CREATION_TAG]
+            .iter()
+            .filter(|key| found.contains_key(**key));
+        let makes_way = found.len() == 50 && proofs.count() == 1;
         for step in steps {
             match step {
                 Step::Tag(new) => left.extend(new),
@@ -421,7 +430,7 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
             }
             assert!(left.len() <= 50);
             let known = identity().prove(&left) == Proof::Ours || identity().retained(&left);
-            assert!(known, "{left:?}");
+            assert!(known || makes_way, "{left:?}");
         }
         assert!(identity().retained(&left), "{left:?}");
     }

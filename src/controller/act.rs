@@ -1,4 +1,4 @@
-//! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours.
+//! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours, or to consent to be adopted.
 
 use jiff::Timestamp;
 use tokio::time::Instant;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::{DeletionPolicy, Reason};
 use crate::room::absence::Evidence;
-use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
+use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
 
 use super::reconcile::Pass;
 
@@ -164,9 +164,10 @@ impl Pass<'_> {
             return Ok(None);
         }
         let index = &self.context.index;
+        let retained = |tags: &Tags| identity.retained(tags);
         for region in regions {
             let listed = index.retained(identity, account, region).await;
-            if let Some(room) = self.first_retained(identity, &listed).await? {
+            if let Some(room) = self.first(&listed, retained).await? {
                 return Ok(Some(room));
             }
             if listed.is_empty() {
@@ -176,28 +177,10 @@ impl Pass<'_> {
             let now = Some(Timestamp::now());
             index.rooms_of(identity, account, region, now).await?;
             let listed = index.retained(identity, account, region).await;
-            match (
-                self.first_retained(identity, &listed).await?,
-                listed.first(),
-            ) {
+            match (self.first(&listed, retained).await?, listed.first()) {
                 (Some(room), _) => return Ok(Some(room)),
                 (None, Some(arn)) => return Err(behind(arn)),
                 (None, None) => {}
-            }
-        }
-        Ok(None)
-    }
-
-    async fn first_retained(
-        &self,
-        identity: &Identity,
-        listed: &[RoomArn],
-    ) -> Result<Option<ObservedRoom>, Failure> {
-        for arn in listed {
-            if let Some(room) = self.context.rooms.get(arn).await?
-                && identity.retained(&room.tags)
-            {
-                return Ok(Some(room));
             }
         }
         Ok(None)
@@ -213,10 +196,11 @@ impl Pass<'_> {
         not_before: Option<Timestamp>,
     ) -> Result<Option<ObservedRoom>, Failure> {
         let index = &self.context.index;
+        let ours = |tags: &Tags| identity.prove(tags) == Proof::Ours;
         let listed = index
             .rooms_of(identity, account, region, not_before)
             .await?;
-        if let Some(room) = self.first_of_ours(identity, &listed).await? {
+        if let Some(room) = self.first(&listed, ours).await? {
             return Ok(Some(room));
         }
         if listed.is_empty() {
@@ -225,21 +209,22 @@ impl Pass<'_> {
         let listed = index
             .rooms_of(identity, account, region, Some(Timestamp::now()))
             .await?;
-        match (self.first_of_ours(identity, &listed).await?, listed.first()) {
+        match (self.first(&listed, ours).await?, listed.first()) {
             (Some(room), _) => Ok(Some(room)),
             (None, None) => Ok(None),
             (None, Some(arn)) => Err(behind(arn)),
         }
     }
 
-    async fn first_of_ours(
+    /// The first of these rooms whose tags, as GetRoom shows them, are as expected.
+    async fn first(
         &self,
-        identity: &Identity,
         listed: &[RoomArn],
+        expected: impl Fn(&Tags) -> bool + Send,
     ) -> Result<Option<ObservedRoom>, Failure> {
         for arn in listed {
             if let Some(room) = self.context.rooms.get(arn).await?
-                && identity.prove(&room.tags) == Proof::Ours
+                && expected(&room.tags)
             {
                 return Ok(Some(room));
             }

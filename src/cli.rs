@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 
 use crate::api::DeletionPolicy;
+use crate::api::names::OPERATOR;
+use crate::controller::LeaseSettings;
 use crate::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use crate::telemetry::LogFormat;
 
@@ -79,6 +81,33 @@ pub struct RunArguments {
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 
+    /// Whether replicas agree by a Lease on the one that works, while the others stand by. Without it this process takes itself
+    /// for the only one: two of them are safe, but make the same calls twice.
+    #[arg(long, env = "LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub leader_election: bool,
+
+    /// The Lease's namespace. By default the operator's own: that of its service account, or of the kubeconfig's context.
+    #[arg(long, env = "LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
+
+    /// The Lease's name: the same for all replicas, and another for an operator with another --namespace.
+    #[arg(
+        long,
+        env = "LEASE_NAME",
+        default_value = "ivschat-operator",
+        value_name = "NAME"
+    )]
+    pub lease_name: String,
+
+    /// How long the replicas wait for a leader that is not heard of, 1s or more. It renews its lease five times in this time,
+    /// and begins no call to AWS once nine tenths of it are over.
+    #[arg(long, env = "LEASE_DURATION", default_value = "15s", value_name = "TIME", value_parser = lease)]
+    pub lease_duration: Duration,
+
+    /// The pod's name, for events and the Lease.
+    #[arg(long, env = "POD_NAME", value_name = "NAME", hide = true)]
+    pub pod_name: Option<String>,
+
     /// Objects worked on at the same time.
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
@@ -146,6 +175,18 @@ impl RunArguments {
     }
 }
 
+impl RunArguments {
+    /// The lease to compete for; `own_namespace`: where it is unless the arguments say.
+    pub fn lease(&self, own_namespace: String) -> LeaseSettings {
+        LeaseSettings {
+            namespace: self.lease_namespace.clone().unwrap_or(own_namespace),
+            name: self.lease_name.clone(),
+            duration: self.lease_duration,
+            candidate: self.pod_name.clone().unwrap_or_else(|| OPERATOR.to_owned()),
+        }
+    }
+}
+
 /// Longer times are mistakes.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 /// Factors beyond these are mistakes.
@@ -172,6 +213,18 @@ fn positive(text: &str) -> Result<Duration, String> {
             Err("must be more than 0".to_owned())
         } else {
             Ok(time)
+        }
+    })
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    const LIMITS: std::ops::RangeInclusive<Duration> =
+        Duration::from_secs(1)..=Duration::from_hours(1);
+    duration(text).and_then(|time| {
+        if LIMITS.contains(&time) {
+            Ok(time)
+        } else {
+            Err("must be 1s to 1h".to_owned())
         }
     })
 }
@@ -232,6 +285,9 @@ mod tests {
             ("--lag-bound", "9999999h"),
             ("--drift-interval", "0s"),
             ("--jitter", "2"),
+            ("--leader-election", "perhaps"),
+            ("--lease-duration", "999ms"),
+            ("--lease-duration", "2h"),
             ("--log-format", "xml"),
         ] {
             let error =

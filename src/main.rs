@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
-use ivschat_operator::controller::{self, Context, Kubernetes};
+use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership};
 use ivschat_operator::{api, errors, ivs, telemetry};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +42,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
     config.read_timeout = Some(Duration::from_secs(305));
     config.reset_reader_on_write = true;
+    let own_namespace = config.default_namespace.clone();
     let client = Client::try_from(config)?;
     let (rooms, account, default_region) = ivs::connect(&ivs::Settings {
         region: arguments.region.clone(),
@@ -53,7 +54,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     let kubernetes = Kubernetes::new(
         client.clone(),
         arguments.kubernetes_timeout,
-        std::env::var("POD_NAME").ok(),
+        arguments.pod_name.clone(),
     );
     let cluster = match &arguments.cluster_id {
         Some(cluster) => cluster.clone(),
@@ -89,8 +90,15 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         arguments.index_interval,
         arguments.lag_bound,
     );
-    let context = Arc::new(Context::new(settings, kubernetes, rooms, index, account));
-    controller::run(client, context, shutdown()?).await;
+    let (election, leadership) = if arguments.leader_election {
+        let lease = arguments.lease(own_namespace);
+        let (election, leadership) = Election::new(client.clone(), lease);
+        (Some(election), leadership)
+    } else {
+        (None, Leadership::alone())
+    };
+    let context = Context::new(settings, kubernetes, rooms, index, account, leadership);
+    controller::run(client, Arc::new(context), election, shutdown()?).await;
     tracing::info!("stopped");
     Ok(())
 }

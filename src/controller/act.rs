@@ -42,7 +42,10 @@ impl Pass<'_> {
     /// Writes the attempt down, sends it once, writes down what came of it.
     async fn create(&mut self, new: &NewRoom, account: &str) -> Result<Ending, Error> {
         let context = self.context;
-        context.rooms.admit_create(&new.room.region).await;
+        self.writes().admit_create(&new.room.region).await;
+        if !self.fence.holds() {
+            return Err(Error::Deposed);
+        }
         // What the record knew was of a room that is proven absent.
         self.record.forget_room();
         context.memory.forget_room(&self.input.uid);
@@ -65,7 +68,7 @@ impl Pass<'_> {
             .memory
             .attempt(&self.input.uid, Some(attempt.clone()));
 
-        match context.rooms.create(new, deadline).await {
+        match self.writes().create(new, deadline).await {
             Ok(room) => {
                 context.memory.learn(&self.input.uid, &room.arn);
                 context.memory.attempt(&self.input.uid, None);
@@ -121,19 +124,19 @@ impl Pass<'_> {
         identity: &Identity,
         observed: ObservedRoom,
     ) -> Result<ObservedRoom, Failure> {
-        let rooms = &self.context.rooms;
+        let writes = self.writes();
         let arn = observed.arn.clone();
         for step in &change.steps {
             match step {
-                Step::Tag(tags) => rooms.tag(&arn, tags).await?,
-                Step::Untag(keys) => rooms.untag(&arn, keys).await?,
+                Step::Tag(tags) => writes.tag(&arn, tags).await?,
+                Step::Untag(keys) => writes.untag(&arn, keys).await?,
                 // The last step, whose answer shows the room after all of them.
-                Step::Update(update) => return rooms.update(&arn, update).await,
+                Step::Update(update) => return writes.update(&arn, update).await,
             }
         }
         // Tag calls answer nothing, and AWS does not say whether they move updateTime: look. A read that lags shows the room
         // as it was; then the next look brings the time.
-        let fresh = rooms.get(&arn).await?;
+        let fresh = self.context.rooms.get(&arn).await?;
         let settled = |room: &ObservedRoom| {
             plan::plan(desired, Some(room), identity, self.scope()) == Ok(Plan::Keep)
         };
@@ -164,7 +167,7 @@ impl Pass<'_> {
             return Ok(Err(Failure::new(Class::Conflict, message)));
         }
         self.ensure_finalizer().await?;
-        if let Err(failure) = context.rooms.tag(&room.arn, &tags).await {
+        if let Err(failure) = self.writes().tag(&room.arn, &tags).await {
             return Ok(Err(failure));
         }
         room.tags.extend(tags);
@@ -181,12 +184,11 @@ impl Pass<'_> {
         account: &str,
     ) -> Ending {
         self.record.bind(room);
-        let rooms = &self.context.rooms;
         let mut tags = room.tags.clone();
         for step in plan::release(&room.tags, identity) {
             let done = match &step {
-                Step::Tag(new) => rooms.tag(&room.arn, new).await,
-                Step::Untag(keys) => rooms.untag(&room.arn, keys).await,
+                Step::Tag(new) => self.writes().tag(&room.arn, new).await,
+                Step::Untag(keys) => self.writes().untag(&room.arn, keys).await,
                 Step::Update(_) => Ok(()),
             };
             if let Err(failure) = done {
@@ -238,7 +240,7 @@ impl Pass<'_> {
             let again = Again::At(Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX));
             return Ending { verdict, again };
         }
-        match self.context.rooms.delete(&room.arn).await {
+        match self.writes().delete(&room.arn).await {
             Ok(true) => self.news.push(News::Deleted(room.arn.clone())),
             // Deleted before; AWS still shows it.
             Ok(false) => {}

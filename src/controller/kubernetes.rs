@@ -29,6 +29,9 @@ pub enum Error {
     /// The API server refused, or could not be reached.
     #[error("the Kubernetes API failed: {}", describe(.0))]
     Api(Box<KubeError>),
+    /// Another replica leads now, or nobody does: what is left to do is no longer this pass's to do.
+    #[error("this replica no longer leads")]
+    Deposed,
     /// A patch could not be built.
     #[error("a patch could not be built")]
     Patch(#[from] serde_json::Error),
@@ -185,12 +188,20 @@ impl Kubernetes {
         &self,
         call: impl Future<Output = Result<T, KubeError>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if is_status(&error, 409) => Err(Error::Stale),
-            Ok(Err(error)) => Err(Error::Api(Box::new(error))),
-            Err(_) => Err(Error::Timeout(self.timeout)),
-        }
+        in_time(self.timeout, call).await
+    }
+}
+
+/// A call's answer, if it comes in time; a conflict is [`Error::Stale`].
+pub(super) async fn in_time<T>(
+    timeout: Duration,
+    call: impl Future<Output = Result<T, KubeError>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(timeout, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if is_status(&error, 409) => Err(Error::Stale),
+        Ok(Err(error)) => Err(Error::Api(Box::new(error))),
+        Err(_) => Err(Error::Timeout(timeout)),
     }
 }
 
@@ -209,7 +220,7 @@ fn parameters() -> PatchParams {
     }
 }
 
-fn is_status(error: &KubeError, code: u16) -> bool {
+pub(super) fn is_status(error: &KubeError, code: u16) -> bool {
     matches!(error, KubeError::Api(status) if status.code == code)
 }
 

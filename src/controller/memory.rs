@@ -193,6 +193,11 @@ impl Memory {
         mine
     }
 
+    /// Another has led: what is known of any object may no longer be so.
+    pub(super) fn clear(&self) {
+        self.entries().clear();
+    }
+
     /// The object is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.entries().remove(uid);

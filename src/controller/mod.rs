@@ -7,6 +7,7 @@ mod deletions;
 mod events;
 mod input;
 mod kubernetes;
+mod leadership;
 mod memory;
 mod observe;
 mod reconcile;
@@ -28,6 +29,7 @@ use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{WatchStreamExt, controller};
 use kube::{Client, Resource};
+use tokio::sync::oneshot;
 
 use crate::api::ChatRoom;
 use crate::api::DeletionPolicy;
@@ -36,6 +38,7 @@ use crate::ivs::{Account, Index, Rooms};
 use crate::room::{Class, ClusterId, KeyPattern, Tags};
 
 pub use kubernetes::{Error, Kubernetes};
+pub use leadership::{Election, Leadership, LeaseSettings};
 pub use reconcile::reconcile;
 
 use deletions::Deletions;
@@ -93,6 +96,7 @@ pub struct Context {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) index: Index,
     pub(crate) account: Account,
+    pub(crate) leadership: Leadership,
     pub(crate) memory: Memory,
     pub(crate) deletions: Deletions,
 }
@@ -105,6 +109,7 @@ impl Context {
         rooms: Arc<Rooms>,
         index: Index,
         account: Account,
+        leadership: Leadership,
     ) -> Self {
         Self {
             deletions: Deletions::new(settings.max_deletions_per_minute),
@@ -113,6 +118,7 @@ impl Context {
             rooms,
             index,
             account,
+            leadership,
             memory: Memory::default(),
         }
     }
@@ -166,6 +172,7 @@ pub fn passes(
     let sweeps = sweep::sweeps(Arc::clone(&context), store.clone());
     Controller::for_stream_with(objects, store, resource)
         .reconcile_on(sweeps.take_until(shutdown.clone()))
+        .reconcile_all_on(context.leadership.beginnings().take_until(shutdown.clone()))
         .with_config(Config::default().concurrency(context.settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)
@@ -188,6 +195,8 @@ async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<
 )]
 fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
     let attempt = match error {
+        // Whoever leads next makes a pass over every object.
+        Error::Deposed => return Action::await_change(),
         // The cache was behind. The watch brings the newer object and with it the next pass; this is for a lost watch.
         Error::Stale => 0,
         _ => context
@@ -197,8 +206,33 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
     Action::requeue(context.backoff(Class::Unavailable, attempt))
 }
 
-/// Runs passes until `shutdown`, and logs what Kubernetes made fail.
+/// Runs passes until `shutdown`, while this process leads; then lets another lead. `election`: none where it always leads.
 pub async fn run(
+    client: Client,
+    context: Arc<Context>,
+    election: Option<Election>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let (stop, stopped) = oneshot::channel();
+    let shared = Arc::clone(&context);
+    let new_term = move || {
+        shared.memory.clear();
+        shared.index.renew();
+    };
+    // A task of its own: no pass may hold up a renewal.
+    let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
+    run_passes(client, context, shutdown).await;
+    // Not before every pass has ended.
+    drop(stop);
+    if let Some(campaign) = campaign
+        && let Err(error) = campaign.await
+    {
+        tracing::error!(%error, "the election failed");
+    }
+}
+
+/// Runs passes, and logs what Kubernetes made fail.
+async fn run_passes(
     client: Client,
     context: Arc<Context>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
@@ -209,6 +243,9 @@ pub async fn run(
             Ok((object, _)) => tracing::trace!(%object, "pass"),
             Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
                 tracing::debug!(%object, "the cache was behind; the pass starts again");
+            }
+            Err(controller::Error::ReconcilerFailed(Error::Deposed, object)) => {
+                tracing::info!(%object, "a pass was left to the replica that leads now");
             }
             // Deleted while it was queued.
             Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),

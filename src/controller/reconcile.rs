@@ -7,6 +7,7 @@ use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 
 use crate::api::{ChatRoomStatus, DeletionPolicy, Reason, TagPolicy};
+use crate::ivs::Writes;
 use crate::room::plan::{self, plan};
 use crate::room::status::{Knowledge, Record, Verdict};
 use crate::room::{
@@ -18,6 +19,7 @@ use super::Context;
 use super::events::News;
 use super::input::Input;
 use super::kubernetes::Error;
+use super::leadership::Fence;
 use super::observe::{Sight, Unsettled};
 
 /// Makes IVS Chat hold exactly the room that a ChatRoom describes, and writes into its status what came of it.
@@ -29,17 +31,24 @@ use super::observe::{Sight, Unsettled};
 /// # Errors
 /// Only what Kubernetes made fail: then nothing could be written to the object, and the pass is repeated.
 pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    let Some(fence) = context.leadership.fence() else {
+        return Ok(Action::await_change()); // a standby only keeps its cache warm
+    };
     let input = Input::read(&object); // pure
     if let Some(rest) = context.memory.rest(&input) {
         return Ok(Action::requeue(rest));
     }
-    let mut pass = Pass::begin(&input, &context); // pure
+    let mut pass = Pass::begin(&input, &context, fence); // pure
     let ending = if input.deleted_at.is_some() {
         pass.finalize().await // reads and writes AWS, then takes the finalizer off
     } else {
         pass.converge().await // reads AWS, plans, writes AWS
     };
     match ending {
+        Ok(Some(_)) if !pass.fence.holds() => {
+            pass.publish_news().await;
+            Err(Error::Deposed)
+        }
         Ok(Some(ending)) => pass.conclude(ending).await, // writes the status if it differs, publishes events
         Ok(None) => {
             context.memory.forget(&input.uid);
@@ -113,6 +122,7 @@ impl Ending {
 pub(super) struct Pass<'a> {
     pub(super) context: &'a Context,
     pub(super) input: &'a Input,
+    pub(super) fence: Fence,
     pub(super) record: Record,
     pub(super) news: Vec<News>,
     /// The status that the API server holds, as far as this pass knows.
@@ -124,7 +134,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn begin(input: &'a Input, context: &'a Context) -> Self {
+    fn begin(input: &'a Input, context: &'a Context, fence: Fence) -> Self {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
@@ -135,6 +145,7 @@ impl<'a> Pass<'a> {
         Self {
             context,
             input,
+            fence,
             record,
             news: Vec::new(),
             stored: input.status.clone(),
@@ -442,6 +453,11 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The calls that write: only while this process leads in the term in which the pass began.
+    pub(super) fn writes(&self) -> Writes<'_> {
+        self.context.rooms.writes(&self.fence)
     }
 
     pub(super) fn object(&self) -> String {

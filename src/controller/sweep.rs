@@ -34,7 +34,8 @@ pub(super) fn sweeps(
         tokio::time::sleep(sweep.context.jittered(interval)).await;
         // Before the first list of objects every room would look like an orphan.
         let ready = sweep.store.wait_until_ready().now_or_never().is_some();
-        let found = if ready {
+        let leads = sweep.context.leadership.fence().is_some();
+        let found = if ready && leads {
             sweep.sweep().await
         } else {
             Vec::new()

@@ -68,7 +68,7 @@ impl Pass<'_> {
         if !self.keeps(kept).await? {
             return Err(Error::Stale);
         }
-        match context.rooms.delete(arn).await {
+        match self.writes().delete(arn).await {
             Ok(_) => {
                 context.index.deleted(account, arn);
                 self.news.push(News::TwinDeleted(arn.clone()));

@@ -20,6 +20,8 @@ pub struct Index {
     rooms: Arc<Rooms>,
     max_age: Duration,
     lag_bound: SignedDuration,
+    /// No list that has begun before counts.
+    since: Mutex<Timestamp>,
     regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
 }
 
@@ -73,6 +75,7 @@ impl Index {
             rooms,
             max_age,
             lag_bound,
+            since: Mutex::new(Timestamp::MIN),
             regions: Mutex::default(),
         }
     }
@@ -107,13 +110,14 @@ impl Index {
     ) -> Result<tokio::sync::MutexGuard<'a, Listed>, Failure> {
         let asked = Instant::now();
         let mut listed = slot.listed.lock().await;
-        let usable = listed
-            .listing
-            .as_ref()
-            .is_some_and(|listing| match not_before {
-                Some(not_before) => listing.begun >= not_before,
-                None => listing.listed.elapsed() < self.max_age,
-            });
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let usable = listed.listing.as_ref().is_some_and(|listing| {
+            listing.begun >= since
+                && match not_before {
+                    Some(not_before) => listing.begun >= not_before,
+                    None => listing.listed.elapsed() < self.max_age,
+                }
+        });
         if !usable {
             if let Some((at, failure)) = &listed.failed
                 && *at >= asked
@@ -215,6 +219,13 @@ impl Index {
         self.slot(account, arn.region())
             .done()
             .push((Timestamp::now(), Done::Deleted(arn.clone())));
+    }
+
+    /// From now on no list counts that has begun before: others have made and deleted rooms since. What this process has done
+    /// itself still does, since lists may lag behind it.
+    pub fn renew(&self) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = Timestamp::now();
     }
 
     /// Drops what is kept of a region that has never been listed: users can name regions that do not exist.

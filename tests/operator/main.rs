@@ -17,6 +17,7 @@ mod crd;
 mod create;
 mod delete;
 mod failures;
+mod leadership;
 mod ownership;
 mod policies;
 mod restart;

@@ -26,6 +26,8 @@ pub struct Options {
     pub account: Option<&'static str>,
     /// The cluster's id.
     pub cluster: &'static str,
+    /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
+    pub lease: Option<&'static str>,
     /// Further flags.
     pub flags: &'static [&'static str],
 }
@@ -39,6 +41,7 @@ impl Default for Options {
             wait_factor: "0.05",
             account: None,
             cluster: CLUSTER,
+            lease: None,
             flags: &[],
         }
     }
@@ -108,6 +111,12 @@ impl Operator {
             .args(["--operation-timeout", options.operation_timeout])
             .args(["--wait-factor", options.wait_factor])
             .args(options.flags);
+        match options.lease {
+            Some(duration) => command
+                .args(["--lease-namespace", namespace])
+                .args(["--lease-duration", duration]),
+            None => command.args(["--leader-election", "false"]),
+        };
         if let Some(account) = options.account {
             command.env("AWS_ACCOUNT_ID", account);
         }
@@ -131,15 +140,20 @@ impl Operator {
         self.child.kill().await.unwrap();
     }
 
-    /// Asks it to end, and gives whether it ended well.
-    pub async fn stop(&mut self) -> bool {
+    /// Sends it a signal.
+    pub async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it runs");
-        let killed = Command::new("kill")
-            .args(["-TERM", &pid.to_string()])
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid.to_string()])
             .status()
             .await
             .unwrap();
-        assert!(killed.success());
+        assert!(sent.success());
+    }
+
+    /// Asks it to end, and gives whether it ended well.
+    pub async fn stop(&mut self) -> bool {
+        self.signal("TERM").await;
         let ended = tokio::time::timeout(DEADLINE, self.child.wait())
             .await
             .expect("it ends in time");

@@ -1,0 +1,229 @@
+//! The race for the lease, over the API server.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::api::names::OPERATOR;
+use crate::controller::kubernetes::{Error, in_time, is_status};
+
+use super::candidate::{Candidate, Move};
+use super::{Leadership, Term, Until};
+
+/// The lease that replicas compete for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// Where it is.
+    pub namespace: String,
+    /// Its name: of every replica of one installation, and of no other.
+    pub name: String,
+    /// How long a leader that is not heard of keeps it. At least a second.
+    pub duration: Duration,
+    /// Who competes: the pod's name. What tells processes from each other is added.
+    pub candidate: String,
+}
+
+/// A replica's part in the election.
+pub struct Election {
+    leases: Api<Lease>,
+    settings: LeaseSettings,
+    candidate: Candidate,
+    /// The lease as it was last read or written.
+    lease: Option<Lease>,
+    term: watch::Sender<Term>,
+    /// Whether the last record that was read or written was our own.
+    holds: bool,
+}
+
+/// A standby looks at the lease this often at least: what is given back is taken within it.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl Election {
+    /// A candidate that has not looked at the lease yet, and what passes ask.
+    pub fn new(client: Client, settings: LeaseSettings) -> (Self, Leadership) {
+        let identity = format!("{}_{:016x}", settings.candidate, fastrand::u64(..));
+        let never = Term {
+            number: 0,
+            beginning: 0,
+            until: Until::after(Duration::ZERO),
+        };
+        let (term, leadership) = watch::channel(never);
+        let election = Self {
+            leases: Api::namespaced(client, &settings.namespace),
+            candidate: Candidate::new(identity, settings.duration),
+            settings,
+            lease: None,
+            term,
+            holds: false,
+        };
+        (election, Leadership(leadership))
+    }
+
+    /// Competes until `stop`, then gives the lease back. `new_term` is called before each term of this process begins.
+    pub(in crate::controller) async fn run(
+        mut self,
+        new_term: impl Fn() + Send + Sync,
+        mut stop: oneshot::Receiver<()>,
+    ) {
+        let mut trouble = false;
+        loop {
+            let next = match self.turn(&new_term).await {
+                Ok(next) => {
+                    trouble = false;
+                    next
+                }
+                Err(error) => {
+                    // Once: it comes back until the API server does.
+                    if !std::mem::replace(&mut trouble, true) {
+                        tracing::warn!(%error, "cannot renew or look at the lease");
+                    }
+                    self.lease = None;
+                    self.next_look()
+                }
+            };
+            if tokio::time::timeout_at(next, &mut stop).await.is_ok() {
+                break;
+            }
+        }
+        self.give_back().await;
+    }
+
+    /// One look at the lease, or one renewal; gives the time of the next.
+    async fn turn(&mut self, new_term: &(impl Fn() + Sync)) -> Result<Instant, Error> {
+        // Counted from before anything is sent: by the time others see the record, it is younger.
+        let until = Until::after(self.settings.duration.mul_f64(0.9));
+        // What was written last is known, unless time enough has passed for another to write.
+        if self.term.borrow().until.is_past() || self.lease.is_none() {
+            let read = self.leases.get_opt(&self.settings.name);
+            self.lease = in_time(self.deadline(), read).await?;
+        }
+        match self.candidate.decide(self.lease.as_ref(), Instant::now()) {
+            Move::Wait(end) => {
+                if std::mem::take(&mut self.holds) {
+                    self.depose();
+                }
+                Ok(end.min(self.next_look()))
+            }
+            Move::Renew(record) => {
+                let written = self.write(record).await?;
+                Ok(self.after_writing(written, until, None::<fn()>))
+            }
+            Move::Take(record) => {
+                let written = self.write(record).await?;
+                Ok(self.after_writing(written, until, Some(new_term)))
+            }
+        }
+    }
+
+    /// Writes the record over the one that was read. False: somebody was faster; who, the next turn reads.
+    async fn write(&mut self, record: LeaseSpec) -> Result<bool, Error> {
+        let params = PostParams {
+            field_manager: Some(OPERATOR.to_owned()),
+            ..PostParams::default()
+        };
+        let deadline = self.deadline();
+        let written = match self.lease.take() {
+            Some(lease) => {
+                let lease = Lease {
+                    spec: Some(record),
+                    ..lease
+                };
+                let write = self.leases.replace(&self.settings.name, &params, &lease);
+                in_time(deadline, write).await
+            }
+            None => {
+                let lease = Lease {
+                    metadata: ObjectMeta {
+                        name: Some(self.settings.name.clone()),
+                        ..ObjectMeta::default()
+                    },
+                    spec: Some(record),
+                };
+                in_time(deadline, self.leases.create(&params, &lease)).await
+            }
+        };
+        match written {
+            Ok(lease) => {
+                self.lease = Some(lease);
+                Ok(true)
+            }
+            Err(Error::Stale) => Ok(false),
+            // Deleted since it was read.
+            Err(Error::Api(error)) if is_status(&error, 404) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leads until then if the record was written, in a term of its own where `new_term` is given.
+    fn after_writing(
+        &mut self,
+        written: bool,
+        until: Until,
+        new_term: Option<impl Fn()>,
+    ) -> Instant {
+        if !written {
+            return self.next_look();
+        }
+        self.holds = true;
+        let takes = new_term.is_some();
+        if let Some(new_term) = new_term {
+            new_term();
+        }
+        // Decided under the lock: a pass either sees the term go on, or is called again by a beginning.
+        self.term.send_modify(|term| {
+            let begins = takes || term.until.is_past();
+            term.number += u64::from(takes);
+            term.beginning += u64::from(begins);
+            term.until = until;
+            if begins {
+                tracing::info!(lease = self.settings.name, term = term.number, "leads");
+            }
+        });
+        Instant::now() + self.pace()
+    }
+
+    fn next_look(&self) -> Instant {
+        Instant::now() + self.pace().min(LOOK)
+    }
+
+    fn depose(&self) {
+        tracing::warn!(lease = self.settings.name, "another replica leads now");
+        let ended = Until::after(Duration::ZERO);
+        self.term.send_modify(|term| term.until = ended);
+    }
+
+    async fn give_back(&mut self) {
+        self.term
+            .send_modify(|term| term.until = Until::after(Duration::ZERO));
+        let read = self.leases.get(&self.settings.name);
+        let released = match in_time(self.deadline(), read).await {
+            Ok(lease) => {
+                let released = self.candidate.released(&lease);
+                self.lease = Some(lease);
+                released
+            }
+            Err(error) => return tracing::warn!(%error, "could not give the lease back"),
+        };
+        let Some(record) = released else { return };
+        match self.write(record).await {
+            Ok(true) => tracing::info!(lease = self.settings.name, "gave the lease back"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "could not give the lease back"),
+        }
+    }
+
+    /// Time between two renewals: several may fail before the lease runs out.
+    fn pace(&self) -> Duration {
+        self.settings.duration / 5
+    }
+
+    /// No call takes longer, so that one without an answer leaves time for another.
+    fn deadline(&self) -> Duration {
+        self.settings.duration / 3
+    }
+}

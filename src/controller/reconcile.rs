@@ -392,6 +392,11 @@ impl<'a> Pass<'a> {
         self.require_account(identity, &account).await?;
         self.mend_region(identity).await?;
         let sight = self.observe(identity, &account, &self.regions()).await?;
+        if self.context.account.id().await? != account {
+            // Of what was seen nobody knows which account it was in.
+            let changed = "the operator's AWS credentials changed to another account meanwhile";
+            return Err(Failure::new(Class::Unavailable, changed));
+        }
         Ok(Look { account, sight })
     }
 

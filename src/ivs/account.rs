@@ -1,9 +1,16 @@
 //! Whose credentials these are. A 404 from the wrong account must never look like a missing room.
+//!
+//! [`Account`] stands between the SDK and where it finds credentials: no call is signed with credentials whose account is not
+//! known, however often they are renewed.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
 
 use crate::errors::chain;
@@ -11,13 +18,14 @@ use crate::room::{Class, Failure};
 
 use super::error;
 
-/// How long an answer is believed. Credentials change while a process runs: a rotated secret, another role.
-const BELIEVED: Duration = Duration::from_mins(1);
-
 /// The AWS account of the operator's credentials.
-pub struct Account {
-    credentials: Option<SharedCredentialsProvider>,
-    sts: aws_sdk_sts::Client,
+#[derive(Clone)]
+pub struct Account(Arc<Inner>);
+
+struct Inner {
+    source: Option<SharedCredentialsProvider>,
+    /// For STS, which is asked with the very credentials in question.
+    config: SdkConfig,
     timeout: Duration,
     last: Mutex<Last>,
 }
@@ -31,33 +39,34 @@ struct Last {
 struct Known {
     access_key: String,
     account: String,
-    at: Instant,
 }
 
 impl Account {
     /// `timeout`: finding credentials takes no longer.
     pub(super) fn new(config: &SdkConfig, timeout: Duration) -> Self {
-        Self {
-            credentials: config.credentials_provider(),
-            sts: aws_sdk_sts::Client::new(config),
+        Self(Arc::new(Inner {
+            source: config.credentials_provider(),
+            config: config.clone(),
             timeout,
             last: Mutex::default(),
-        }
+        }))
     }
 
-    /// The account's id: from the credentials themselves where they carry it, else from STS GetCallerIdentity. One asks
-    /// while the others wait, and all of them share the answer.
+    /// The configuration whose calls are signed with credentials that have come this way.
+    pub(super) fn watch(&self, config: &SdkConfig) -> SdkConfig {
+        let provider = SharedCredentialsProvider::new(self.clone());
+        config.to_builder().credentials_provider(provider).build()
+    }
+
+    /// The account's id, as of the credentials that calls are signed with now. One finds it out while the others wait, and all
+    /// of them share the answer.
     ///
     /// # Errors
     /// `Denied` without usable credentials, else what STS answered.
     pub async fn id(&self) -> Result<String, Failure> {
         let asked = Instant::now();
-        let mut last = self.last.lock().await;
-        if let Some(known) = last
-            .known
-            .as_ref()
-            .filter(|known| known.at.elapsed() < BELIEVED)
-        {
+        let mut last = self.0.last.lock().await;
+        if let Some(known) = &last.known {
             return Ok(known.account.clone());
         }
         if let Some((at, failure)) = &last.failed
@@ -65,8 +74,22 @@ impl Account {
         {
             return Err(failure.clone());
         }
+        self.renew(&mut last).await?;
+        Ok(last
+            .known
+            .as_ref()
+            .map(|known| known.account.clone())
+            .unwrap_or_default())
+    }
+
+    /// Fetches credentials, and finds out whose they are: from themselves where they carry it, else from STS
+    /// GetCallerIdentity.
+    async fn renew(&self, last: &mut Last) -> Result<Credentials, Failure> {
         match self.find(last.known.as_ref()).await {
-            Ok(known) => Ok(last.known.insert(known).account.clone()),
+            Ok((credentials, known)) => {
+                last.known = Some(known);
+                Ok(credentials)
+            }
             Err(failure) => {
                 last.failed = Some((Instant::now(), failure.clone()));
                 Err(failure)
@@ -74,31 +97,32 @@ impl Account {
         }
     }
 
-    async fn find(&self, before: Option<&Known>) -> Result<Known, Failure> {
-        let credentials = self
-            .credentials
-            .as_ref()
-            .ok_or_else(|| unusable("none are configured"))?;
-        let provided = tokio::time::timeout(self.timeout, credentials.provide_credentials()).await;
+    async fn find(&self, before: Option<&Known>) -> Result<(Credentials, Known), Failure> {
+        let source = self.0.source.as_ref();
+        let source = source.ok_or_else(|| unusable("none are configured"))?;
+        let provided = tokio::time::timeout(self.0.timeout, source.provide_credentials()).await;
         let credentials = provided
-            .map_err(|_| unusable(&format!("none within {:?}", self.timeout)))?
+            .map_err(|_| unusable(&format!("none within {:?}", self.0.timeout)))?
             .map_err(|error| unusable(&chain(&error)))?;
         let access_key = credentials.access_key_id().to_owned();
         let account = match (credentials.account_id(), before) {
             (Some(account), _) => account.as_str().to_owned(),
             (None, Some(before)) if before.access_key == access_key => before.account.clone(),
-            (None, _) => self.caller_identity().await?,
+            (None, _) => self.caller_identity(&credentials).await?,
         };
-        Ok(Known {
+        let known = Known {
             access_key,
             account,
-            at: Instant::now(),
-        })
+        };
+        Ok((credentials, known))
     }
 
-    async fn caller_identity(&self) -> Result<String, Failure> {
+    async fn caller_identity(&self, credentials: &Credentials) -> Result<String, Failure> {
         const OPERATION: &str = "GetCallerIdentity";
-        let identity = self.sts.get_caller_identity().send().await;
+        let provider = SharedCredentialsProvider::new(credentials.clone());
+        let config = self.0.config.to_builder().credentials_provider(provider);
+        let sts = aws_sdk_sts::Client::new(&config.build());
+        let identity = sts.get_caller_identity().send().await;
         let identity = identity.map_err(|failed| error::read_failure(OPERATION, &failed))?;
         let missing = || {
             Failure::new(
@@ -110,6 +134,26 @@ impl Account {
             .account()
             .map(ToOwned::to_owned)
             .ok_or_else(missing)
+    }
+}
+
+impl ProvideCredentials for Account {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            let mut last = self.0.last.lock().await;
+            let renewed = self.renew(&mut last).await;
+            renewed.map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+impl fmt::Debug for Account {
+    /// Nothing of the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Account")
     }
 }
 

@@ -62,5 +62,6 @@ pub async fn connect(settings: &Settings) -> Result<(Arc<Rooms>, Account, String
     let config = loader.load().await;
     let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
     let account = Account::new(&config, settings.operation_timeout);
-    Ok((Arc::new(Rooms::new(config, settings)), account, region))
+    let rooms = Rooms::new(account.watch(&config), settings);
+    Ok((Arc::new(rooms), account, region))
 }

@@ -177,6 +177,10 @@ fn advice(class: Class) -> &'static str {
 }
 
 fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure {
+    // Whose the credentials are could not be found out: its own class says why.
+    if let Some(failure) = find::<Failure>(error) {
+        return Failure::new(failure.class, format!("{operation}: {}", failure.message));
+    }
     if let Some(credentials) = find::<CredentialsError>(error) {
         let message = format!(
             "{operation}: no usable AWS credentials: {}",

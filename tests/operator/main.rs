@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod accounts;
 mod adoption;
 mod bad_specs;
 mod crd;

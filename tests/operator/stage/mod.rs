@@ -59,6 +59,16 @@ impl Stage {
     }
 
     pub async fn on(control_plane: &ControlPlane, options: Options, settings: Settings) -> Self {
+        let emulator = Emulator::start(settings).await.unwrap();
+        Self::before(emulator, control_plane, options).await
+    }
+
+    /// With this emulator.
+    pub async fn before(
+        emulator: Emulator,
+        control_plane: &ControlPlane,
+        options: Options,
+    ) -> Self {
         let client = control_plane.client().await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let namespace: Namespace =
@@ -68,7 +78,6 @@ impl Stage {
             .await
             .unwrap()
             .name_any();
-        let emulator = Emulator::start(settings).await.unwrap();
         for id in LOGGING_IDS {
             let scope = Scope::in_region(REGION);
             emulator.world(|world| world.put_logging_configuration(&scope, id, Timestamp::now()));

@@ -24,6 +24,8 @@ pub struct Options {
     pub wait_factor: &'static str,
     /// Credentials that carry no account of their own belong to the emulator's.
     pub account: Option<&'static str>,
+    /// Where credentials are to be fetched, as in a container; `None`: any will do.
+    pub credentials: Option<&'static str>,
     /// The cluster's id.
     pub cluster: &'static str,
     /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
@@ -40,6 +42,7 @@ impl Default for Options {
             operation_timeout: "2s",
             wait_factor: "0.05",
             account: None,
+            credentials: None,
             cluster: CLUSTER,
             lease: None,
             flags: &[],
@@ -78,8 +81,6 @@ impl Operator {
         command
             .env_clear()
             .env("KUBECONFIG", kubeconfig)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", REGION)
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -111,6 +112,12 @@ impl Operator {
             .args(["--operation-timeout", options.operation_timeout])
             .args(["--wait-factor", options.wait_factor])
             .args(options.flags);
+        match options.credentials {
+            Some(url) => command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
+            None => command
+                .env("AWS_ACCESS_KEY_ID", "test")
+                .env("AWS_SECRET_ACCESS_KEY", "test"),
+        };
         match options.lease {
             Some(duration) => command
                 .args(["--lease-namespace", namespace])

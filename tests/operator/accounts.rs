@@ -1,0 +1,142 @@
+//! Credentials that change while the operator runs.
+
+use ivschat_emulator::Emulator;
+use ivschat_emulator::credentials::Credentials;
+use ivschat_emulator::world::{Operation, Room, Scope};
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, message_of};
+
+const OURS: &str = "111111111111";
+const OTHER: &str = "222222222222";
+
+/// The credentials of two accounts, as a container's endpoint hands them out. They expire so soon that each call fetches them.
+struct Handout(watch::Sender<&'static str>);
+
+impl Handout {
+    async fn start() -> (Self, &'static str) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (account, now) = watch::channel(OURS);
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let _ = connection.read(&mut [0; 4096]).await;
+                let body = credentials(*now.borrow()).to_string();
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = connection.write_all(answer.as_bytes()).await;
+            }
+        });
+        (Self(account), url.leak())
+    }
+
+    fn switch(&self, account: &'static str) {
+        self.0.send_replace(account);
+    }
+}
+
+fn credentials(account: &str) -> Value {
+    json!({
+        "AccessKeyId": format!("AKIA{account}"),
+        "SecretAccessKey": "secret",
+        "Token": "token",
+        "Expiration": (Timestamp::now() + 5.seconds()).to_string(),
+    })
+}
+
+/// A stage on which every signature counts, and whose operator fetches its credentials.
+async fn stage() -> (Stage, Handout) {
+    let keys: serde_json::Map<String, Value> = [OURS, OTHER]
+        .map(|account| {
+            let key =
+                json!({"secretAccessKey": "secret", "accountId": account, "sessionToken": "token"});
+            (format!("AKIA{account}"), key)
+        })
+        .into_iter()
+        .collect();
+    let emulator = Emulator::serve(ivschat_emulator::Options {
+        credentials: Some(Credentials::parse(&Value::Object(keys).to_string()).unwrap()),
+        ..ivschat_emulator::Options::default()
+    });
+    let (handout, url) = Handout::start().await;
+    let options = Options {
+        credentials: Some(url),
+        ..Options::watchful()
+    };
+    let control_plane = ControlPlane::shared().await;
+    let stage = Stage::before(emulator.await.unwrap(), control_plane, options).await;
+    (stage, handout)
+}
+
+fn rooms(stage: &Stage, account: &str) -> Vec<Room> {
+    let scope = Scope {
+        account: account.to_owned(),
+        region: REGION.to_owned(),
+    };
+    stage.emulator.world(|world| world.rooms(&scope))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_change_to_another_account_make_no_second_room_and_lose_none() {
+    let (stage, handout) = stage().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    assert!(arn.contains(OURS), "{arn}");
+    let before = rooms(&stage, OURS);
+
+    handout.switch(OTHER);
+    let object = stage
+        .condition("lobby", "Synced", "False", "AccountMismatch")
+        .await;
+    assert!(message_of(&object, "Synced").contains(OTHER));
+    stage
+        .edit("lobby", json!({"maximumMessageLength": 300}))
+        .await;
+    stage
+        .until("lobby", "seen again", |object| {
+            object.status.as_ref().unwrap().observed_generation == object.metadata.generation
+        })
+        .await;
+    stage.create("hall", json!({})).await;
+    let hall = arn_of(&stage.ready("hall").await);
+    assert!(
+        hall.contains(OTHER),
+        "a new room is made where the credentials are: {hall}"
+    );
+    assert_eq!(rooms(&stage, OURS), before);
+    assert_eq!(rooms(&stage, OTHER).len(), 1);
+
+    handout.switch(OURS);
+    stage
+        .condition("hall", "Synced", "False", "AccountMismatch")
+        .await;
+    stage
+        .edit("lobby", json!({"maximumMessageLength": 200}))
+        .await;
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    let now = rooms(&stage, OURS);
+    assert_eq!((now.len(), now[0].maximum_message_length), (1, 200));
+    assert_eq!(rooms(&stage, OTHER).len(), 1);
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_cannot_be_had_for_a_while_lose_nothing() {
+    let (stage, handout) = stage().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    // AWS knows no such key.
+    handout.switch("333333333333");
+    stage.condition("lobby", "Synced", "False", "Denied").await;
+    handout.switch(OURS);
+    stage
+        .edit("lobby", json!({"maximumMessageLength": 300}))
+        .await;
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    assert_eq!(rooms(&stage, OURS).len(), 1);
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}

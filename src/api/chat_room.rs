@@ -237,7 +237,7 @@ pub struct ChatRoomStatus {
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub update_time: Option<Timestamp>,
 
-    /// The attempt to create the room, from before it is sent until its outcome is known.
+    /// The attempt to create or adopt the room, from before it is sent until its outcome is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation: Option<Creation>,
 
@@ -274,7 +274,7 @@ pub struct Drift {
     pub found: String,
 }
 
-/// An attempt to create the room whose outcome is not known.
+/// An attempt to create or adopt the room whose outcome is not known.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Creation {

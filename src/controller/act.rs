@@ -167,13 +167,29 @@ impl Pass<'_> {
             return Ok(Err(Failure::new(Class::Conflict, message)));
         }
         self.ensure_finalizer().await?;
+        // Written ahead like a create: should the answer be lost and spec.adopt be taken back, the room is still looked for.
+        self.record.forget_room();
+        self.record.bind(&room);
+        let attempt = Creation {
+            started_at: Timestamp::now(),
+            region: room.arn.region().to_owned(),
+            account: account.to_owned(),
+        };
+        self.record.creation = Some(attempt.clone());
+        let message = format!("Room {} is being taken over", room.arn);
+        let reason = Reason::Adopting;
+        let pending = Verdict::Pending {
+            reason,
+            message: message.clone(),
+        };
+        self.write_ahead(&attempt, &pending).await?;
+        context.memory.attempt(uid, Some(attempt));
         if let Err(failure) = self.writes().tag(&room.arn, &tags).await {
             return Ok(Err(failure));
         }
         room.tags.extend(tags);
         context.index.made(account, &room);
-        let message = format!("Room {} is being taken over", room.arn);
-        Ok(Ok(Ending::soon(Reason::Adopting, message)))
+        Ok(Ok(Ending::soon(reason, message)))
     }
 
     /// Lets a room go that GetRoom just showed to be ours: it stays, and consents to be taken back.
@@ -262,7 +278,8 @@ impl Pass<'_> {
     /// Takes over what a room shows, and says so where the record did not know it.
     fn bind(&mut self, room: &ObservedRoom) {
         self.context.memory.attempt(&self.input.uid, None);
-        if self.record.arn.as_ref() != Some(&room.arn) {
+        // A room to adopt stands in the record from before it is this object's.
+        if self.record.arn.as_ref() != Some(&room.arn) || self.record.creation.is_some() {
             self.news.push(self.news_of_binding(&room.arn, &room.tags));
         }
         self.record.bind(room);

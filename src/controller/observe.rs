@@ -41,11 +41,7 @@ impl Pass<'_> {
         regions: &[String],
     ) -> Result<Sight, Failure> {
         let mut evidence = Evidence {
-            attempt: self
-                .record
-                .creation
-                .as_ref()
-                .map(|creation| creation.started_at),
+            attempt: self.outstanding(),
             ..Evidence::default()
         };
         let mut stranger = None;
@@ -108,6 +104,9 @@ impl Pass<'_> {
             Some(stranger) if identity.retained(&stranger.tags) && self.takes_back() => {
                 return Ok(Sight::Candidate(stranger));
             }
+            Some(stranger) if identity.retained(&stranger.tags) && self.wants_a_room() => {
+                return Err(undecided(&stranger.arn));
+            }
             // A room that was only observed: what the operator manages carries no consent.
             Some(stranger) if identity.may_adopt(&stranger.tags) => {}
             Some(stranger) => return Ok(Sight::Room(stranger)),
@@ -119,12 +118,30 @@ impl Pass<'_> {
             .map_or(Sight::Absent, Sight::Candidate))
     }
 
+    /// When the attempt began whose outcome is not known, unless it can simply be made again: as an adoption can, for as long
+    /// as it is wanted.
+    fn outstanding(&self) -> Option<Timestamp> {
+        let repeatable = self.input.deleted_at.is_none()
+            && self
+                .adopted()
+                .is_some_and(|adopted| self.record.arn == Some(adopted));
+        let creation = self.record.creation.as_ref();
+        creation
+            .filter(|_| !repeatable)
+            .map(|creation| creation.started_at)
+    }
+
     /// Whether a room that an object of this name has released may be taken back without `spec.adopt`: never where nobody has
     /// said what becomes of it in the end.
     fn takes_back(&self) -> bool {
         let said = self.input.deletion_policy;
         let policy = said.unwrap_or(self.context.settings.default_deletion_policy);
         said.is_some() || policy == DeletionPolicy::Retain
+    }
+
+    /// Whether a room is to be made or taken over where there is none.
+    fn wants_a_room(&self) -> bool {
+        self.input.deleted_at.is_none() && !self.input.observed
     }
 
     /// The room that the spec names as the one to take over. It can be found, but not made.
@@ -140,7 +157,12 @@ impl Pass<'_> {
         if deleting && (released || arn.account() != account) {
             return Ok(Sight::Absent);
         }
-        match self.context.rooms.get(&arn).await? {
+        let room = match self.context.rooms.get(&arn).await {
+            // The list, which may be read, does not show it to be this object's.
+            Err(failure) if deleting && failure.class == Class::Denied => return Ok(Sight::Absent),
+            answer => answer?,
+        };
+        match room {
             Some(room) if identity.prove(&room.tags) == Proof::Ours => Ok(Sight::Room(room)),
             Some(room) => Ok(Sight::Candidate(room)),
             None if deleting => Ok(Sight::Absent),
@@ -160,7 +182,7 @@ impl Pass<'_> {
         account: &str,
         regions: &[String],
     ) -> Result<Option<ObservedRoom>, Failure> {
-        if self.input.deleted_at.is_some() || self.input.observed || !self.takes_back() {
+        if !self.wants_a_room() || !self.takes_back() {
             return Ok(None);
         }
         let index = &self.context.index;
@@ -242,10 +264,11 @@ impl Pass<'_> {
                 ),
                 until,
             },
-            (_, creation) => Unsettled {
+            (arn, creation) => Unsettled {
                 reason: Reason::CreationPending,
                 message: format!(
-                    "The outcome of the CreateRoom of {} is not known: its room is being looked for until {shown}",
+                    "The outcome of the {} of {} is not known: its room is being looked for until {shown}",
+                    arn.as_ref().map_or("CreateRoom", |_| "adoption"),
                     creation
                         .as_ref()
                         .map(|creation| creation.started_at.to_string())
@@ -255,6 +278,15 @@ impl Pass<'_> {
             },
         }
     }
+}
+
+/// A room that consents to this very object stands in its status: nobody makes a second one, nor takes the first unasked.
+fn undecided(arn: &RoomArn) -> Failure {
+    let message = format!(
+        "Room {arn}, which this object has had or observed, belongs to nobody and consents to this object alone. To take it \
+         over, set spec.deletionPolicy; to have a new one made, delete this object and apply it again"
+    );
+    Failure::new(Class::ConsentMissing, message)
 }
 
 fn behind(arn: &RoomArn) -> Failure {

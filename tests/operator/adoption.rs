@@ -227,3 +227,64 @@ async fn a_room_that_consents_can_be_observed_and_keeps_its_consent() {
     assert_eq!(stage.writes(), []);
     assert!(stage.rooms_in(REGION).contains(&room));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_whose_answer_is_lost_and_that_is_taken_back_leads_to_no_second_room() {
+    let mut stage = Stage::open().await;
+    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
+    let lost = Fault::lose_answer(Operation::TagResource, Symptom::Reset);
+    stage.emulator.inject(lost);
+    // No further attempt of the SDK.
+    let down = Fault::refuse(Operation::TagResource, 503, "ServiceUnavailable", "down");
+    stage.emulator.inject(down);
+    stage.create("lobby", adopting(&room)).await;
+    stage.calls_since(0, Operation::TagResource, 1).await;
+    stage.operator.kill().await;
+    let written = stage.chat_rooms.get("lobby").await.unwrap();
+    assert_eq!(arn_of(&written), room.arn, "written ahead");
+    stage.edit("lobby", json!({"adopt": null})).await;
+    stage.emulator.clear_faults();
+    stage.restart(Options::default()).await;
+    let object = stage.ready("lobby").await;
+    assert_eq!(arn_of(&object), room.arn);
+    assert_eq!(stage.room().arn, room.arn, "and no other was made");
+    assert_eq!(object.status.unwrap().creation, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_to_adopt_that_may_not_be_read_holds_no_deletion() {
+    let stage = Stage::open().await;
+    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
+    let denied = Fault::refuse(Operation::GetRoom, 403, "AccessDeniedException", "no");
+    stage.emulator.inject(denied);
+    stage.create("lobby", adopting(&room)).await;
+    stage.condition("lobby", "Synced", "False", "Denied").await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.writes(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observed_room_that_consents_to_this_object_alone_is_not_taken_unasked_and_stands_for_no_second_one()
+ {
+    let stage = Stage::open().await;
+    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/lobby");
+    let observing = json!({"managementPolicy": "Observe", "adopt": {"arn": room.arn}});
+    stage.create("lobby", observing).await;
+    stage
+        .until("lobby", "observing", |object| arn_of(object) == room.arn)
+        .await;
+    let managed = json!({"managementPolicy": null, "adopt": null});
+    stage.edit("lobby", managed).await;
+    let object = stage
+        .condition("lobby", "Stalled", "True", "ConsentMissing")
+        .await;
+    let told = message_of(&object, "Ready");
+    assert!(told.contains("set spec.deletionPolicy"), "{told}");
+    assert_eq!(stage.writes(), []);
+    stage
+        .edit("lobby", json!({"deletionPolicy": "Retain"}))
+        .await;
+    assert_eq!(arn_of(&stage.ready("lobby").await), room.arn);
+    assert_eq!(stage.room().arn, room.arn);
+}

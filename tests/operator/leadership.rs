@@ -1,18 +1,19 @@
 //! Replicas: one leads, the others stand by.
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::Operation;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, Patch, PatchParams};
 use kube::config::Kubeconfig;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::stage::{Operator, Options, Stage};
+use crate::stage::{DEADLINE, Operator, Options, Stage};
 
 const LEASE: Duration = Duration::from_secs(2);
 /// What a crash may cost on top of the lease, and a graceful stop at all.
@@ -90,29 +91,35 @@ async fn after_a_crash_the_other_replica_leads_once_the_lease_has_run_out_and_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_frozen_past_its_lease_begins_no_call_once_it_thaws() {
-    let (mut stage, mut second) = two_replicas().await;
+    let mut stage = Stage::with(replica()).await;
+    leads(&mut stage.operator).await;
+    assert!(stage.operator.stop().await);
+    let link = Link::to(&stage.emulator.endpoint()).await;
+    let endpoint = format!("http://{}", link.address);
+    let namespace = &stage.namespace;
+    let mut first = Operator::start(&stage.kubeconfig, namespace, &endpoint, replica());
+    leads(&mut first).await;
     stage.settle("lobby", json!({})).await;
-    // The first replica reads the room, and is frozen before it has the answer.
-    let slow = Fault::new(Operation::GetRoom, Symptom::Delay).times(1);
-    stage
-        .emulator
-        .inject(slow.delayed(Duration::from_millis(500)));
-    let reads = stage.calls(Operation::GetRoom);
+    let mut second = start(&stage, &stage.kubeconfig);
+
+    link.set(State::HoldAt("GetRoom"));
     stage
         .edit("lobby", json!({"maximumMessageLength": 300}))
         .await;
-    stage.calls_since(reads, Operation::GetRoom, 1).await;
-    stage.operator.signal("STOP").await;
+    link.until(State::Held).await;
+    first.signal("STOP").await;
+    link.set(State::Open);
     leads(&mut second).await;
     stage.ready("lobby").await;
     let writes = stage.writes();
 
-    stage.operator.signal("CONT").await;
+    // It finds the answer to its GetRoom, and that its time is over.
+    first.signal("CONT").await;
     for told in [
         "a pass was left to the replica that leads now",
         "another replica leads now",
     ] {
-        stage.operator.log_until(|line| line.contains(told)).await;
+        first.log_until(|line| line.contains(told)).await;
     }
     assert_eq!(stage.writes(), writes);
     assert_eq!(stage.room().maximum_message_length, 300);
@@ -124,14 +131,14 @@ async fn a_leader_cut_off_from_the_api_server_stops_writing_before_another_leads
     let mut stage = Stage::with(replica()).await;
     leads(&mut stage.operator).await;
     assert!(stage.operator.stop().await);
-    let link = Link::to(&stage.kubeconfig).await;
-    let mut first = start(&stage, &link.kubeconfig);
+    let (link, kubeconfig) = linked(&stage.kubeconfig).await;
+    let mut first = start(&stage, kubeconfig.path());
     leads(&mut first).await;
     stage.settle("lobby", json!({})).await;
     let mut second = start(&stage, &stage.kubeconfig);
     second.log_until(|line| line.contains("\"started\"")).await;
 
-    link.cut(true);
+    link.set(State::Cut);
     leads(&mut second).await;
     let before = passes(&first);
     stage
@@ -139,7 +146,7 @@ async fn a_leader_cut_off_from_the_api_server_stops_writing_before_another_leads
         .await;
     stage.ready("lobby").await;
     let writes = stage.writes();
-    link.cut(false);
+    link.set(State::Open);
     first
         .log_until(|line| line.contains("another replica leads now"))
         .await;
@@ -182,49 +189,89 @@ async fn a_leader_whose_lease_somebody_edits_goes_on_only_once_it_has_it_again()
     assert_eq!(lease.lease_transitions, Some(1));
 }
 
-/// A way to the API server that can be cut.
+/// A way to a server that can be cut, or held up where a request begins that says a word.
 struct Link {
-    kubeconfig: PathBuf,
-    cut: watch::Sender<bool>,
-    _directory: tempfile::TempDir,
+    address: SocketAddr,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Cut,
+    HoldAt(&'static str),
+    Held,
 }
 
 impl Link {
-    async fn to(kubeconfig: &Path) -> Self {
-        let mut config = Kubeconfig::read_from(kubeconfig).unwrap();
+    async fn to(server: &str) -> Self {
+        let server = server.split("//").last().unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let own = format!("https://{}", listener.local_addr().unwrap());
-        let cluster = config.clusters[0].cluster.as_mut().unwrap();
-        let server = cluster.server.replace(own).unwrap();
-        let server = server.trim_start_matches("https://").to_owned();
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("kubeconfig");
-        std::fs::write(&path, serde_yaml::to_string(&config).unwrap()).unwrap();
-        let (cut, is_cut) = watch::channel(false);
+        let address = listener.local_addr().unwrap();
+        let state = watch::Sender::new(State::Open);
+        let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(pass_on(near, server.clone(), is_cut.clone()));
+                if *shared.borrow() != State::Cut {
+                    tokio::spawn(pass_on(near, server.clone(), shared.clone()));
+                }
             }
         });
-        Self {
-            kubeconfig: path,
-            cut,
-            _directory: directory,
-        }
+        Self { address, state }
     }
 
-    fn cut(&self, cut: bool) {
-        self.cut.send_replace(cut);
+    fn set(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    async fn until(&self, state: State) {
+        let mut now = self.state.subscribe();
+        let waiting = now.wait_for(|now| *now == state);
+        let waited = tokio::time::timeout(DEADLINE, waiting).await;
+        waited.expect("it comes to that").unwrap();
     }
 }
 
-async fn pass_on(mut near: TcpStream, server: String, mut is_cut: watch::Receiver<bool>) {
-    if *is_cut.borrow() {
-        return;
-    }
-    let mut far = TcpStream::connect(&server).await.unwrap();
+async fn pass_on(near: TcpStream, server: String, state: watch::Sender<State>) {
+    let far = TcpStream::connect(&server).await.unwrap();
+    let (mut from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
+    let mut now = state.subscribe();
+    let requests = async {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_near.read(&mut bytes).await {
+            let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            state.send_if_modified(|state| {
+                let held = matches!(state, State::HoldAt(word) if text.contains(*word));
+                if held {
+                    *state = State::Held;
+                }
+                held
+            });
+            let open = state
+                .subscribe()
+                .wait_for(|now| *now != State::Held)
+                .await
+                .is_ok();
+            if !open || to_far.write_all(&bytes[..read]).await.is_err() {
+                return;
+            }
+        }
+    };
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-        _ = is_cut.wait_for(|cut| *cut) => {}
+        () = requests => {}
+        _ = tokio::io::copy(&mut from_far, &mut to_near) => {}
+        _ = now.wait_for(|now| *now == State::Cut) => {}
     }
+}
+
+/// The same cluster, over a link.
+async fn linked(kubeconfig: &Path) -> (Link, tempfile::NamedTempFile) {
+    let mut config = Kubeconfig::read_from(kubeconfig).unwrap();
+    let cluster = config.clusters[0].cluster.as_mut().unwrap();
+    let link = Link::to(cluster.server.as_deref().unwrap()).await;
+    cluster.server = Some(format!("https://{}", link.address));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), serde_yaml::to_string(&config).unwrap()).unwrap();
+    (link, file)
 }

@@ -25,8 +25,23 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator, with the kubeconfig or in-cluster account and the AWS credentials that are at hand.
     Run(Box<RunArguments>),
+    /// Let every room go before the operator is uninstalled: takes the finalizers and the operator's tags off and leaves the
+    /// rooms as they are. Scale the operator down to 0 replicas first, and give this the same flags and environment.
+    Release(Box<ReleaseArguments>),
     /// Print the CustomResourceDefinitions, to be piped to `kubectl apply -f -`.
     Crds,
+}
+
+/// What to let go.
+#[derive(Debug, Args)]
+pub struct ReleaseArguments {
+    /// Every ChatRoom, of --namespace or of all namespaces. Required, so that nobody does it unawares.
+    #[arg(long, required = true)]
+    pub all: bool,
+
+    /// As for `run`.
+    #[command(flatten)]
+    pub run: RunArguments,
 }
 
 /// How to run. Durations are written like 90s, 10m or 1h30m.
@@ -303,7 +318,7 @@ mod tests {
             let cli = Cli::try_parse_from([&["ivschat-operator", "run"], flags].concat()).unwrap();
             match cli.command {
                 Command::Run(arguments) => arguments.default_tags(),
-                Command::Crds => panic!("run was asked for"),
+                _ => panic!("run was asked for"),
             }
         };
         let tags = parse(&["--default-tags", "team=live,cost=4=2"]).unwrap();

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Crds => print_crds(),
         Command::Run(arguments) => run(&arguments),
+        Command::Release(arguments) => release(&arguments.run),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,6 +38,44 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
+    let Parts {
+        client,
+        context,
+        election,
+    } = connect(arguments).await?;
+    controller::run(client, context, election, shutdown()?).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+#[tokio::main]
+async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
+    let Parts {
+        context, election, ..
+    } = connect(arguments).await?;
+    // What a leader that crashed leaves behind runs out within the lease.
+    let patience = arguments.lease_duration + Duration::from_secs(5);
+    let election = election.map(|election| (election, patience));
+    let released = controller::release_all(context, election).await?;
+    for (object, why) in &released.left {
+        println!("left {object}: {why}");
+    }
+    println!("{released}");
+    if released.left.is_empty() {
+        Ok(())
+    } else {
+        Err("not every ChatRoom could be let go; run this again".into())
+    }
+}
+
+/// What both need.
+struct Parts {
+    client: Client,
+    context: Arc<Context>,
+    election: Option<Election>,
+}
+
+async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
     telemetry::start_logs(arguments.log_format);
     let mut config = Config::infer().await?;
     // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
@@ -98,9 +137,11 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         (None, Leadership::alone())
     };
     let context = Context::new(settings, kubernetes, rooms, index, account, leadership);
-    controller::run(client, Arc::new(context), election, shutdown()?).await;
-    tracing::info!("stopped");
-    Ok(())
+    Ok(Parts {
+        client,
+        context: Arc::new(context),
+        election,
+    })
 }
 
 /// Ends at the first SIGTERM or SIGINT, for the passes in hand to finish; a second one ends the process.

@@ -89,11 +89,13 @@ pub enum Reason {
     Drifted,
     /// An annotation stops changes.
     Paused,
+    /// The operator has let the room go, before it was uninstalled.
+    Released,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Available,
         Self::CreationPending,
         Self::Deleting,
@@ -115,6 +117,7 @@ impl Reason {
         Self::Adopting,
         Self::Drifted,
         Self::Paused,
+        Self::Released,
     ];
 
     /// The reason as it stands in a condition.
@@ -141,6 +144,7 @@ impl Reason {
             Self::Adopting => "Adopting",
             Self::Drifted => "Drifted",
             Self::Paused => "Paused",
+            Self::Released => "Released",
         }
     }
 }

@@ -278,8 +278,9 @@ impl Pass<'_> {
     /// Takes over what a room shows, and says so where the record did not know it.
     fn bind(&mut self, room: &ObservedRoom) {
         self.context.memory.attempt(&self.input.uid, None);
-        // A room to adopt stands in the record from before it is this object's.
-        if self.record.arn.as_ref() != Some(&room.arn) || self.record.creation.is_some() {
+        // A room to adopt stands in the record from before it is this object's, and carries its consent until it is.
+        let adopted = self.record.creation.is_some() && room.tags.contains_key(CONSENT_TAG);
+        if self.record.arn.as_ref() != Some(&room.arn) || adopted {
             self.news.push(self.news_of_binding(&room.arn, &room.tags));
         }
         self.record.bind(room);

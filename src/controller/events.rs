@@ -120,9 +120,11 @@ pub(super) fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Ev
             reason: reason @ (Reason::NotFound | Reason::CreationPending),
             message,
         } => (*reason, message, ConditionType::Ready),
-        Verdict::Pending { .. } | Verdict::InSync | Verdict::Paused | Verdict::Drifted(_) => {
-            return None;
-        }
+        Verdict::Pending { .. }
+        | Verdict::InSync
+        | Verdict::Paused
+        | Verdict::Released
+        | Verdict::Drifted(_) => return None,
     };
     let known = status::reason(previous, condition) == Some(reason.as_str());
     (!known).then(|| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Client, Error as KubeError};
 use serde_json::{Map, Value, json};
@@ -65,6 +65,26 @@ impl Kubernetes {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let namespace = self.in_time(namespaces.get("kube-system")).await?;
         Ok(namespace.metadata.uid.unwrap_or_default())
+    }
+
+    /// Every ChatRoom of a namespace; `None`: of all.
+    pub(super) async fn list(&self, namespace: Option<&str>) -> Result<Vec<DynamicObject>, Error> {
+        const PAGE: u32 = 500;
+        let client = self.client.clone();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &self.resource),
+            None => Api::all_with(client, &self.resource),
+        };
+        let mut objects = Vec::new();
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = self.in_time(api.list(&params)).await?;
+            objects.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(objects),
+            }
+        }
     }
 
     pub(super) async fn get(&self, object: &Input) -> Result<DynamicObject, Error> {

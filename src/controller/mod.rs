@@ -11,6 +11,7 @@ mod leadership;
 mod memory;
 mod observe;
 mod reconcile;
+mod release;
 mod report;
 mod sweep;
 mod twins;
@@ -40,6 +41,7 @@ use crate::room::{Class, ClusterId, KeyPattern, Tags};
 pub use kubernetes::{Error, Kubernetes};
 pub use leadership::{Election, Leadership, LeaseSettings};
 pub use reconcile::reconcile;
+pub use release::{ReleaseError, Released, release_all};
 
 use deletions::Deletions;
 use memory::Memory;

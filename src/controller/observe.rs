@@ -121,7 +121,7 @@ impl Pass<'_> {
     /// When the attempt began whose outcome is not known, unless it can simply be made again: as an adoption can, for as long
     /// as it is wanted.
     fn outstanding(&self) -> Option<Timestamp> {
-        let repeatable = self.input.deleted_at.is_none()
+        let repeatable = !self.leaving
             && self
                 .adopted()
                 .is_some_and(|adopted| self.record.arn == Some(adopted));
@@ -141,7 +141,7 @@ impl Pass<'_> {
 
     /// Whether a room is to be made or taken over where there is none.
     fn wants_a_room(&self) -> bool {
-        self.input.deleted_at.is_none() && !self.input.observed
+        !self.leaving && !self.input.observed
     }
 
     /// The room that the spec names as the one to take over. It can be found, but not made.
@@ -151,21 +151,22 @@ impl Pass<'_> {
         identity: &Identity,
         account: &str,
     ) -> Result<Sight, Failure> {
-        let deleting = self.input.deleted_at.is_some();
         // One just released may still look as if it were this object's, and may be another's already.
         let released = self.context.memory.released(&self.input.uid, &arn);
-        if deleting && (released || arn.account() != account) {
+        if self.leaving && (released || arn.account() != account) {
             return Ok(Sight::Absent);
         }
         let room = match self.context.rooms.get(&arn).await {
             // The list, which may be read, does not show it to be this object's.
-            Err(failure) if deleting && failure.class == Class::Denied => return Ok(Sight::Absent),
+            Err(failure) if self.leaving && failure.class == Class::Denied => {
+                return Ok(Sight::Absent);
+            }
             answer => answer?,
         };
         match room {
             Some(room) if identity.prove(&room.tags) == Proof::Ours => Ok(Sight::Room(room)),
             Some(room) => Ok(Sight::Candidate(room)),
-            None if deleting => Ok(Sight::Absent),
+            None if self.leaving => Ok(Sight::Absent),
             None => Err(Failure::new(
                 Class::NotFound,
                 format!(

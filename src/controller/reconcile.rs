@@ -39,7 +39,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
         return Ok(Action::requeue(rest));
     }
     let mut pass = Pass::begin(&input, &context, fence); // pure
-    let ending = if input.deleted_at.is_some() {
+    let ending = if pass.leaving {
         pass.finalize().await // reads and writes AWS, then takes the finalizer off
     } else {
         pass.converge().await // reads AWS, plans, writes AWS
@@ -49,7 +49,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
             pass.publish_news().await;
             Err(Error::Deposed)
         }
-        Ok(Some(ending)) => pass.conclude(ending).await, // writes the status if it differs, publishes events
+        Ok(Some(ending)) => pass.conclude(ending).await.map(Action::requeue), // writes the status if it differs, publishes events
         Ok(None) => {
             context.memory.forget(&input.uid);
             Ok(Action::await_change())
@@ -103,7 +103,7 @@ impl Ending {
         }
     }
 
-    fn unsettled(unsettled: Unsettled) -> Self {
+    pub(super) fn unsettled(unsettled: Unsettled) -> Self {
         let Unsettled {
             reason,
             message,
@@ -128,13 +128,15 @@ pub(super) struct Pass<'a> {
     /// The status that the API server holds, as far as this pass knows.
     pub(super) stored: ChatRoomStatus,
     pub(super) has_finalizer: bool,
+    /// Whether no room is wanted any more: the object is being deleted, or its room let go.
+    pub(super) leaving: bool,
     /// The object's resource version after this pass's own writes, and those it replaced.
     pub(super) version: String,
     pub(super) superseded: Vec<String>,
 }
 
 impl<'a> Pass<'a> {
-    fn begin(input: &'a Input, context: &'a Context, fence: Fence) -> Self {
+    pub(super) fn begin(input: &'a Input, context: &'a Context, fence: Fence) -> Self {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
@@ -150,6 +152,7 @@ impl<'a> Pass<'a> {
             news: Vec::new(),
             stored: input.status.clone(),
             has_finalizer: input.has_finalizer(),
+            leaving: input.deleted_at.is_some(),
             version: input.resource_version.clone(),
             superseded: Vec::new(),
         }
@@ -237,7 +240,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The object is being deleted: delete its room or release it, and let the object go once no room of its own is left.
-    async fn finalize(&mut self) -> Result<Option<Ending>, Error> {
+    pub(super) async fn finalize(&mut self) -> Result<Option<Ending>, Error> {
         if !self.has_finalizer {
             return Ok(None);
         }
@@ -310,7 +313,7 @@ impl<'a> Pass<'a> {
         desired.map_err(|violations| Failure::new(Class::Unparseable, violations.to_string()))
     }
 
-    fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> Identity {
         let owner = Owner {
             cluster: self.context.settings.cluster.clone(),
             namespace: self.input.namespace.clone(),
@@ -387,7 +390,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Looks which room there is, through credentials that can tell.
-    async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
+    pub(super) async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
         let account = self.context.account.id().await?;
         self.require_account(identity, &account).await?;
         self.mend_region(identity).await?;
@@ -430,7 +433,7 @@ impl<'a> Pass<'a> {
     /// The account that the record names, or the spec, if it is another one.
     fn recorded_elsewhere(&self, account: &str) -> Option<String> {
         let creation = self.record.creation.as_ref();
-        let adopted = self.adopted().filter(|_| self.input.deleted_at.is_none());
+        let adopted = self.adopted().filter(|_| !self.leaving);
         let recorded = self.record.arn.as_ref().map(RoomArn::account);
         recorded
             .into_iter()
@@ -471,9 +474,9 @@ impl<'a> Pass<'a> {
 }
 
 /// What a look at AWS gave, and through whose credentials.
-struct Look {
-    account: String,
-    sight: Sight,
+pub(super) struct Look {
+    pub(super) account: String,
+    pub(super) sight: Sight,
 }
 
 fn nothing_to_observe() -> Failure {

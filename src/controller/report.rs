@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::api::DynamicObject;
-use kube::runtime::controller::Action;
 
 use crate::api::{ChatRoomStatus, Creation};
 use crate::room::status::{self, Verdict};
@@ -84,8 +83,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Writes the status if it differs, publishes what is new, and decides when to look again.
-    pub(super) async fn conclude(mut self, ending: Ending) -> Result<Action, Error> {
+    /// Writes the status if it differs, publishes what is new, and decides how long to wait before the next pass.
+    pub(super) async fn conclude(mut self, ending: Ending) -> Result<Duration, Error> {
         let Ending { verdict, again } = ending;
         let asked = self.input.reconcile_at.clone();
         self.record.handled_reconcile_at = asked.or(self.record.handled_reconcile_at.take());
@@ -110,7 +109,7 @@ impl Pass<'_> {
         self.context
             .memory
             .settle(&self.input.uid, fingerprint, rest, self.superseded);
-        Ok(Action::requeue(rest))
+        Ok(rest)
     }
 
     /// Writes a status over the one this pass knows. Where only spec or metadata changed meanwhile, what the pass learned is

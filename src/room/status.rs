@@ -84,6 +84,8 @@ pub enum Verdict {
     Drifted(Vec<Difference>),
     /// Somebody has asked for nothing to be changed.
     Paused,
+    /// The room is nobody's any more: no operator looks after it.
+    Released,
     /// Something went wrong.
     Failed {
         /// What.
@@ -160,6 +162,7 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
 
 const SYNCED: &str = "AWS answered every call of the last pass";
 const PAUSED: &str = "The annotation ivschat-operator.io/paused stops changes; remove it to go on";
+const RELEASED: &str = "`ivschat-operator release` has let the room go: no operator looks after it until one is started again";
 /// A condition's message may not be empty.
 const UNSTALLED: &str = "Nothing waits for a person";
 
@@ -213,6 +216,11 @@ impl Conditions<'_> {
                     self.condition(Stalled, Truth::False, Reason::Paused, UNSTALLED),
                 ]
             }
+            Verdict::Released => vec![
+                self.condition(Ready, Truth::Unknown, Reason::Released, RELEASED),
+                self.condition(Synced, Truth::False, Reason::Released, RELEASED),
+                self.condition(Stalled, Truth::False, Reason::Released, UNSTALLED),
+            ],
             Verdict::Pending { reason, message } => {
                 // An attempt without a known outcome is an exchange that did not go through.
                 let synced = if *reason == Reason::CreationPending {
@@ -258,8 +266,9 @@ impl Conditions<'_> {
     /// While AWS cannot be asked, Ready keeps its last value, as long as that value speaks of the same generation.
     fn still_proven(&self, room: Knowledge) -> Option<Condition> {
         let ready = self.find(ConditionType::Ready)?;
-        let proven =
-            room == Knowledge::Nothing && ready.observed_generation == Some(self.generation);
+        let proven = room == Knowledge::Nothing
+            && ready.observed_generation == Some(self.generation)
+            && ready.status != Truth::Unknown.to_string();
         proven.then(|| ready.clone())
     }
 

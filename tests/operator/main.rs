@@ -21,6 +21,7 @@ mod failures;
 mod leadership;
 mod ownership;
 mod policies;
+mod release;
 mod restart;
 mod settled;
 mod stage;

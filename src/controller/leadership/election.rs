@@ -64,6 +64,11 @@ impl Election {
         (election, Leadership(leadership))
     }
 
+    /// The lease's name.
+    pub(in crate::controller) fn lease(&self) -> &str {
+        &self.settings.name
+    }
+
     /// Competes until `stop`, then gives the lease back. `new_term` is called before each term of this process begins.
     pub(in crate::controller) async fn run(
         mut self,

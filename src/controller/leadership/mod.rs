@@ -86,6 +86,13 @@ impl Leadership {
         fence.holds().then_some(fence)
     }
 
+    /// Waits until this process leads.
+    pub(super) async fn begin(&self) {
+        let mut terms = self.0.clone();
+        // Where it ends without one, this process is going down.
+        let _ = terms.wait_for(|term| !term.until.is_past()).await;
+    }
+
     /// Gives an item whenever this process leads after it did not: every object needs a pass then.
     pub(super) fn beginnings(&self) -> impl Stream<Item = ()> + Send + 'static {
         stream::unfold((self.0.clone(), 0), async |(mut terms, known)| {

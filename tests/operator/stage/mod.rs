@@ -23,7 +23,7 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 pub use control_plane::ControlPlane;
-pub use operator::{Operator, Options};
+pub use operator::{Operator, Options, command};
 
 /// The region of objects that name none.
 pub const REGION: &str = "us-west-2";

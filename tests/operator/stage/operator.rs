@@ -77,57 +77,7 @@ pub struct Operator {
 
 impl Operator {
     pub fn start(kubeconfig: &Path, namespace: &str, endpoint: &str, options: Options) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ivschat-operator"));
-        command
-            .env_clear()
-            .env("KUBECONFIG", kubeconfig)
-            .env("AWS_REGION", REGION)
-            .env("AWS_ENDPOINT_URL", endpoint)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_LOG", "warn,ivschat_operator=debug")
-            .args([
-                "run",
-                "--namespace",
-                namespace,
-                "--cluster-id",
-                options.cluster,
-            ])
-            .args([
-                "--lag-bound",
-                "0s",
-                "--clock-skew",
-                "0s",
-                "--jitter",
-                "0",
-                "--quota-factor",
-                "1000",
-            ])
-            .args([
-                "--index-interval",
-                options.index_interval,
-                "--log-format",
-                "json",
-            ])
-            .args(["--drift-interval", options.drift_interval])
-            .args(["--operation-timeout", options.operation_timeout])
-            .args(["--wait-factor", options.wait_factor])
-            .args(options.flags);
-        match options.credentials {
-            Some(url) => command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
-            None => command
-                .env("AWS_ACCESS_KEY_ID", "test")
-                .env("AWS_SECRET_ACCESS_KEY", "test"),
-        };
-        match options.lease {
-            Some(duration) => command
-                .args(["--lease-namespace", namespace])
-                .args(["--lease-duration", duration]),
-            None => command.args(["--leader-election", "false"]),
-        };
-        if let Some(account) = options.account {
-            command.env("AWS_ACCOUNT_ID", account);
-        }
-        let mut child = command
+        let mut child = command("run", kubeconfig, namespace, endpoint, options)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -203,4 +153,65 @@ impl Operator {
             .clone();
         found(&log).unwrap()
     }
+}
+
+/// The operator's binary with this subcommand, as a test wants it to work.
+pub fn command(
+    subcommand: &str,
+    kubeconfig: &Path,
+    namespace: &str,
+    endpoint: &str,
+    options: Options,
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ivschat-operator"));
+    command
+        .env_clear()
+        .env("KUBECONFIG", kubeconfig)
+        .env("AWS_REGION", REGION)
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("RUST_LOG", "warn,ivschat_operator=debug")
+        .args([
+            subcommand,
+            "--namespace",
+            namespace,
+            "--cluster-id",
+            options.cluster,
+        ])
+        .args([
+            "--lag-bound",
+            "0s",
+            "--clock-skew",
+            "0s",
+            "--jitter",
+            "0",
+            "--quota-factor",
+            "1000",
+        ])
+        .args([
+            "--index-interval",
+            options.index_interval,
+            "--log-format",
+            "json",
+        ])
+        .args(["--drift-interval", options.drift_interval])
+        .args(["--operation-timeout", options.operation_timeout])
+        .args(["--wait-factor", options.wait_factor])
+        .args(options.flags);
+    match options.credentials {
+        Some(url) => command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
+        None => command
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test"),
+    };
+    match options.lease {
+        Some(duration) => command
+            .args(["--lease-namespace", namespace])
+            .args(["--lease-duration", duration]),
+        None => command.args(["--leader-election", "false"]),
+    };
+    if let Some(account) = options.account {
+        command.env("AWS_ACCOUNT_ID", account);
+    }
+    command
 }

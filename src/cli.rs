@@ -115,7 +115,7 @@ pub struct RunArguments {
     pub lease_name: String,
 
     /// How long the replicas wait for a leader that is not heard of, 1s or more. It renews its lease five times in this time,
-    /// and begins no call to AWS once nine tenths of it are over.
+    /// and begins no call to AWS once nine tenths of it are over. Longer than the timeouts of calls.
     #[arg(long, env = "LEASE_DURATION", default_value = "15s", value_name = "TIME", value_parser = lease)]
     pub lease_duration: Duration,
 
@@ -191,14 +191,31 @@ impl RunArguments {
 }
 
 impl RunArguments {
-    /// The lease to compete for; `own_namespace`: where it is unless the arguments say.
-    pub fn lease(&self, own_namespace: String) -> LeaseSettings {
-        LeaseSettings {
+    /// The lease to compete for; `own_namespace`: where it is unless the arguments say. `None`: there is nobody to compete with.
+    ///
+    /// # Errors
+    /// A call could be under way for longer than the lease.
+    pub fn lease(&self, own_namespace: String) -> Result<Option<LeaseSettings>, String> {
+        if !self.leader_election {
+            return Ok(None);
+        }
+        for (flag, timeout) in [
+            ("--operation-timeout", self.operation_timeout),
+            ("--kubernetes-timeout", self.kubernetes_timeout),
+        ] {
+            if timeout >= self.lease_duration {
+                return Err(format!(
+                    "{flag} ({timeout:?}) must be shorter than --lease-duration ({:?})",
+                    self.lease_duration
+                ));
+            }
+        }
+        Ok(Some(LeaseSettings {
             namespace: self.lease_namespace.clone().unwrap_or(own_namespace),
             name: self.lease_name.clone(),
             duration: self.lease_duration,
             candidate: self.pod_name.clone().unwrap_or_else(|| OPERATOR.to_owned()),
-        }
+        }))
     }
 }
 
@@ -312,15 +329,41 @@ mod tests {
         }
     }
 
+    fn run_arguments(flags: &[&str]) -> RunArguments {
+        let cli = Cli::try_parse_from([&["ivschat-operator", "run"], flags].concat()).unwrap();
+        match cli.command {
+            Command::Run(arguments) => *arguments,
+            _ => panic!("run was asked for"),
+        }
+    }
+
+    #[test]
+    fn no_call_may_take_longer_than_the_lease() {
+        let lease = |flags: &[&str]| run_arguments(flags).lease("own".to_owned());
+        let own = lease(&[]).unwrap().unwrap();
+        assert_eq!(own.namespace, "own");
+        assert!(
+            lease(&["--lease-duration=10s", "--leader-election=false"])
+                .is_ok_and(|it| it.is_none())
+        );
+        for (flag, problem) in [
+            (
+                "--lease-duration=10s",
+                "--operation-timeout (10s) must be shorter",
+            ),
+            (
+                "--kubernetes-timeout=15s",
+                "--kubernetes-timeout (15s) must be shorter",
+            ),
+        ] {
+            let refused = lease(&[flag]).unwrap_err();
+            assert!(refused.starts_with(problem), "{refused}");
+        }
+    }
+
     #[test]
     fn default_tags_keep_the_limits_of_tags() {
-        let parse = |flags: &[&str]| {
-            let cli = Cli::try_parse_from([&["ivschat-operator", "run"], flags].concat()).unwrap();
-            match cli.command {
-                Command::Run(arguments) => arguments.default_tags(),
-                _ => panic!("run was asked for"),
-            }
-        };
+        let parse = |flags: &[&str]| run_arguments(flags).default_tags();
         let tags = parse(&["--default-tags", "team=live,cost=4=2"]).unwrap();
         let expected = [("cost", "4=2"), ("team", "live")];
         assert_eq!(

@@ -81,7 +81,7 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
     // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
     config.read_timeout = Some(Duration::from_secs(305));
     config.reset_reader_on_write = true;
-    let own_namespace = config.default_namespace.clone();
+    let lease = arguments.lease(config.default_namespace.clone())?;
     let client = Client::try_from(config)?;
     let (rooms, account, default_region) = ivs::connect(&ivs::Settings {
         region: arguments.region.clone(),
@@ -129,12 +129,12 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
         arguments.index_interval,
         arguments.lag_bound,
     );
-    let (election, leadership) = if arguments.leader_election {
-        let lease = arguments.lease(own_namespace);
-        let (election, leadership) = Election::new(client.clone(), lease);
-        (Some(election), leadership)
-    } else {
-        (None, Leadership::alone())
+    let (election, leadership) = match lease {
+        Some(lease) => {
+            let (election, leadership) = Election::new(client.clone(), lease);
+            (Some(election), leadership)
+        }
+        None => (None, Leadership::alone()),
     };
     let context = Context::new(settings, kubernetes, rooms, index, account, leadership);
     Ok(Parts {

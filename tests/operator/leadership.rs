@@ -24,6 +24,8 @@ const SLACK: Duration = Duration::from_millis(500);
 fn replica() -> Options {
     Options {
         lease: Some("2s"),
+        operation_timeout: "1s",
+        flags: &["--kubernetes-timeout", "1s"],
         ..Options::default()
     }
 }

@@ -93,7 +93,9 @@ async fn every_room_stays_without_our_tags_every_finalizer_goes_and_a_new_operat
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_let_go_while_an_operator_runs() {
     let lease = Options {
-        lease: Some("1s"),
+        lease: Some("2s"),
+        operation_timeout: "1s",
+        flags: &["--kubernetes-timeout", "1s"],
         ..Options::default()
     };
     let mut stage = Stage::with(lease).await;

@@ -128,6 +128,7 @@ impl<'a> Pass<'a> {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
+        record.not_later_than(Timestamp::now(), context.settings.skew());
         // Nor is an attempt void because somebody took it out of the status.
         record.creation = record
             .creation

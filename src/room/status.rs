@@ -1,6 +1,6 @@
 //! What an object's status becomes after a pass: a pure function of what it was and what the pass found.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
@@ -38,6 +38,18 @@ impl Record {
         self.create_time = room.create_time;
         self.update_time = room.update_time;
         self.creation = None;
+    }
+
+    /// Sets right what no clock can have shown yet: times further ahead than clocks may be apart were written by someone
+    /// else, and would never be over. What was attempted was attempted by now; a room that is missing was made before that.
+    pub fn not_later_than(&mut self, now: Timestamp, skew: SignedDuration) {
+        let latest = now.checked_add(skew).unwrap_or(Timestamp::MAX);
+        self.create_time = self.create_time.filter(|time| *time <= latest);
+        if let Some(creation) = &mut self.creation
+            && creation.started_at > latest
+        {
+            creation.started_at = now;
+        }
     }
 
     /// The room is proven absent, or let go. The region stays in force.

@@ -129,10 +129,11 @@ impl<'a> Pass<'a> {
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
         record.not_later_than(Timestamp::now(), context.settings.skew());
-        // Nor is an attempt void because somebody took it out of the status.
-        record.creation = record
-            .creation
-            .or_else(|| context.memory.attempted(&input.uid));
+        // Nor is an attempt void because somebody took it out of the status, or dated it back.
+        let attempts = record.creation.into_iter();
+        record.creation = attempts
+            .chain(context.memory.attempted(&input.uid))
+            .max_by_key(|creation| creation.started_at);
         Self {
             context,
             input,

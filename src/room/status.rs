@@ -63,7 +63,7 @@ impl Record {
 }
 
 impl From<&ChatRoomStatus> for Record {
-    /// An ARN or a region that is none was written by someone else and counts as missing.
+    /// What cannot be an ARN, a region or an attempt was written by someone else and counts as missing.
     fn from(status: &ChatRoomStatus) -> Self {
         Self {
             arn: status.arn.as_deref().and_then(|arn| arn.parse().ok()),
@@ -73,11 +73,16 @@ impl From<&ChatRoomStatus> for Record {
             creation: status
                 .creation
                 .clone()
-                .filter(|creation| is_region(&creation.region)),
+                .filter(|creation| is_region(&creation.region) && is_account(&creation.account)),
             applied_tag_keys: status.applied_tag_keys.clone().unwrap_or_default(),
             handled_reconcile_at: status.last_handled_reconcile_at.clone(),
         }
     }
+}
+
+/// An AWS account id has 12 digits; it stands in messages.
+fn is_account(text: &str) -> bool {
+    (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// How a pass ended.

@@ -347,7 +347,7 @@ impl<'a> Pass<'a> {
 
     /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are
     /// one, unless somebody edited the status. Of a spec that cannot be read, or breaks a rule, nothing else is read here.
-    fn regions(&self) -> Vec<String> {
+    pub(super) fn regions(&self) -> Vec<String> {
         let spec = self
             .input
             .spec
@@ -438,9 +438,15 @@ impl<'a> Pass<'a> {
             if self.record.arn.as_ref() != Some(&arn) {
                 return Ok(());
             }
-            match self.context.rooms.get(&arn).await? {
-                Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
-                _ => self.record.arn = None,
+            match self.context.rooms.get(&arn).await {
+                Ok(Some(room)) if identity.prove(&room.tags) == Proof::Ours => {
+                    self.record.bind(&room);
+                }
+                Ok(_) => self.record.arn = None,
+                Err(failure) => {
+                    let elsewhere = self.find_elsewhere(&arn, identity, &account).await;
+                    self.record.bind(&elsewhere.ok_or(failure)?);
+                }
             }
         }
         Ok(())

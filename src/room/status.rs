@@ -65,8 +65,9 @@ impl Record {
 impl From<&ChatRoomStatus> for Record {
     /// What cannot be an ARN, a region or an attempt was written by someone else and counts as missing.
     fn from(status: &ChatRoomStatus) -> Self {
+        let arn = status.arn.as_deref().and_then(|arn| arn.parse().ok());
         Self {
-            arn: status.arn.as_deref().and_then(|arn| arn.parse().ok()),
+            arn: arn.filter(|arn: &RoomArn| is_region(arn.region())),
             region: status.region.clone().filter(|region| is_region(region)),
             create_time: status.create_time,
             update_time: status.update_time,

@@ -12,6 +12,7 @@
 )]
 
 mod adoption;
+mod attacks;
 mod bad_specs;
 mod crd;
 mod create;

@@ -250,3 +250,38 @@ pub fn made_with(
         other => panic!("{other:?}"),
     }
 }
+
+/// The page and the tests: the same attacks, numbered in order.
+#[test]
+fn the_list_of_attacks_names_every_test_once() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let page = std::fs::read_to_string(format!("{root}/docs/security.md")).unwrap();
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let number: usize = cells.get(1)?.parse().ok()?;
+        Some((number, cells[4].trim_matches('`').to_owned()))
+    });
+    let (numbers, mut listed): (Vec<usize>, Vec<String>) = rows.unzip();
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
+    assert!(numbers.len() >= 24);
+
+    let mut tests = Vec::new();
+    for file in std::fs::read_dir(format!("{root}/tests/operator/attacks")).unwrap() {
+        let path = file.unwrap().path();
+        if path.ends_with("mod.rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(path).unwrap();
+        for test in source
+            .split("#[test]")
+            .skip(1)
+            .chain(source.split("#[tokio::test").skip(1))
+        {
+            let name = test.split("fn ").nth(1).unwrap().split('(').next().unwrap();
+            tests.push(name.to_owned());
+        }
+    }
+    tests.sort();
+    listed.sort();
+    assert_eq!(listed, tests);
+}

@@ -89,6 +89,11 @@ impl Settings {
         let grace = self.operation_timeout + self.lag_bound + self.clock_skew;
         SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX)
     }
+
+    /// How far ahead of this clock a time in a status can be.
+    fn skew(&self) -> SignedDuration {
+        SignedDuration::try_from(self.clock_skew).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// Everything that passes share.

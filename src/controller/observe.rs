@@ -46,15 +46,19 @@ impl Pass<'_> {
         };
         let mut stranger = None;
         if let Some(arn) = &self.record.arn {
-            match self.context.rooms.get(arn).await? {
-                Some(room) => {
+            match self.context.rooms.get(arn).await {
+                Err(failure) => {
+                    let elsewhere = self.find_elsewhere(arn, identity, account).await;
+                    return elsewhere.map(Sight::Room).ok_or(failure);
+                }
+                Ok(Some(room)) => {
                     self.context.memory.seen(&self.input.uid);
                     if identity.prove(&room.tags) == Proof::Ours {
                         return Ok(Sight::Room(room));
                     }
                     stranger = Some(room);
                 }
-                None => {
+                Ok(None) => {
                     let now = Timestamp::now();
                     evidence.first_missing =
                         Some(self.context.memory.missing_since(&self.input.uid, arn, now));
@@ -207,6 +211,25 @@ impl Pass<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The object's own room, where the status names one in a region that cannot be asked: somebody may have made that up.
+    pub(super) async fn find_elsewhere(
+        &self,
+        arn: &RoomArn,
+        identity: &Identity,
+        account: &str,
+    ) -> Option<ObservedRoom> {
+        for region in self.regions() {
+            if region == arn.region() {
+                continue;
+            }
+            let found = self.find_in_index(identity, account, &region, None).await;
+            if let Ok(Some(room)) = found {
+                return Some(room);
+            }
+        }
+        None
     }
 
     /// A room that the index says is ours, and that GetRoom confirms. A listing that is not fresh may offer rooms that are

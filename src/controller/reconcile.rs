@@ -140,10 +140,12 @@ impl<'a> Pass<'a> {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
-        // Nor is an attempt void because somebody took it out of the status.
-        record.creation = record
-            .creation
-            .or_else(|| context.memory.attempted(&input.uid));
+        record.not_later_than(Timestamp::now(), context.settings.skew());
+        // Nor is an attempt void because somebody took it out of the status, or dated it back.
+        let attempts = record.creation.into_iter();
+        record.creation = attempts
+            .chain(context.memory.attempted(&input.uid))
+            .max_by_key(|creation| creation.started_at);
         Self {
             context,
             input,
@@ -359,7 +361,7 @@ impl<'a> Pass<'a> {
 
     /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are
     /// one, unless somebody edited the status. Of a spec that cannot be read, or breaks a rule, nothing else is read here.
-    fn regions(&self) -> Vec<String> {
+    pub(super) fn regions(&self) -> Vec<String> {
         let spec = self
             .input
             .spec
@@ -455,9 +457,15 @@ impl<'a> Pass<'a> {
             if self.record.arn.as_ref() != Some(&arn) {
                 return Ok(());
             }
-            match self.context.rooms.get(&arn).await? {
-                Some(room) if identity.prove(&room.tags) == Proof::Ours => self.record.bind(&room),
-                _ => self.record.arn = None,
+            match self.context.rooms.get(&arn).await {
+                Ok(Some(room)) if identity.prove(&room.tags) == Proof::Ours => {
+                    self.record.bind(&room);
+                }
+                Ok(_) => self.record.arn = None,
+                Err(failure) => {
+                    let elsewhere = self.find_elsewhere(&arn, identity, &account).await;
+                    self.record.bind(&elsewhere.ok_or(failure)?);
+                }
             }
         }
         Ok(())

@@ -58,7 +58,9 @@ impl Pass<'_> {
             Ok(_) => return Ok(Ok(())),
             Err(failure) => return Ok(Err(failure)),
         };
-        if !self.made_for_this_object(identity, &twin) {
+        // Nor is a room given up for one that was there before the object: that one only carries its tags.
+        if !self.made_for_this_object(identity, &twin) || !self.made_since(self.record.create_time)
+        {
             if context.memory.note_twin(&self.input.uid, arn) {
                 self.news.push(News::TwinLeft(arn.clone()));
             }
@@ -79,8 +81,13 @@ impl Pass<'_> {
     }
 
     fn made_for_this_object(&self, identity: &Identity, room: &ObservedRoom) -> bool {
-        let since = room.create_time.zip(self.input.created_at);
-        identity.created(&room.tags) && since.is_some_and(|(made, object)| made >= object)
+        identity.created(&room.tags) && self.made_since(room.create_time)
+    }
+
+    /// Whether a room made at this time is younger than the object.
+    fn made_since(&self, made: Option<Timestamp>) -> bool {
+        made.zip(self.input.created_at)
+            .is_some_and(|(made, object)| made >= object)
     }
 
     /// Whether the object, as the API server has it now, names this room.

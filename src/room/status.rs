@@ -1,6 +1,6 @@
 //! What an object's status becomes after a pass: a pure function of what it was and what the pass found.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
@@ -40,6 +40,18 @@ impl Record {
         self.creation = None;
     }
 
+    /// Sets right what no clock can have shown yet: times further ahead than clocks may be apart were written by someone
+    /// else, and would never be over. What was attempted was attempted by now; a room that is missing was made before that.
+    pub fn not_later_than(&mut self, now: Timestamp, skew: SignedDuration) {
+        let latest = now.checked_add(skew).unwrap_or(Timestamp::MAX);
+        self.create_time = self.create_time.filter(|time| *time <= latest);
+        if let Some(creation) = &mut self.creation
+            && creation.started_at > latest
+        {
+            creation.started_at = now;
+        }
+    }
+
     /// The room is proven absent, or let go. The region stays in force.
     pub fn forget_room(&mut self) {
         *self = Self {
@@ -51,21 +63,27 @@ impl Record {
 }
 
 impl From<&ChatRoomStatus> for Record {
-    /// An ARN or a region that is none was written by someone else and counts as missing.
+    /// What cannot be an ARN, a region or an attempt was written by someone else and counts as missing.
     fn from(status: &ChatRoomStatus) -> Self {
+        let arn = status.arn.as_deref().and_then(|arn| arn.parse().ok());
         Self {
-            arn: status.arn.as_deref().and_then(|arn| arn.parse().ok()),
+            arn: arn.filter(|arn: &RoomArn| is_region(arn.region())),
             region: status.region.clone().filter(|region| is_region(region)),
             create_time: status.create_time,
             update_time: status.update_time,
             creation: status
                 .creation
                 .clone()
-                .filter(|creation| is_region(&creation.region)),
+                .filter(|creation| is_region(&creation.region) && is_account(&creation.account)),
             applied_tag_keys: status.applied_tag_keys.clone().unwrap_or_default(),
             handled_reconcile_at: status.last_handled_reconcile_at.clone(),
         }
     }
+}
+
+/// An AWS account id has 12 digits; it stands in messages.
+fn is_account(text: &str) -> bool {
+    (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// How a pass ended.

@@ -7,10 +7,9 @@ use ivschat_emulator::world::{Call, Operation, Room, Scope};
 use serde_json::{Value, json};
 
 use crate::ownership::someone_elses_room;
-use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of, status_of};
+use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of};
 
 const CONSENT: &str = "ivschat-operator.io/adoptable-by";
-const OWNER: &str = "ivschat-operator.io/owner";
 
 fn adopting(room: &Room) -> Value {
     json!({"adopt": {"arn": room.arn}, "deletionPolicy": "Delete", "name": "theirs", "tags": {"team": "live"}})
@@ -99,70 +98,6 @@ async fn an_adoption_cut_short_at_any_call_is_taken_up_again() {
         tags.insert("team".to_owned(), "live".to_owned());
         assert_eq!(stage.room().tags, tags, "{operation:?}");
     }
-}
-
-/// Everything that someone with the right to write ChatRooms could try to get at a room that is not theirs.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_room_is_adopted_that_consents_to_someone_else_or_belongs_to_someone() {
-    let stage = Stage::open().await;
-    let consents = [
-        ("CLUSTER/NAMESPACE/other", "ConsentMissing"),
-        ("CLUSTER/NAMESPACE-too/", "ConsentMissing"),
-        ("other-cluster/NAMESPACE/lobby", "ConsentMissing"),
-        ("/", "ConsentMissing"),
-        ("test", "ConsentMissing"),
-        ("CLUSTER/NAMESPACE/lobb", "ConsentMissing"),
-    ];
-    let mut rooms: Vec<_> = consents
-        .map(|(pattern, reason)| (consenting_room(&stage, pattern), reason))
-        .into();
-    let owner = format!("{CLUSTER}/{}/owned", stage.namespace);
-    let consent = format!("{CLUSTER}/{}/", stage.namespace);
-    for tags in [
-        vec![(OWNER, owner.as_str()), (CONSENT, consent.as_str())],
-        vec![(OWNER, "other-cluster/live/lobby")],
-    ] {
-        rooms.push((someone_elses_room(&stage, &tags), "Foreign"));
-    }
-    let before = stage.rooms_in(REGION);
-    for (n, (room, reason)) in rooms.iter().enumerate() {
-        let name = format!("lobby{n}");
-        stage.create(&name, adopting(room)).await;
-        let object = stage.condition(&name, "Stalled", "True", reason).await;
-        assert_eq!(status_of(&object, "Ready").0, "False");
-        stage.delete(&name).await;
-        stage.gone(&name).await;
-    }
-    assert_eq!(stage.rooms_in(REGION), before);
-    assert_eq!(stage.writes(), []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_objects_that_want_the_same_room_do_not_both_get_it() {
-    let stage = Stage::open().await;
-    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
-    stage.create("first", adopting(&room)).await;
-    stage.create("second", adopting(&room)).await;
-    let decided = |object: &ivschat_operator::api::ChatRoom| {
-        let (ready, reason) = status_of(object, "Ready");
-        ready == "True" || reason == "Foreign"
-    };
-    let mut won = Vec::new();
-    for name in ["first", "second"] {
-        let object = stage.until(name, "decided", decided).await;
-        if status_of(&object, "Ready").0 == "True" {
-            won.push(object);
-        }
-    }
-    assert_eq!(won.len(), 1, "{won:#?}");
-    let mut tags = stage.own_tags(&won[0]);
-    tags.insert("team".to_owned(), "live".to_owned());
-    assert_eq!(stage.room().tags, tags);
-    let owners = stage
-        .writes()
-        .into_iter()
-        .filter(|(_, input)| input["tags"][OWNER].is_string());
-    assert_eq!(owners.count(), 1, "nobody's tags were ever overwritten");
 }
 
 #[tokio::test(flavor = "multi_thread")]

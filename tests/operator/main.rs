@@ -13,6 +13,7 @@
 
 mod accounts;
 mod adoption;
+mod attacks;
 mod bad_specs;
 mod crd;
 mod create;

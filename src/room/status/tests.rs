@@ -259,6 +259,35 @@ fn a_record_survives_the_status_it_was_written_to() {
 }
 
 #[test]
+fn a_time_that_no_clock_can_have_shown_yet_is_set_right() {
+    let skew = SignedDuration::from_secs(10);
+    for (time, started_at, create_time) in [
+        (at(90), at(90), Some(at(90))),
+        (at(110), at(110), Some(at(110))),
+        (at(111), at(100), None),
+        (Timestamp::MAX, at(100), None),
+    ] {
+        let creation = |started_at| Creation {
+            started_at,
+            region: "us-west-2".to_owned(),
+            account: "123456789012".to_owned(),
+        };
+        let mut found = Record {
+            creation: Some(creation(time)),
+            create_time: Some(time),
+            ..record()
+        };
+        found.not_later_than(at(100), skew);
+        let expected = Record {
+            creation: Some(creation(started_at)),
+            create_time,
+            ..record()
+        };
+        assert_eq!(found, expected, "{time}");
+    }
+}
+
+#[test]
 fn an_arn_that_is_none_counts_as_missing() {
     let status = ChatRoomStatus {
         arn: Some("lobby".to_owned()),

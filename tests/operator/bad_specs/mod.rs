@@ -343,7 +343,7 @@ async fn replace_crd(client: &Client) {
 }
 
 /// The CRD with a schema that asks for nothing.
-fn lax_crd() -> CustomResourceDefinition {
+pub fn lax_crd() -> CustomResourceDefinition {
     let mut crd = serde_json::to_value(chat_room_crd().unwrap()).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});

@@ -11,6 +11,9 @@ use crate::room::{Class, RoomArn};
 
 use super::input::Input;
 
+/// How long the watch is given to bring what was written. Longer, and the watch is lost: then a pass is made all the same.
+const CACHE_LAG: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// By `metadata.uid`.
@@ -44,10 +47,16 @@ impl Memory {
         let entries = self.entries();
         let entry = entries.get(&input.uid)?;
         let (fingerprint, due) = entry.settled?;
-        let known = fingerprint == input.fingerprint()
-            || entry.superseded.contains(&input.resource_version);
+        let due = if entry.superseded.contains(&input.resource_version) {
+            // What the pass wrote is on its way, and a pass over less would only meet a conflict.
+            due.checked_add(CACHE_LAG)?
+        } else if fingerprint == input.fingerprint() {
+            due
+        } else {
+            return None;
+        };
         let rest = due.checked_duration_since(Instant::now())?;
-        known.then_some(rest).filter(|rest| !rest.is_zero())
+        (!rest.is_zero()).then_some(rest)
     }
 
     /// A pass ended and left this state behind.

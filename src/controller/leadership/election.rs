@@ -36,7 +36,7 @@ pub struct Election {
     /// The lease as it was last read or written.
     lease: Option<Lease>,
     term: watch::Sender<Term>,
-    /// Whether the last record that was read or written was our own.
+    /// Whether the record is our own and its term has begun; no other has been seen since.
     holds: bool,
 }
 
@@ -116,9 +116,12 @@ impl Election {
             }
             Move::Renew(record) => {
                 let written = self.write(record).await?;
-                Ok(self.after_writing(written, until, None::<fn()>))
+                // Not held, and yet ours: a take whose answer was lost went through, and its term begins only now.
+                let new_term = (!self.holds).then_some(new_term);
+                Ok(self.after_writing(written, until, new_term))
             }
             Move::Take(record) => {
+                self.holds = false;
                 let written = self.write(record).await?;
                 Ok(self.after_writing(written, until, Some(new_term)))
             }

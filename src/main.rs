@@ -88,6 +88,7 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
         endpoint: arguments.endpoint_url.clone(),
         operation_timeout: arguments.operation_timeout,
         quota_factor: arguments.quota_factor,
+        wait_factor: arguments.wait_factor,
     })
     .await?;
     let kubernetes = Kubernetes::new(

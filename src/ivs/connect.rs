@@ -23,6 +23,8 @@ pub struct Settings {
     pub operation_timeout: Duration,
     /// The share of AWS's call quotas to use, more than 0.
     pub quota_factor: f64,
+    /// Multiplies the SDK's waits between its retries; 1 outside tests.
+    pub wait_factor: f64,
 }
 
 /// No way to start with AWS.
@@ -35,6 +37,8 @@ pub enum ConnectError {
 
 /// Attempts per call, CreateRoom aside, which is never repeated.
 const ATTEMPTS: u32 = 3;
+/// The SDK waits up to this before its first retry, and twice as long before the second. Its own default.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Connects with the SDK's own defaults: credentials, endpoint and proxies from environment, profile, web identity, Pod
 /// Identity or instance metadata. Gives the calls, the account and the default region.
@@ -49,7 +53,11 @@ pub async fn connect(settings: &Settings) -> Result<(Arc<Rooms>, Account, String
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(FIRST_WAIT.mul_f64(settings.wait_factor)),
+        );
     if let Ok(name) = AppName::new(OPERATOR) {
         loader = loader.app_name(name);
     }

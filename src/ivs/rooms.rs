@@ -137,6 +137,7 @@ mod tests {
             endpoint: None,
             operation_timeout: std::time::Duration::from_secs(1),
             quota_factor: 1.0,
+            wait_factor: 1.0,
         };
         let rooms = Rooms::new(config, &settings);
         for region in 0..1000 {

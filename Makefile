@@ -1,7 +1,7 @@
 # Everything a newcomer needs. Each target says what it does in one line; `make` prints them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench generate lint
+.PHONY: help demo test chaos fuzz bench generate lint
 
 help: ## Print this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -13,6 +13,10 @@ test: ## Run every test, against a real kube-apiserver, the local IVS Chat, boto
 	@hack/control-plane assets >/dev/null
 	@hack/clients >/dev/null
 	cargo test --workspace
+
+chaos: ## Let everything go wrong that can, at every call of the operator; CHAOS_FILTER picks cases by name
+	@hack/control-plane assets >/dev/null
+	CHAOS_CASES="$${CHAOS_CASES:-all}" cargo test --quiet --test chaos
 
 fuzz: ## Throw a million raw requests at the local IVS Chat; FUZZ_INPUTS says how many
 	FUZZ_INPUTS="$${FUZZ_INPUTS:-1000000}" cargo test --quiet --release -p ivschat-emulator --test fuzz -- --nocapture

@@ -1,0 +1,190 @@
+//! One case: a workload, and what goes wrong in it.
+
+use std::time::Duration;
+
+use ivschat_emulator::world::Settings;
+
+use crate::deed::Deed;
+use crate::end_state::EndState;
+use crate::fault::{Fault, Lasting, Moment};
+use crate::oracle::{Bystander, Expected};
+use crate::replica::Election;
+use crate::script::Point;
+use crate::stage::Setting;
+use crate::workload::{Leaves, Workload};
+
+/// What kind of thing goes wrong: the first part of what the table shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Axis {
+    Crash,
+    Aws,
+    Kubernetes,
+    Watch,
+    Operators,
+    Lag,
+    Hand,
+    Leadership,
+}
+
+impl Axis {
+    pub const ALL: [Self; 8] = [
+        Self::Crash,
+        Self::Aws,
+        Self::Kubernetes,
+        Self::Watch,
+        Self::Operators,
+        Self::Lag,
+        Self::Hand,
+        Self::Leadership,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Aws => "aws",
+            Self::Kubernetes => "kubernetes",
+            Self::Watch => "watch",
+            Self::Operators => "operators",
+            Self::Lag => "lag",
+            Self::Hand => "hand",
+            Self::Leadership => "leadership",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone)]
+pub enum Trial {
+    /// Nothing.
+    Calm,
+    /// The operator is killed at this call, and comes back or is followed by another.
+    Crash {
+        at: Point,
+        moment: Moment,
+        successor: Successor,
+    },
+    /// Calls come to grief.
+    Fault {
+        at: Point,
+        fault: Fault,
+        lasting: Lasting,
+        meanwhile: Meanwhile,
+    },
+    /// Somebody does something while a call stands still, or as the step begins.
+    Deed { at: Option<Point>, deed: Deed },
+    /// The leader is frozen at this call until another has done its work.
+    Freeze { at: Point },
+    /// The leader cannot reach its lease, and everything else. The step comes once another has taken over.
+    Estranged,
+    /// The leader is killed at this call, and what the next one does to the lease comes to grief once.
+    Takeover { at: Point, fault: Fault },
+    /// The object is restored from a backup, without a status and under another uid.
+    Restored,
+    /// The object is deleted before any read shows its room.
+    GoneUnseen,
+    /// One of a thousand objects cannot be parsed.
+    Thousand,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Successor {
+    SameReplica,
+    OtherReplica,
+}
+
+/// What must be seen while a fault lasts that does not end by itself.
+#[derive(Debug, Clone)]
+pub enum Meanwhile {
+    /// Nothing in particular: it ends by itself.
+    Nothing,
+    /// A condition gives one of these reasons, and AWS is not hammered.
+    Tells(Vec<&'static str>),
+    /// The workload gets where it should all the same.
+    Converges,
+}
+
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub axis: Axis,
+    pub name: String,
+    pub workload: Workload,
+    pub trial: Trial,
+    pub setting: Setting,
+    pub expected: Expected,
+    /// Whether it changes the CRD, and so needs a control plane that others do not share.
+    pub changes_crd: bool,
+}
+
+impl Case {
+    /// A case with one operator in a calm world.
+    pub fn new(axis: Axis, workload: Workload, end: &EndState, what: &str, trial: Trial) -> Self {
+        Self {
+            axis,
+            name: format!("{}/{}/{what}", workload.name(), axis.name()),
+            workload,
+            trial,
+            setting: Setting {
+                replicas: 1,
+                election: Election::Off,
+                world: Settings::default(),
+                drift_interval: "300ms",
+            },
+            expected: Expected {
+                end: end.clone(),
+                rooms_made: Some(workload.rooms_made()),
+                bystander: Bystander::Untouched,
+            },
+            changes_crd: false,
+        }
+    }
+
+    /// With two operators, of which both work, or one leads.
+    #[must_use]
+    pub fn with_two(mut self, election: Election) -> Self {
+        self.setting.replicas = 2;
+        self.setting.election = election;
+        self
+    }
+
+    /// In a world whose reads lag.
+    #[must_use]
+    pub fn with_lag(mut self, get: Duration, list: Duration) -> Self {
+        self.setting.world = Settings {
+            get_lag: get,
+            list_lag: list,
+            ..Settings::default()
+        };
+        self
+    }
+
+    /// More rooms may be made than are wanted, if they are found and healed.
+    #[must_use]
+    pub fn healing(mut self) -> Self {
+        self.expected.rooms_made = None;
+        self
+    }
+
+    /// What goes wrong goes for the bystander, too.
+    #[must_use]
+    pub fn for_all(mut self) -> Self {
+        self.expected.bystander = Bystander::Healed;
+        self
+    }
+
+    /// Somebody edits the bystander meanwhile.
+    #[must_use]
+    pub fn editing_the_bystander(mut self) -> Self {
+        self.expected.bystander = Bystander::Edited;
+        self
+    }
+
+    /// Everything ends up deleted.
+    #[must_use]
+    pub fn leaving_nothing(mut self) -> Self {
+        if self.workload.leaves() == Leaves::Both {
+            self.expected.end = EndState::nothing();
+        }
+        self.expected.bystander = Bystander::Deleted;
+        self
+    }
+}

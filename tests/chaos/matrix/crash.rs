@@ -1,0 +1,42 @@
+//! The operator dies: at every call it makes, before, in the middle and after.
+
+use std::time::Duration;
+
+use crate::case::{Axis, Case, Successor, Trial};
+use crate::fault::Moment;
+use crate::record::Recording;
+use crate::replica::Election;
+
+/// Nearly as much as the operators are told to reckon with.
+const LAG: Duration = Duration::from_millis(550);
+
+/// Calls about leases are left out: they come by the clock, several in every step, and no two runs have the same. The cases of
+/// [`super::leadership`] and those with another replica in here die between them. Watches are not calls that end.
+pub fn cases(recording: &Recording) -> Vec<Case> {
+    let Recording {
+        workload,
+        end,
+        points,
+    } = recording;
+    let mut cases = Vec::new();
+    for at in points {
+        for moment in Moment::ALL {
+            let case = |who: &str, successor| {
+                let what = format!("{}/{}/{who}", at.title(), moment.name());
+                let trial = Trial::Crash {
+                    at: at.clone(),
+                    moment,
+                    successor,
+                };
+                Case::new(Axis::Crash, *workload, end, &what, trial)
+            };
+            cases.push(case("same-replica", Successor::SameReplica));
+            cases.push(case("other-replica", Successor::OtherReplica).with_two(Election::On));
+            // Where reads lag, nothing but what was written down before tells the one that comes back what may exist.
+            if at.writes && at.name != "POST events" {
+                cases.push(case("same-replica-and-lag", Successor::SameReplica).with_lag(LAG, LAG));
+            }
+        }
+    }
+    cases
+}

@@ -1,0 +1,138 @@
+//! Runs cases side by side, tells how they go, and adds up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+
+use crate::case::{Axis, Case, Trial};
+use crate::control_plane::ControlPlane;
+use crate::trial::{self, Failed};
+
+/// Cases at the same time: they wait most of the time.
+const AT_ONCE: usize = 16;
+
+/// What a run of the matrix comes to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    axes: BTreeMap<Axis, Sum>,
+    failed: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    cases: usize,
+    failures: usize,
+    spent: Duration,
+}
+
+pub async fn run(cases: Vec<Case>) -> Tally {
+    let shared = ControlPlane::shared().await;
+    // A changed CRD ends every watch on a server; those who do so share one of their own.
+    let changing = if cases.iter().any(|case| case.changes_crd) {
+        Some(Arc::new(
+            ControlPlane::start(ivschat_operator::api::chat_room_crd().unwrap()).await,
+        ))
+    } else {
+        None
+    };
+    let total = cases.len();
+    // A thousand objects need the machine for themselves.
+    let (large, small): (Vec<_>, Vec<_>) = cases
+        .into_iter()
+        .partition(|case| matches!(case.trial, Trial::Thousand));
+    let run = |case: Case| {
+        let changing = changing.clone();
+        async move {
+            let begun = Instant::now();
+            let name = case.name.clone();
+            let axis = case.axis;
+            let ran = tokio::spawn(async move {
+                let control_plane = if case.changes_crd {
+                    changing.as_deref()
+                } else {
+                    None
+                };
+                trial::run(&case, control_plane.unwrap_or(shared)).await
+            });
+            let outcome = ran.await.unwrap_or_else(|error| {
+                let (oracle, details) = (format!("the test itself: {error}"), String::new());
+                Err(Failed { oracle, details })
+            });
+            (axis, name, outcome, begun.elapsed())
+        }
+    };
+    let mut tally = Tally::default();
+    let mut done = 0;
+    let small = stream::iter(small).map(&run).buffer_unordered(AT_ONCE);
+    let large = stream::iter(large).map(&run).buffer_unordered(1);
+    let mut outcomes = std::pin::pin!(small.chain(large));
+    while let Some((axis, name, outcome, spent)) = outcomes.next().await {
+        done += 1;
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!(
+            "{done:>5}/{total} {verdict:<6} {:>5.1} s  {name}",
+            spent.as_secs_f64()
+        );
+        tally.add(axis, name, outcome, spent);
+    }
+    tally
+}
+
+impl Tally {
+    fn add(&mut self, axis: Axis, name: String, outcome: Result<(), Failed>, spent: Duration) {
+        let sum = self.axes.entry(axis).or_default();
+        sum.cases += 1;
+        sum.spent += spent;
+        if let Err(Failed { oracle, details }) = outcome {
+            sum.failures += 1;
+            println!("FAILED {name}\n  {oracle}\n{details}");
+            self.failed.push(format!(
+                "{name}: {}",
+                oracle.lines().next().unwrap_or_default()
+            ));
+        }
+    }
+
+    pub fn failures(&self) -> usize {
+        self.failed.len()
+    }
+
+    /// The table at the end.
+    pub fn print(&self, took: Duration) {
+        println!(
+            "\n{:<12} {:>6} {:>9} {:>8}",
+            "axis", "cases", "failures", "seconds"
+        );
+        for axis in Axis::ALL {
+            if let Some(Sum {
+                cases,
+                failures,
+                spent,
+            }) = self.axes.get(&axis)
+            {
+                println!(
+                    "{:<12} {cases:>6} {failures:>9} {:>8.0}",
+                    axis.name(),
+                    spent.as_secs_f64()
+                );
+            }
+        }
+        let cases: usize = self.axes.values().map(|sum| sum.cases).sum();
+        println!(
+            "{:<12} {cases:>6} {:>9} {:>8.0} by the clock\n",
+            "all",
+            self.failures(),
+            took.as_secs_f64()
+        );
+        for failed in &self.failed {
+            println!("FAILED {failed}");
+        }
+        println!(
+            "{} passed, {} failed",
+            cases - self.failures(),
+            self.failures()
+        );
+    }
+}

@@ -115,7 +115,7 @@ pub struct RunArguments {
     pub lease_name: String,
 
     /// How long the replicas wait for a leader that is not heard of, 1s or more. It renews its lease five times in this time,
-    /// and begins no call to AWS once nine tenths of it are over. Longer than the timeouts of calls.
+    /// and begins no write to AWS once nine tenths of it are over. Longer than the timeouts of calls.
     #[arg(long, env = "LEASE_DURATION", default_value = "15s", value_name = "TIME", value_parser = lease)]
     pub lease_duration: Duration,
 

@@ -50,6 +50,10 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
+    if arguments.leader_election && arguments.lease_namespace.is_none() {
+        // Taking another lease than the operator's would let it go on meanwhile.
+        return Err("name the namespace of the operator's lease: --lease-namespace".into());
+    }
     let Parts {
         context, election, ..
     } = connect(arguments).await?;

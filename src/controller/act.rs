@@ -46,6 +46,10 @@ impl Pass<'_> {
         if !self.fence.holds() {
             return Err(Error::Deposed);
         }
+        // The wait for the quota may have been long.
+        if let Err(failure) = self.require_unchanged(account).await {
+            return Ok(Ending::failed(failure, Knowledge::NotAsSpecified));
+        }
         // What the record knew was of a room that is proven absent.
         self.record.forget_room();
         context.memory.forget_room(&self.input.uid);

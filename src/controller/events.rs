@@ -18,7 +18,7 @@ pub(super) enum News {
     Rebound(RoomArn, String),
     /// A room that was there before was taken over, with its consent.
     Adopted(RoomArn),
-    /// The object goes, and its room stays, as the spec says.
+    /// The room is let go and stays, as the spec or a person says.
     Retained(RoomArn),
     /// A second room of this very object was deleted.
     TwinDeleted(RoomArn),

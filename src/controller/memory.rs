@@ -117,6 +117,13 @@ impl Memory {
         *entry.delete_at.get_or_insert_with(slot)
     }
 
+    /// Whether the object's room has a time to be deleted that has not come yet.
+    pub(super) fn waits_to_delete(&self, uid: &str) -> bool {
+        let entries = self.entries();
+        let slot = entries.get(uid).and_then(|entry| entry.delete_at);
+        slot.is_some_and(|slot| slot > Instant::now())
+    }
+
     /// Counts a failure; gives how many of the same class came before it in a row.
     pub(super) fn count_failure(&self, uid: &str, class: Option<Class>) -> u32 {
         let mut entries = self.entries();

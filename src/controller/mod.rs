@@ -130,6 +130,17 @@ impl Context {
         }
     }
 
+    /// Nothing is known of any object: another has led.
+    fn begin_term(&self) {
+        self.memory.clear();
+        self.index.renew();
+    }
+
+    /// The next pass, where nothing asks for one earlier.
+    fn look_later(&self) -> Action {
+        Action::requeue(self.jittered(self.settings.drift_interval))
+    }
+
     /// A wait, varied at random so that objects that failed together do not come back together.
     fn jittered(&self, wait: Duration) -> Duration {
         wait.mul_f64(1.0 + self.settings.jitter * (fastrand::f64() - 0.5))
@@ -202,8 +213,7 @@ async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<
 )]
 fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
     let attempt = match error {
-        // Whoever leads next makes a pass over every object.
-        Error::Deposed => return Action::await_change(),
+        Error::Deposed => return context.look_later(),
         // The cache was behind. The watch brings the newer object and with it the next pass; this is for a lost watch.
         Error::Stale => 0,
         _ => context
@@ -222,10 +232,7 @@ pub async fn run(
 ) {
     let (stop, stopped) = oneshot::channel();
     let shared = Arc::clone(&context);
-    let new_term = move || {
-        shared.memory.clear();
-        shared.index.renew();
-    };
+    let new_term = move || shared.begin_term();
     // A task of its own: no pass may hold up a renewal.
     let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
     run_passes(client, context, shutdown).await;

@@ -113,6 +113,8 @@ impl Pass<'_> {
             }
             // A room that was only observed: what the operator manages carries no consent.
             Some(stranger) if identity.may_adopt(&stranger.tags) => {}
+            // It was to be adopted, and nothing came of it: the attempt is void, and nobody here has had this room.
+            Some(_) if self.adoption_is_void() => {}
             Some(stranger) => return Ok(Sight::Room(stranger)),
             None => {}
         }
@@ -133,6 +135,12 @@ impl Pass<'_> {
         creation
             .filter(|_| !repeatable)
             .map(|creation| creation.started_at)
+    }
+
+    /// Whether the attempt on record was an adoption: it alone names its room beforehand.
+    fn adoption_is_void(&self) -> bool {
+        let made = self.context.memory.learned(&self.input.uid);
+        self.record.creation.is_some() && made.is_none()
     }
 
     /// Whether a room that an object of this name has released may be taken back without `spec.adopt`: never where nobody has

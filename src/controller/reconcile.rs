@@ -32,7 +32,9 @@ use super::observe::{Sight, Unsettled};
 /// Only what Kubernetes made fail: then nothing could be written to the object, and the pass is repeated.
 pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let Some(fence) = context.leadership.fence() else {
-        return Ok(Action::await_change()); // a standby only keeps its cache warm
+        // A standby only keeps its cache warm. Whoever begins to lead makes a pass over every object; the wait is for clocks that
+        // are set to and fro, by which a term may seem to end and go on.
+        return Ok(context.look_later());
     };
     let input = Input::read(&object); // pure
     if let Some(rest) = context.memory.rest(&input) {
@@ -397,12 +399,18 @@ impl<'a> Pass<'a> {
         self.require_account(identity, &account).await?;
         self.mend_region(identity).await?;
         let sight = self.observe(identity, &account, &self.regions()).await?;
-        if self.context.account.id().await? != account {
-            // Of what was seen nobody knows which account it was in.
-            let changed = "the operator's AWS credentials changed to another account meanwhile";
-            return Err(Failure::new(Class::Unavailable, changed));
-        }
+        // Else nobody knows which account it was in that was looked at.
+        self.require_unchanged(&account).await?;
         Ok(Look { account, sight })
+    }
+
+    /// Refuses credentials that are of another account than they were when the pass looked.
+    pub(super) async fn require_unchanged(&self, account: &str) -> Result<(), Failure> {
+        if self.context.account.id().await? == account {
+            return Ok(());
+        }
+        let changed = "the operator's AWS credentials changed to another account meanwhile";
+        Err(Failure::new(Class::Unavailable, changed))
     }
 
     /// Refuses credentials of another account than the record's: through them, the room would look missing. A record that

@@ -8,8 +8,10 @@ use futures::{StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::room::status::{Knowledge, Verdict};
-use crate::room::{Class, Failure, Identity, Proof};
+use crate::api::{ConditionType, Reason};
+use crate::room::plan;
+use crate::room::status::{self, Knowledge, Verdict};
+use crate::room::{Class, Failure, Identity, ObservedRoom};
 
 use super::input::Input;
 use super::kubernetes::{Error, is_status};
@@ -49,9 +51,17 @@ impl fmt::Display for Released {
 /// Why nothing was let go.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// It would be put back at once.
-    #[error("an operator is running: scale it down to 0 replicas first (the lease {0} is held)")]
-    OperatorRuns(String),
+    /// What is let go would be taken back at once.
+    #[error(
+        "could not take the lease {lease} within {patience:?}: scale the operator down to 0 replicas first; if none runs, the \
+         log says why"
+    )]
+    OperatorRuns {
+        /// As `namespace/name`.
+        lease: String,
+        /// How long it was tried.
+        patience: Duration,
+    },
     /// The ChatRooms could not be listed.
     #[error("cannot list ChatRooms: {0}")]
     List(#[from] Error),
@@ -72,10 +82,11 @@ pub async fn release_all(
     let (stop, stopped) = oneshot::channel();
     let mut campaign = None;
     if let Some((election, patience)) = election {
-        let lease = election.lease().to_owned();
-        campaign = Some(tokio::spawn(election.run(|| {}, stopped)));
+        let (lease, shared) = (election.lease(), Arc::clone(&context));
+        let new_term = move || shared.begin_term();
+        campaign = Some(tokio::spawn(election.run(new_term, stopped)));
         if timeout(patience, context.leadership.begin()).await.is_err() {
-            return Err(ReleaseError::OperatorRuns(lease));
+            return Err(ReleaseError::OperatorRuns { lease, patience });
         }
     }
     let released = release_each(&context).await;
@@ -91,7 +102,7 @@ async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     let namespace = context.settings.namespace.as_deref();
     let objects = context.kubernetes.list(namespace).await?;
     let outcomes = stream::iter(objects.iter().map(Input::read))
-        .filter(|input| std::future::ready(input.has_finalizer()))
+        .filter(|input| std::future::ready(holds_something(input)))
         .map(async |input| {
             let outcome = release_one(context, &input).await;
             (input, outcome)
@@ -114,31 +125,43 @@ async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     Ok(all)
 }
 
+/// Whether there may be something to let go: a finalizer that somebody took off leaves a room all the same.
+fn holds_something(input: &Input) -> bool {
+    let status = &input.status;
+    let released = status::reason(status, ConditionType::Ready) == Some(Reason::Released.as_str());
+    let named = status.arn.is_some() || status.creation.is_some();
+    let wanted = input.deleted_at.is_none() && !input.observed;
+    input.has_finalizer() || (wanted && named && !released)
+}
+
 /// Passes over one object until it is let go.
 async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
     let grace = Duration::try_from(context.settings.grace()).unwrap_or_default();
-    let give_up = Instant::now() + grace * 2 + PATIENCE;
+    let mut give_up = Instant::now() + grace * 2 + PATIENCE;
     loop {
         let input = match context.kubernetes.get(known).await {
             Ok(object) => Input::read(&object),
             Err(Error::Api(error)) if is_status(&error, 404) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
-        if input.uid != known.uid || !input.has_finalizer() {
+        if input.uid != known.uid || !holds_something(&input) {
             return Ok(());
         }
-        let Some(fence) = context.leadership.fence() else {
-            return Err("another operator leads now".to_owned());
+        let soon = context.backoff(Class::Unavailable, 0);
+        let progress = match context.leadership.fence() {
+            Some(fence) => release_pass(context, &input, fence).await,
+            None => Err(Error::Deposed),
         };
-        let (wait, why) = match release_pass(context, &input, fence).await {
+        let (wait, why) = match progress {
             Ok(Progress::Done) => return Ok(()),
             Ok(Progress::Hopeless(why)) => return Err(why),
             Ok(Progress::Again(wait, why)) => (wait, why),
-            Err(error) => {
-                let wait = context.backoff(Class::Unavailable, 0);
-                (wait, error.to_string())
-            }
+            Err(error) => (soon, error.to_string()),
         };
+        if context.memory.waits_to_delete(&input.uid) {
+            // The cap on deletions is no reason to leave anything.
+            give_up += wait;
+        }
         if Instant::now() + wait >= give_up {
             return Err(why);
         }
@@ -190,35 +213,47 @@ impl Pass<'_> {
             Ok(Some(ending)) => return Ok(ending),
             Err(failure) => return Ok(Ending::failed(failure, Knowledge::Nothing)),
         }
-        self.drop_finalizer().await?;
         let (verdict, again) = (Verdict::Released, Again::Interval);
+        // First, so that what cannot be written is tried again.
+        self.write_if_new(&verdict).await?;
+        self.drop_finalizer().await?;
         Ok(Ending { verdict, again })
     }
 
     /// `Some`: not now.
     async fn let_go_rooms(&mut self, identity: &Identity) -> Result<Option<Ending>, Failure> {
         let Look { account, sight } = self.look(identity).await?;
-        let mut next = match sight {
+        let room = match sight {
             Sight::Unsettled(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
-            Sight::Room(room) if identity.prove(&room.tags) == Proof::Ours => Some(room),
-            Sight::Room(_) | Sight::Candidate(_) | Sight::Absent => None,
+            // Let go before, or there never was one.
+            Sight::Candidate(_) | Sight::Absent => return Ok(None),
+            Sight::Room(room) if identity.retained(&room.tags) => return Ok(None),
+            Sight::Room(room) => room,
         };
-        let known = next.clone();
+        // Of a room of someone else nobody should think that it was let go.
+        plan::require_proof(&room.arn, &room.tags, identity)?;
+        let outcome = self.let_go_each(room.clone(), identity, &account).await;
+        self.record.bind(&room);
+        outcome
+    }
+
+    async fn let_go_each(
+        &mut self,
+        first: ObservedRoom,
+        identity: &Identity,
+        account: &str,
+    ) -> Result<Option<Ending>, Failure> {
+        let mut next = Some(first);
         while let Some(room) = next.take() {
-            let ending = self.release(&room, identity, &account).await;
+            let ending = self.release(&room, identity, account).await;
             if let Verdict::Failed { .. } = ending.verdict {
                 return Ok(Some(ending));
             }
-            for region in self.context.index.regions(&account) {
+            for region in self.context.index.regions(account) {
                 if next.is_none() {
-                    next = self
-                        .find_in_index(identity, &account, &region, None)
-                        .await?;
+                    next = self.find_in_index(identity, account, &region, None).await?;
                 }
             }
-        }
-        if let Some(room) = known {
-            self.record.bind(&room);
         }
         Ok(None)
     }

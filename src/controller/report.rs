@@ -88,12 +88,7 @@ impl Pass<'_> {
         let Ending { verdict, again } = ending;
         let asked = self.input.reconcile_at.clone();
         self.record.handled_reconcile_at = asked.or(self.record.handled_reconcile_at.take());
-        let next = self.next_status(&verdict);
-        let written = if next == self.stored {
-            Ok(())
-        } else {
-            self.write_status(&next).await
-        };
+        let written = self.write_if_new(&verdict).await;
         // What was done is done, even if it could not be written down yet.
         self.publish_news().await;
         written?;
@@ -110,6 +105,16 @@ impl Pass<'_> {
             .memory
             .settle(&self.input.uid, fingerprint, rest, self.superseded);
         Ok(rest)
+    }
+
+    /// Writes the status that follows, if it differs from the one this pass knows.
+    pub(super) async fn write_if_new(&mut self, verdict: &Verdict) -> Result<(), Error> {
+        let next = self.next_status(verdict);
+        if next == self.stored {
+            Ok(())
+        } else {
+            self.write_status(&next).await
+        }
     }
 
     /// Writes a status over the one this pass knows. Where only spec or metadata changed meanwhile, what the pass learned is

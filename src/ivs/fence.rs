@@ -1,6 +1,7 @@
 //! What keeps a replica that no longer leads from writing.
 
 use std::future::Future;
+use std::task::Poll;
 
 use tokio::time::Instant;
 
@@ -29,22 +30,27 @@ pub(super) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, F
     fence.until().ok_or_else(closed)
 }
 
-/// The answer of a call, which is given up at `end`, retries included.
+/// The answer of a call, which is given up at `end`, or once the fence closes.
 ///
 /// # Errors
 /// `Unavailable`: no answer came in time.
 pub(super) async fn within<T>(
+    fence: &dyn Fence,
     end: Instant,
     operation: Operation,
     call: impl Future<Output = T> + Send,
 ) -> Result<T, Failure> {
-    tokio::select! {
-        // First, so that a process that was frozen does not send before it looks at the clock.
-        biased;
-        () = tokio::time::sleep_until(end) => {
-            let message = format!("{}: AWS did not answer in time", operation.name());
-            Err(Failure::new(Class::Unavailable, message))
+    let mut call = std::pin::pin!(call);
+    // Asked before every step of the call: its retries are writes, too, and a process that was frozen comes back here.
+    let guarded = std::future::poll_fn(|context| {
+        if fence.until().is_none() || Instant::now() >= end {
+            return Poll::Ready(None);
         }
-        answer = call => Ok(answer),
-    }
+        call.as_mut().poll(context).map(Some)
+    });
+    let answer = tokio::time::timeout_at(end, guarded).await;
+    answer.ok().flatten().ok_or_else(|| {
+        let message = format!("{}: AWS did not answer in time", operation.name());
+        Failure::new(Class::Unavailable, message)
+    })
 }

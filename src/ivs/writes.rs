@@ -52,7 +52,7 @@ impl Writes<'_> {
             let late = "CreateRoom: not sent, because writing the attempt down took too long";
             return Err(CreateError::Refused(Failure::new(Class::Unavailable, late)));
         }
-        let fence = fence::open(self.fence, OPERATION).map_err(CreateError::Refused)?;
+        let end = fence::open(self.fence, OPERATION).map_err(CreateError::Refused)?;
         let call = self
             .rooms
             .client(&room.region)
@@ -71,7 +71,7 @@ impl Writes<'_> {
             .set_tags(Some(tags.clone().into_iter().collect()))
             .customize()
             .config_override(Builder::default().retry_config(RetryConfig::disabled()));
-        let answer = fence::within(deadline.min(fence), OPERATION, call.send()).await;
+        let answer = fence::within(self.fence, deadline.min(end), OPERATION, call.send()).await;
         let answer = answer.map_err(CreateError::Unknown)?;
         let output = answer.map_err(|error| {
             let logging = &room.logging_configuration_identifiers;
@@ -107,7 +107,7 @@ impl Writes<'_> {
             .set_message_review_handler(handler.map(convert::sdk_handler_update))
             .set_logging_configuration_identifiers(update.logging_configuration_identifiers.clone())
             .send();
-        let answer = fence::within(end, OPERATION, call).await?;
+        let answer = fence::within(self.fence, end, OPERATION, call).await?;
         let output = answer.map_err(|error| {
             let logging = update.logging_configuration_identifiers.as_deref();
             error::write_failure(OPERATION.name(), &error, logging.unwrap_or_default())
@@ -123,7 +123,7 @@ impl Writes<'_> {
         const OPERATION: Operation = Operation::DeleteRoom;
         let (client, end) = self.admitted(arn.region(), OPERATION).await?;
         let call = client.delete_room().identifier(arn.as_str()).send();
-        match fence::within(end, OPERATION, call).await? {
+        match fence::within(self.fence, end, OPERATION, call).await? {
             Ok(_) => Ok(true),
             Err(error) => match error::read_failure(OPERATION.name(), &error) {
                 Failure {
@@ -148,7 +148,7 @@ impl Writes<'_> {
             .resource_arn(arn.as_str())
             .set_tags(tags)
             .send();
-        let answer = fence::within(end, OPERATION, call).await?;
+        let answer = fence::within(self.fence, end, OPERATION, call).await?;
         answer
             .map(drop)
             .map_err(|error| error::failure(OPERATION.name(), &error))
@@ -167,7 +167,7 @@ impl Writes<'_> {
             .resource_arn(arn.as_str())
             .set_tag_keys(keys)
             .send();
-        let answer = fence::within(end, OPERATION, call).await?;
+        let answer = fence::within(self.fence, end, OPERATION, call).await?;
         answer
             .map(drop)
             .map_err(|error| error::failure(OPERATION.name(), &error))

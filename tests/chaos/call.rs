@@ -81,11 +81,10 @@ impl Call {
         };
         let about = match (place.resource, place.name) {
             ("chatrooms", Some(BYSTANDER)) => About::Bystander,
-            ("chatrooms", Some(_)) => About::Subject,
             ("events", _) if body.contains(&format!("\"name\":\"{BYSTANDER}\"")) => {
                 About::Bystander
             }
-            ("events", _) => About::Subject,
+            ("chatrooms", Some(_)) | ("events", _) => About::Subject,
             _ => About::All,
         };
         Self {

@@ -76,7 +76,7 @@ impl Deed {
                 )?;
             }
             Self::WipeStatus => {
-                ignore_missing(stage.patch_status(SUBJECT, json!({"status": null})).await)?
+                ignore_missing(stage.patch_status(SUBJECT, json!({"status": null})).await)?;
             }
             Self::ForgeStatus => {
                 let forged = json!({"status": {"arn": stage.foreign.arn, "id": stage.foreign.id, "creation": null}});

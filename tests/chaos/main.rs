@@ -60,7 +60,7 @@ type Outcome<T = ()> = Result<T, Problem>;
 #[tokio::main]
 async fn main() -> ExitCode {
     let begun = Instant::now();
-    match chosen().await {
+    match Box::pin(chosen()).await {
         Ok(cases) => {
             println!("{} cases", cases.len());
             let tally = runner::run(cases).await;
@@ -82,7 +82,7 @@ async fn main() -> ExitCode {
 async fn chosen() -> Outcome<Vec<Case>> {
     let control_plane = ControlPlane::shared().await;
     // A few at a time: a machine with more to do than it can makes calls late, and these are to be calm.
-    let recordings = Workload::ALL.map(|workload| Recording::of(workload, control_plane));
+    let recordings = Workload::ALL.map(|workload| Box::pin(Recording::of(workload, control_plane)));
     let recordings: Vec<_> = stream::iter(recordings).buffered(4).try_collect().await?;
     let mut cases = matrix::cases(&recordings);
     if let Ok(filter) = std::env::var("CHAOS_FILTER") {

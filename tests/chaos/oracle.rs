@@ -46,7 +46,7 @@ pub async fn verify(stage: &Stage, expected: &Expected) -> Outcome {
     bystander(stage, expected.bystander).await?;
     fall_silent(stage, &expected.end).await?;
     foreign_room_untouched(stage)?;
-    bystander_writes(stage, expected.bystander).await?;
+    bystander_writes(stage, expected.bystander)?;
     if let Some(wanted) = expected.rooms_made {
         let made = stage
             .emulator
@@ -151,7 +151,7 @@ pub fn foreign_room_untouched(stage: &Stage) -> Outcome {
 }
 
 /// Nothing but what somebody asked for is done to the bystander's room.
-async fn bystander_writes(stage: &Stage, wanted: Bystander) -> Outcome {
+fn bystander_writes(stage: &Stage, wanted: Bystander) -> Outcome {
     let id = stage.script.bystander_room();
     let journal = stage.emulator.journal();
     let writes: Vec<_> = journal

@@ -25,13 +25,13 @@ use crate::weather::{Outlook, relay};
 #[derive(Clone)]
 pub enum Upstream {
     Kubernetes(kube::Client),
-    Aws(HttpClient<HttpConnector, Body>, String),
+    Aws(Box<HttpClient<HttpConnector, Body>>, String),
 }
 
 impl Upstream {
     pub fn aws(endpoint: &str) -> Self {
         Self::Aws(
-            HttpClient::builder(TokioExecutor::new()).build_http(),
+            Box::new(HttpClient::builder(TokioExecutor::new()).build_http()),
             endpoint.to_owned(),
         )
     }

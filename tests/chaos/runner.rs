@@ -75,13 +75,13 @@ pub async fn run(cases: Vec<Case>) -> Tally {
             "{done:>5}/{total} {verdict:<6} {:>5.1} s  {name}",
             spent.as_secs_f64()
         );
-        tally.add(axis, name, outcome, spent);
+        tally.add(axis, &name, outcome, spent);
     }
     tally
 }
 
 impl Tally {
-    fn add(&mut self, axis: Axis, name: String, outcome: Result<(), Failed>, spent: Duration) {
+    fn add(&mut self, axis: Axis, name: &str, outcome: Result<(), Failed>, spent: Duration) {
         let sum = self.axes.entry(axis).or_default();
         sum.cases += 1;
         sum.spent += spent;

@@ -1,6 +1,7 @@
 //! The script of one case: what is to go wrong, shared by all its proxies, and the trace of what came by.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -216,8 +217,8 @@ impl Script {
         let renewed = Point::renewal().name;
         let last = |state: &State| {
             let calls = state.trace.iter().map(|line| &line.call);
-            let writes = calls.filter(|call| call.is_lease() && call.name != "GET leases");
-            writes.last().map_or(0, |call| call.replica)
+            let mut writes = calls.filter(|call| call.is_lease() && call.name != "GET leases");
+            writes.next_back().map_or(0, |call| call.replica)
         };
         let (leader, from) = {
             let mut state = self.state();
@@ -316,7 +317,7 @@ impl Script {
         {
             let ms = at.duration_since(self.started).as_millis();
             let step = if *in_step { ' ' } else { '-' };
-            told += &format!("  {step}{ms:>6} ms {call}{note}\n");
+            let _ = writeln!(told, "  {step}{ms:>6} ms {call}{note}");
         }
         told
     }

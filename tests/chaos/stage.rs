@@ -157,8 +157,10 @@ impl Stage {
 
     pub fn logs(&self) -> String {
         let logs = self.replicas.iter().enumerate();
-        logs.map(|(id, replica)| format!("--- log of replica {id}\n{}\n", replica.log_tail(40)))
-            .collect()
+        let told: Vec<_> = logs
+            .map(|(id, replica)| format!("--- log of replica {id}\n{}", replica.log_tail(40)))
+            .collect();
+        told.join("\n")
     }
 }
 

@@ -91,17 +91,17 @@ impl Workload {
                 return Ok(());
             }
             Self::Update | Self::Delete | Self::Recreate => {
-                stage.create(SUBJECT, json!({})).await?
+                stage.create(SUBJECT, json!({})).await?;
             }
             Self::Retag => {
                 stage
                     .create(SUBJECT, json!({"tags": {"team": "live", "old": "1"}}))
-                    .await?
+                    .await?;
             }
             Self::Retain => {
                 stage
                     .create(SUBJECT, json!({"deletionPolicy": "Retain"}))
-                    .await?
+                    .await?;
             }
         }
         stage.ready(SUBJECT).await?;

@@ -223,3 +223,29 @@ async fn an_observed_room_that_consents_to_this_object_alone_is_not_taken_unaske
     assert_eq!(arn_of(&stage.ready("lobby").await), room.arn);
     assert_eq!(stage.room().arn, room.arn);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_that_came_to_nothing_does_not_stand_in_the_way_of_a_room_of_the_objects_own() {
+    let stage = Stage::open().await;
+    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
+    let denied = Fault::refuse(Operation::TagResource, 403, "AccessDeniedException", "no");
+    stage.emulator.inject(denied);
+    stage.create("lobby", adopting(&room)).await;
+    stage.condition("lobby", "Synced", "False", "Denied").await;
+    // Somebody else has it now.
+    let tags = BTreeMap::from([(
+        "ivschat-operator.io/owner".to_owned(),
+        "else/where/hall".to_owned(),
+    )]);
+    let resource_arn = room.arn.clone();
+    let taken = Call::TagResource { resource_arn, tags };
+    let scope = Scope::in_region(REGION);
+    stage.emulator.call(&scope, taken).unwrap();
+    stage.emulator.clear_faults();
+    stage
+        .edit("lobby", json!({"adopt": null, "name": null}))
+        .await;
+    let object = stage.ready("lobby").await;
+    assert_ne!(arn_of(&object), room.arn);
+    assert_eq!(stage.rooms_in(REGION).len(), 2);
+}

@@ -103,7 +103,10 @@ async fn nothing_is_let_go_while_an_operator_runs() {
     let writes = stage.writes();
     let (ok, told) = release(&stage, lease).await;
     assert!(!ok);
-    assert!(told.contains("scale it down to 0 replicas first"), "{told}");
+    assert!(
+        told.contains("scale the operator down to 0 replicas first"),
+        "{told}"
+    );
     assert_eq!(stage.writes(), writes);
     assert!(stage.operator.stop().await);
     let (ok, told) = release(&stage, lease).await;
@@ -152,4 +155,48 @@ async fn what_cannot_be_let_go_is_named_with_the_reason_and_keeps_its_finalizer_
     assert_eq!(rooms.len(), 2, "the room of `going` is deleted: {rooms:#?}");
     let room = rooms.iter().find(|room| room.arn == free).unwrap();
     assert_eq!(room.tags, consent(&stage, "free"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_another_cluster_id_nothing_is_said_to_be_let_go() {
+    let mut stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    stage.operator.kill().await;
+    let before = stage.rooms_in(REGION);
+    let mistaken = Options {
+        cluster: "mistaken",
+        ..Options::default()
+    };
+    let (ok, told) = release(&stage, mistaken).await;
+    assert!(!ok, "{told}");
+    assert!(told.contains("0 ChatRooms let go, 1 left"), "{told}");
+    let left = format!("left {}/lobby: Foreign", stage.namespace);
+    assert!(told.contains(&left), "{told}");
+    assert_eq!(stage.rooms_in(REGION), before);
+    let object = stage.chat_rooms.get("lobby").await.unwrap();
+    assert_eq!(object.finalizers(), ["ivschat-operator.io/room"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_let_go_and_still_named_though_lists_fail_in_between_and_the_finalizer_was_taken_off()
+ {
+    let mut stage = Stage::open().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.operator.kill().await;
+    let unfinalized = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    stage
+        .chat_rooms
+        .patch("lobby", &PatchParams::default(), &unfinalized)
+        .await
+        .unwrap();
+    let down = Fault::refuse(Operation::ListRooms, 503, "ServiceUnavailable", "down");
+    stage.emulator.inject(down.times(4));
+    let (ok, told) = release(&stage, Options::default()).await;
+    assert!(ok && told.contains("1 ChatRooms let go, 0 left"), "{told}");
+    assert_eq!(stage.room().tags, consent(&stage, "lobby"));
+    let object = stage.chat_rooms.get("lobby").await.unwrap();
+    assert_eq!(arn_of(&object), arn);
+    assert_eq!(status_of(&object, "Ready").1, "Released");
+    let (ok, told) = release(&stage, Options::default()).await;
+    assert!(ok && told.contains("0 ChatRooms let go, 0 left"), "{told}");
 }

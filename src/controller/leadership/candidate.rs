@@ -39,9 +39,14 @@ impl Candidate {
 
     /// Decides from the record as it was read at `now`; `None`: there is no lease.
     pub(super) fn decide(&mut self, lease: Option<&Lease>, now: Instant) -> Move {
-        let record = lease
-            .and_then(|lease| lease.spec.clone())
-            .unwrap_or_default();
+        let Some(lease) = lease else {
+            // Taken away, not given back: its holder may not know yet.
+            return match self.seen.as_ref().and_then(|seen| self.end(seen)) {
+                Some(end) if now < end => Move::Wait(end),
+                _ => Move::Take(self.taken(&LeaseSpec::default())),
+            };
+        };
+        let record = lease.spec.clone().unwrap_or_default();
         let holder = record.holder_identity.as_deref().unwrap_or_default();
         if holder == self.identity {
             self.seen = None;
@@ -50,21 +55,23 @@ impl Candidate {
         if holder.is_empty() {
             return Move::Take(self.taken(&record));
         }
-        let since = match &self.seen {
-            Some((known, since)) if *known == record => *since,
-            _ => {
-                self.seen = Some((record.clone(), now));
-                now
-            }
+        let seen = match self.seen.take() {
+            Some(seen) if seen.0 == record => seen,
+            _ => (record, now),
         };
-        let theirs = u64::try_from(record.lease_duration_seconds.unwrap_or_default());
-        let duration = self
-            .duration
-            .max(Duration::from_secs(theirs.unwrap_or_default()));
-        match since.checked_add(duration) {
+        let decided = match self.end(&seen) {
             Some(end) if now < end => Move::Wait(end),
-            _ => Move::Take(self.taken(&record)),
-        }
+            _ => Move::Take(self.taken(&seen.0)),
+        };
+        self.seen = Some(seen);
+        decided
+    }
+
+    /// When a record runs out that has stood unchanged since then.
+    fn end(&self, (record, since): &(LeaseSpec, Instant)) -> Option<Instant> {
+        let theirs = u64::try_from(record.lease_duration_seconds.unwrap_or_default());
+        let theirs = Duration::from_secs(theirs.unwrap_or_default());
+        since.checked_add(self.duration.max(theirs))
     }
 
     /// The record that gives the lease back; `None` where it is not ours.
@@ -170,6 +177,20 @@ mod tests {
             assert_eq!(wait(&mut two, &second, 28), Move::Wait(after(29)));
             assert!(matches!(wait(&mut two, &second, 29), Move::Take(_)));
         }
+    }
+
+    #[test]
+    fn a_lease_that_is_deleted_is_not_taken_before_its_holder_can_know() {
+        let start = Instant::now();
+        let held = lease(record(candidate("one").decide(None, start)));
+        let mut two = candidate("two");
+        two.decide(Some(&held), start);
+        assert_eq!(two.decide(None, start), Move::Wait(start + LEASE));
+        assert!(matches!(two.decide(None, start + LEASE), Move::Take(_)));
+        // Its holder makes it again at once.
+        let mut one = candidate("one");
+        one.decide(Some(&held), start);
+        assert!(matches!(one.decide(None, start), Move::Take(_)));
     }
 
     #[test]

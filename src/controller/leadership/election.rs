@@ -38,6 +38,8 @@ pub struct Election {
     term: watch::Sender<Term>,
     /// Whether the record is our own and its term has begun; no other has been seen since.
     holds: bool,
+    /// Whether people have been told that another leads.
+    stands_by: bool,
 }
 
 /// A standby looks at the lease this often at least: what is given back is taken within it.
@@ -60,13 +62,14 @@ impl Election {
             lease: None,
             term,
             holds: false,
+            stands_by: false,
         };
         (election, Leadership(leadership))
     }
 
-    /// The lease's name.
-    pub(in crate::controller) fn lease(&self) -> &str {
-        &self.settings.name
+    /// The lease, as `namespace/name`.
+    pub(in crate::controller) fn lease(&self) -> String {
+        format!("{}/{}", self.settings.namespace, self.settings.name)
     }
 
     /// Competes until `stop`, then gives the lease back. `new_term` is called before each term of this process begins.
@@ -85,7 +88,10 @@ impl Election {
                 Err(error) => {
                     // Once: it comes back until the API server does.
                     if !std::mem::replace(&mut trouble, true) {
-                        tracing::warn!(%error, "cannot renew or look at the lease");
+                        let LeaseSettings {
+                            namespace, name, ..
+                        } = &self.settings;
+                        tracing::warn!(%error, namespace, name, "cannot renew or look at the lease");
                     }
                     self.lease = None;
                     self.next_look()
@@ -111,6 +117,11 @@ impl Election {
             Move::Wait(end) => {
                 if std::mem::take(&mut self.holds) {
                     self.depose();
+                } else if !std::mem::replace(&mut self.stands_by, true) {
+                    tracing::info!(
+                        lease = self.settings.name,
+                        "stands by: another replica leads"
+                    );
                 }
                 Ok(end.min(self.next_look()))
             }
@@ -135,6 +146,7 @@ impl Election {
             ..PostParams::default()
         };
         let deadline = self.deadline();
+        let replaces = self.lease.is_some();
         let written = match self.lease.take() {
             Some(lease) => {
                 let lease = Lease {
@@ -162,7 +174,7 @@ impl Election {
             }
             Err(Error::Stale) => Ok(false),
             // Deleted since it was read.
-            Err(Error::Api(error)) if is_status(&error, 404) => Ok(false),
+            Err(Error::Api(error)) if replaces && is_status(&error, 404) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -178,6 +190,7 @@ impl Election {
             return self.next_look();
         }
         self.holds = true;
+        self.stands_by = false;
         let takes = new_term.is_some();
         if let Some(new_term) = new_term {
             new_term();
@@ -199,7 +212,8 @@ impl Election {
         Instant::now() + self.pace().min(LOOK)
     }
 
-    fn depose(&self) {
+    fn depose(&mut self) {
+        self.stands_by = true;
         tracing::warn!(lease = self.settings.name, "another replica leads now");
         let ended = Until::after(Duration::ZERO);
         self.term.send_modify(|term| term.until = ended);

@@ -4,8 +4,8 @@
 //! - **At most one leads.** A leader's term is good until nine tenths of the lease's duration after it *sent* its last renewal; a
 //!   candidate takes the lease over only after it has itself seen the same record for the whole duration. So the two never
 //!   overlap, whatever their clocks say of the time of day: only their speeds must agree to within a tenth.
-//! - **A deposed leader begins no write to AWS.** Each asks its pass's [`Fence`] right before it is sent, and ends with the
-//!   term. What a process frozen between that question and the wire sends once it thaws cannot be held back; it is found and
+//! - **A deposed leader begins no write to AWS.** Each asks its pass's [`Fence`] right before it is sent and at every step,
+//!   retries included, and ends with the term. What a process frozen between that question and the wire sends once it thaws cannot be held back; it is found and
 //!   healed by the next sweep.
 //! - **A term is one holder's.** A leader that could not renew for a while and finds the record as it left it goes on in the
 //!   same term: nobody else has led. Any other begins a new one, with nothing in memory.

@@ -8,6 +8,7 @@ mod events;
 mod input;
 mod kubernetes;
 mod leadership;
+mod look;
 mod memory;
 mod observe;
 mod reconcile;

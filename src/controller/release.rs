@@ -16,8 +16,9 @@ use crate::room::{Class, Failure, Identity, ObservedRoom};
 use super::input::Input;
 use super::kubernetes::{Error, is_status};
 use super::leadership::Fence;
+use super::look::Look;
 use super::observe::Sight;
-use super::reconcile::{Again, Ending, Look, Pass};
+use super::reconcile::{Again, Ending, Pass};
 use super::{Context, Election};
 
 /// What became of the ChatRooms.

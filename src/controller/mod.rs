@@ -23,12 +23,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::SignedDuration;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::watcher::{self, ExponentialBackoff, watcher};
 use kube::runtime::{WatchStreamExt, controller};
 use kube::{Client, Resource};
 use tokio::sync::oneshot;
@@ -173,7 +175,7 @@ pub fn passes(
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
     let objects = watcher(api, watcher::Config::default())
-        .default_backoff()
+        .backoff(watch_backoff())
         // Nothing here reads them, and they are half of an object's size.
         .modify(|object| object.metadata.managed_fields = None)
         .inspect(move |event| {
@@ -198,6 +200,19 @@ pub fn passes(
         .take_until(unready)
 }
 
+/// How long after a watch has failed it is set up again: while it is not, nobody's edits are seen, and one client that tries
+/// this often is nothing to an API server that comes back.
+fn watch_backoff() -> impl Backoff {
+    const FIRST: Duration = Duration::from_millis(800);
+    const LONGEST: Duration = Duration::from_secs(5);
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter();
+    ResetTimerBackoff::new(ExponentialBackoff::from(pauses), 4 * LONGEST)
+}
+
 /// Ends at a shutdown that comes before the first list of objects: no pass is under way then, but the runtime would wait for
 /// that list, which may never come.
 async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<DynamicObject>) {
@@ -213,14 +228,12 @@ async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<
     reason = "the signature that the runtime asks for"
 )]
 fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
-    let attempt = match error {
-        Error::Deposed => return context.look_later(),
-        // The cache was behind. The watch brings the newer object and with it the next pass; this is for a lost watch.
-        Error::Stale => 0,
-        _ => context
-            .memory
-            .count_failure(object.meta().uid.as_deref().unwrap_or_default(), None),
-    };
+    if matches!(error, Error::Deposed) {
+        return context.look_later();
+    }
+    // Where the cache was behind, the watch brings the newer object and with it the next pass; this is for a lost watch.
+    let uid = object.meta().uid.as_deref().unwrap_or_default();
+    let attempt = context.memory.count_failure(uid, None);
     Action::requeue(context.backoff(Class::Unavailable, attempt))
 }
 

@@ -187,7 +187,10 @@ impl Pass<'_> {
     fn written(&mut self, object: &DynamicObject) {
         self.stored = input::status(object);
         let version = object.metadata.resource_version.clone().unwrap_or_default();
-        self.superseded
-            .push(std::mem::replace(&mut self.version, version));
+        // A write that changes nothing makes no new version.
+        if version != self.version {
+            self.superseded
+                .push(std::mem::replace(&mut self.version, version));
+        }
     }
 }

@@ -73,11 +73,13 @@ pub enum Trial {
     /// Somebody does something while a call stands still, or as the step begins.
     Deed { at: Option<Point>, deed: Deed },
     /// The leader is frozen at this call until another has done its work.
-    Freeze { at: Point },
+    Freeze { at: Point, moment: Moment },
     /// The leader cannot reach its lease, and everything else. The step comes once another has taken over.
     Estranged,
     /// The leader is killed at this call, and what the next one does to the lease comes to grief once.
     Takeover { at: Point, fault: Fault },
+    /// The leader is killed at this call, and the next one as it takes the lease; then both come back.
+    Relapse { at: Point, moment: Moment },
     /// The object is restored from a backup, without a status and under another uid.
     Restored,
     /// The object is deleted before any read shows its room.
@@ -103,6 +105,19 @@ pub enum Meanwhile {
     Converges,
 }
 
+/// The control plane that a case runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// That of all cases that do nothing to it.
+    Shared,
+    /// That of the cases that change the CRD, which ends every watch on a server.
+    Changing,
+    /// One of its own, which it may restart.
+    Own,
+    /// One of its own, with a CRD that lets everything pass.
+    Lax,
+}
+
 #[derive(Debug, Clone)]
 pub struct Case {
     pub axis: Axis,
@@ -111,8 +126,7 @@ pub struct Case {
     pub trial: Trial,
     pub setting: Setting,
     pub expected: Expected,
-    /// Whether it changes the CRD, and so needs a control plane that others do not share.
-    pub changes_crd: bool,
+    pub ground: Ground,
 }
 
 impl Case {
@@ -134,7 +148,7 @@ impl Case {
                 rooms_made: Some(workload.rooms_made()),
                 bystander: Bystander::Untouched,
             },
-            changes_crd: false,
+            ground: Ground::Shared,
         }
     }
 
@@ -161,6 +175,13 @@ impl Case {
     #[must_use]
     pub fn healing(mut self) -> Self {
         self.expected.rooms_made = None;
+        self
+    }
+
+    /// On another control plane than the shared one.
+    #[must_use]
+    pub fn on(mut self, ground: Ground) -> Self {
+        self.ground = ground;
         self
     }
 

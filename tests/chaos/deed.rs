@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use ivschat_operator::api::chat_room_crd;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::Outcome;
 use crate::call::{BYSTANDER, SUBJECT};
+use crate::control_plane::{self, ControlPlane};
 use crate::stage::Stage;
 use crate::weather::Weather;
 
 /// "A minute", at a hundredth.
 const A_WHILE: Duration = Duration::from_millis(600);
+/// Long enough for passes without a pause between them to stand out.
+const LONG: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
@@ -27,6 +32,8 @@ pub enum Deed {
     DoubleWatches,
     /// Somebody labels the object, and the operator's watch does not show it.
     ChangeUnseen,
+    /// Somebody clears the status, and the operator's watch does not show it for long.
+    WipeUnseen,
     /// The API server cannot be reached for a while.
     Outage,
     /// Somebody clears the status.
@@ -35,8 +42,10 @@ pub enum Deed {
     ForgeStatus,
     /// Somebody removes the finalizers.
     StripFinalizers,
-    /// Every object of the namespace is deleted.
-    DeleteAll,
+    /// The namespace is deleted, with all that is in it.
+    DeleteNamespace,
+    /// The API server's process is killed and started again.
+    RestartApiServer,
     /// The CRD is applied anew, with a difference.
     ReapplyCrd,
 }
@@ -49,11 +58,13 @@ impl Deed {
             Self::SilenceWatches => "watches-fall-silent",
             Self::DoubleWatches => "watches-say-all-twice",
             Self::ChangeUnseen => "a-change-unseen",
+            Self::WipeUnseen => "status-wiped-unseen",
             Self::Outage => "api-server-unreachable",
             Self::WipeStatus => "status-wiped",
             Self::ForgeStatus => "status-forged",
             Self::StripFinalizers => "finalizers-stripped",
-            Self::DeleteAll => "all-objects-deleted",
+            Self::DeleteNamespace => "namespace-deleted",
+            Self::RestartApiServer => "api-server-restarts",
             Self::ReapplyCrd => "crd-reapplied",
         }
     }
@@ -64,16 +75,20 @@ impl Deed {
         match self {
             Self::DropWatches => weather.send_modify(Weather::drop_watches),
             Self::ExpireWatches => weather.send_modify(Weather::expire_watches),
-            Self::SilenceWatches => hold(stage),
+            Self::SilenceWatches => hold(stage, A_WHILE),
             Self::DoubleWatches => weather.send_modify(|weather| weather.twice = true),
             Self::Outage => stage.script.outage(A_WHILE),
             Self::ChangeUnseen => {
-                hold(stage);
+                hold(stage, A_WHILE);
                 ignore_missing(
                     stage
                         .patch(SUBJECT, json!({"metadata": {"labels": {"team": "live"}}}))
                         .await,
                 )?;
+            }
+            Self::WipeUnseen => {
+                hold(stage, LONG);
+                ignore_missing(stage.patch_status(SUBJECT, json!({"status": null})).await)?;
             }
             Self::WipeStatus => {
                 ignore_missing(stage.patch_status(SUBJECT, json!({"status": null})).await)?;
@@ -89,7 +104,13 @@ impl Deed {
                         .await,
                 )?;
             }
-            Self::DeleteAll => {
+            Self::RestartApiServer => restart(&stage.control_plane).await?,
+            Self::DeleteNamespace => {
+                // From now on the API server takes nothing new in it; that its contents go is then the work of a controller.
+                let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+                namespaces
+                    .delete(&stage.namespace, &DeleteParams::default())
+                    .await?;
                 for name in [SUBJECT, BYSTANDER] {
                     match stage
                         .chat_rooms
@@ -107,12 +128,30 @@ impl Deed {
     }
 }
 
-/// Holds the watches for a while.
-fn hold(stage: &Stage) {
+/// What it has stored stays, in etcd.
+async fn restart(control_plane: &ControlPlane) -> Outcome {
+    let directory = control_plane
+        .kubeconfig
+        .parent()
+        .ok_or("no control plane")?;
+    let restart = Command::new(control_plane::SCRIPT)
+        .arg("restart")
+        .arg(directory)
+        .status()
+        .await?;
+    if restart.success() {
+        Ok(())
+    } else {
+        Err(format!("the API server did not come back: {restart}").into())
+    }
+}
+
+/// Holds the watches for so long.
+fn hold(stage: &Stage, lasting: Duration) {
     let weather = stage.script.weather.clone();
     weather.send_modify(|weather| weather.held = true);
     tokio::spawn(async move {
-        tokio::time::sleep(A_WHILE).await;
+        tokio::time::sleep(lasting).await;
         weather.send_modify(|weather| weather.held = false);
     });
 }

@@ -56,6 +56,12 @@ impl Recording {
             .filter(|point| point.writes && point.name != "POST events")
     }
 
+    /// The call that comes right before this one.
+    pub fn before(&self, at: &Point) -> Option<&Point> {
+        let index = self.points.iter().position(|point| point == at)?;
+        self.points.get(index.checked_sub(1)?)
+    }
+
     /// Each kind of call once, at its first.
     pub fn kinds(&self) -> impl Iterator<Item = &Point> {
         self.points.iter().filter(|point| point.skip == 0)

@@ -1,13 +1,15 @@
 //! Runs cases side by side, tells how they go, and adds up.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use ivschat_operator::api::chat_room_crd;
+use tokio::sync::OnceCell;
 
-use crate::case::{Axis, Case, Trial};
+use crate::case::{Axis, Case, Ground, Trial};
 use crate::control_plane::ControlPlane;
+use crate::thousand;
 use crate::trial::{self, Failed};
 
 /// Cases at the same time: they wait most of the time.
@@ -28,40 +30,22 @@ struct Sum {
 }
 
 pub async fn run(cases: Vec<Case>) -> Tally {
-    let shared = ControlPlane::shared().await;
-    // A changed CRD ends every watch on a server; those who do so share one of their own.
-    let changing = if cases.iter().any(|case| case.changes_crd) {
-        Some(Arc::new(
-            ControlPlane::start(ivschat_operator::api::chat_room_crd().unwrap()).await,
-        ))
-    } else {
-        None
-    };
     let total = cases.len();
     // A thousand objects need the machine for themselves.
     let (large, small): (Vec<_>, Vec<_>) = cases
         .into_iter()
         .partition(|case| matches!(case.trial, Trial::Thousand));
-    let run = |case: Case| {
-        let changing = changing.clone();
-        async move {
-            let begun = Instant::now();
-            let name = case.name.clone();
-            let axis = case.axis;
-            let ran = tokio::spawn(async move {
-                let control_plane = if case.changes_crd {
-                    changing.as_deref()
-                } else {
-                    None
-                };
-                trial::run(&case, control_plane.unwrap_or(shared)).await
-            });
-            let outcome = ran.await.unwrap_or_else(|error| {
-                let (oracle, details) = (format!("the test itself: {error}"), String::new());
-                Err(Failed { oracle, details })
-            });
-            (axis, name, outcome, begun.elapsed())
-        }
+    let run = |case: Case| async move {
+        let begun = Instant::now();
+        let name = case.name.clone();
+        let axis = case.axis;
+        let ran =
+            tokio::spawn(async move { trial::run(&case, &control_plane(case.ground).await).await });
+        let outcome = ran.await.unwrap_or_else(|error| {
+            let (oracle, details) = (format!("the test itself: {error}"), String::new());
+            Err(Failed { oracle, details })
+        });
+        (axis, name, outcome, begun.elapsed())
     };
     let mut tally = Tally::default();
     let mut done = 0;
@@ -78,6 +62,17 @@ pub async fn run(cases: Vec<Case>) -> Tally {
         tally.add(axis, &name, outcome, spent);
     }
     tally
+}
+
+async fn control_plane(ground: Ground) -> ControlPlane {
+    static CHANGING: OnceCell<ControlPlane> = OnceCell::const_new();
+    let own = || ControlPlane::start(chat_room_crd().unwrap());
+    match ground {
+        Ground::Shared => ControlPlane::shared().await.clone(),
+        Ground::Changing => CHANGING.get_or_init(own).await.clone(),
+        Ground::Own => own().await,
+        Ground::Lax => ControlPlane::start(thousand::lax_crd()).await,
+    }
 }
 
 impl Tally {

@@ -186,7 +186,9 @@ impl Script {
 
     pub fn arm(&self, point: &Point, fault: Fault, lasting: Lasting) {
         let point = point.clone();
-        self.state().rule = Some(Rule {
+        let mut state = self.state();
+        state.paused = None;
+        state.rule = Some(Rule {
             point,
             fault,
             lasting,

@@ -34,6 +34,7 @@ pub struct Setting {
 }
 
 pub struct Stage {
+    pub control_plane: ControlPlane,
     pub namespace: String,
     pub client: Client,
     pub chat_rooms: Api<ChatRoom>,
@@ -68,6 +69,7 @@ impl Stage {
         }
         let chat_rooms = Api::namespaced(client.clone(), &namespace);
         Ok(Self {
+            control_plane: control_plane.clone(),
             namespace,
             client,
             chat_rooms,

@@ -2,25 +2,27 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 use ivschat_emulator::world::Operation;
-use kube::api::ListParams;
+use ivschat_operator::api::{ChatRoom, chat_room_crd};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::await_condition;
 use serde_json::json;
 
 use crate::call::SUBJECT;
-use crate::oracle;
 use crate::stage::{Stage, arn_of, is_ready};
-use crate::{Outcome, REGION};
+use crate::{DEADLINE, Outcome};
 
 const OBJECTS: usize = 1000;
 
 pub async fn play(stage: &Stage) -> Outcome {
-    // Valid by the schema; only a rule over two fields forbids it, which this API server does not evaluate.
-    let elsewhere = json!({"uri": "arn:aws:lambda:eu-west-1:123456789012:function:review"});
-    stage
-        .create(
-            SUBJECT,
-            json!({"region": REGION, "messageReviewHandler": elsewhere}),
-        )
-        .await?;
+    let kind = ApiResource::erase::<ChatRoom>(&());
+    let untyped: Api<DynamicObject> =
+        Api::namespaced_with(stage.client.clone(), &stage.namespace, &kind);
+    let unparsable = json!({"maximumMessageLength": ["many"], "tags": 7});
+    let mut subject = DynamicObject::new(SUBJECT, &kind);
+    subject.data = json!({"spec": unparsable});
+    untyped.create(&PostParams::default(), &subject).await?;
     let names: Vec<_> = (0..OBJECTS)
         .map(|number| format!("room-{number:03}"))
         .collect();
@@ -37,8 +39,19 @@ pub async fn play(stage: &Stage) -> Outcome {
     for name in &names {
         stage.ready(name).await?;
     }
-    oracle::tells(stage, &["InvalidSpec"]).await?;
-    let objects = stage.chat_rooms.list(&ListParams::default()).await?.items;
+    let refused = await_condition(
+        untyped.clone(),
+        SUBJECT,
+        |object: Option<&DynamicObject>| object.is_some_and(is_refused),
+    );
+    let refused = tokio::time::timeout(DEADLINE, refused).await;
+    refused.map_err(|_| "the object that cannot be parsed is not told so")??;
+    let objects = untyped.list(&ListParams::default()).await?.items;
+    let objects: Vec<ChatRoom> = objects
+        .into_iter()
+        .filter(|object| object.name_any() != SUBJECT)
+        .map(DynamicObject::try_parse)
+        .collect::<Result<_, _>>()?;
     let mut known: Vec<_> = objects
         .iter()
         .filter(|object| is_ready(object))
@@ -65,9 +78,27 @@ pub async fn play(stage: &Stage) -> Outcome {
     if creates != OBJECTS + 1 {
         return Err(format!("bounded calls: {creates} CreateRooms").into());
     }
-    stage
-        .patch(SUBJECT, json!({"spec": {"messageReviewHandler": null}}))
+    let mended = json!({"spec": {"maximumMessageLength": 7, "tags": null}});
+    untyped
+        .patch(SUBJECT, &PatchParams::default(), &Patch::Merge(mended))
         .await?;
     stage.ready(SUBJECT).await?;
     Ok(())
+}
+
+fn is_refused(object: &DynamicObject) -> bool {
+    let conditions = object.data["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|condition| {
+        condition["type"] == "Stalled"
+            && condition["status"] == "True"
+            && condition["reason"] == "InvalidSpec"
+    })
+}
+
+/// Lets everything pass.
+pub fn lax_crd() -> CustomResourceDefinition {
+    let mut crd = serde_json::to_value(chat_room_crd().unwrap()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    serde_json::from_value(crd).unwrap()
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::call::{BYSTANDER, SUBJECT};
 use crate::case::{Case, Meanwhile, Successor, Trial};
 use crate::control_plane::ControlPlane;
+use crate::deed::Deed;
 use crate::end_state::EndState;
 use crate::fault::{Fault, Lasting, Moment};
 use crate::oracle::{self, Bystander, EDITED_LENGTH};
@@ -80,9 +81,14 @@ async fn play(case: &Case, stage: &mut Stage) -> Outcome {
             case.workload.step(stage).await?;
             struck(&stage.script).await?;
             deed.carry_out(stage).await?;
+            let from = Instant::now();
             stage.script.lift();
+            if *deed == Deed::WipeUnseen {
+                oracle::patient(stage, from).await?;
+            }
         }
-        Trial::Freeze { at } => freeze(case, stage, at).await?,
+        Trial::Freeze { at, moment } => freeze(case, stage, at, *moment).await?,
+        Trial::Relapse { at, moment } => relapse(case, stage, at, *moment).await?,
         Trial::Takeover { at, fault } => {
             crash(case, stage, at, Moment::Unsent, Successor::OtherReplica).await?;
             stage
@@ -170,17 +176,37 @@ async fn suffer(
     stage.kick(SUBJECT).await
 }
 
-/// The leader stands still between its last check and the wire, while another takes over and finishes.
-async fn freeze(case: &Case, stage: &Stage, at: &Point) -> Outcome {
+/// The leader dies, and the next one as it takes the lease.
+async fn relapse(case: &Case, stage: &mut Stage, at: &Point, moment: Moment) -> Outcome {
+    crash(case, stage, at, Moment::Unsent, Successor::OtherReplica).await?;
     stage
         .script
-        .arm(at, Fault::Pause(Moment::Unsent), Lasting::Times(1));
+        .arm(&Point::renewal(), Fault::Pause(moment), Lasting::Times(1));
+    let second = struck(&stage.script).await?;
+    stage.script.cut_off(second);
+    stage.replicas[second].kill().await?;
+    for (id, replica) in stage.replicas.iter_mut().enumerate() {
+        stage.script.revive(id);
+        replica.run()?;
+    }
+    Ok(())
+}
+
+/// The leader stands still in the middle of a call, while another takes over and finishes.
+async fn freeze(case: &Case, stage: &Stage, at: &Point, moment: Moment) -> Outcome {
+    stage
+        .script
+        .arm(at, Fault::Pause(moment), Lasting::Times(1));
     case.workload.step(stage).await?;
     let frozen = struck(&stage.script).await?;
     stage.replicas[frozen].freeze().await?;
     oracle::converge(stage, &case.expected.end).await?;
     let thawed = Instant::now();
-    land(stage).await?;
+    if moment == Moment::Unsent {
+        land(stage).await?;
+    } else {
+        stage.script.lift();
+    }
     stage.replicas[frozen].thaw().await?;
     oracle::verify(stage, &case.expected).await?;
     idle(stage, frozen, thawed)

@@ -84,11 +84,7 @@ const SYMPTOMS: [Symptom; 12] = [
 /// More often than the SDK repeats a call.
 const A_WHILE: Lasting = Lasting::Times(4);
 
-/// What [`Workload::CreateFull`] calls is what [`Workload::Create`] calls.
 pub fn cases(recording: &Recording) -> Vec<Case> {
-    if recording.workload == Workload::CreateFull {
-        return Vec::new();
-    }
     let mut cases = Vec::new();
     for at in recording.kinds().filter(|point| point.plane == Plane::Aws) {
         for symptom in &SYMPTOMS {

@@ -10,8 +10,8 @@ use crate::replica::Election;
 /// Nearly as much as the operators are told to reckon with.
 const LAG: Duration = Duration::from_millis(550);
 
-/// Calls about leases are left out: they come by the clock, several in every step, and no two runs have the same. The cases of
-/// [`super::leadership`] and those with another replica in here die between them. Watches are not calls that end.
+/// Calls about leases come by the clock, several in every step, and no two runs have the same: [`super::leadership`] has those.
+/// Watches are not calls that end.
 pub fn cases(recording: &Recording) -> Vec<Case> {
     let Recording {
         workload,

@@ -1,7 +1,7 @@
 //! People: they edit what is the operator's, delete everything, restore backups, and apply one object too many.
 
 use crate::call::Plane;
-use crate::case::{Axis, Case, Trial};
+use crate::case::{Axis, Case, Ground, Trial};
 use crate::deed::Deed;
 use crate::record::Recording;
 use crate::workload::{Leaves, Workload};
@@ -26,11 +26,8 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
         if workload.leaves() == Leaves::Both {
             cases.push(deed(Deed::StripFinalizers));
         }
-        // As the deletion of a namespace does.
-        cases.push(deed(Deed::DeleteAll).leaving_nothing());
-        let mut reapplied = deed(Deed::ReapplyCrd);
-        reapplied.changes_crd = true;
-        cases.push(reapplied);
+        cases.push(deed(Deed::DeleteNamespace).leaving_nothing());
+        cases.push(deed(Deed::ReapplyCrd).on(Ground::Changing));
     }
     if matches!(
         workload,
@@ -39,7 +36,8 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
         cases.push(case("restored-without-status", Trial::Restored));
     }
     if *workload == Workload::Create {
-        let mut thousand = case("one-of-a-thousand-cannot-be-parsed", Trial::Thousand);
+        let mut thousand =
+            case("one-of-a-thousand-cannot-be-parsed", Trial::Thousand).on(Ground::Lax);
         thousand.setting.drift_interval = "1h";
         cases.push(thousand);
     }

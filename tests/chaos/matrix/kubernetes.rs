@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call::Plane;
-use crate::case::{Axis, Case, Meanwhile, Trial};
+use crate::case::{Axis, Case, Ground, Meanwhile, Trial};
 use crate::deed::Deed;
 use crate::fault::{Fault, Lasting, Refusal};
 use crate::record::Recording;
@@ -58,6 +58,17 @@ pub fn watch_cases(recording: &Recording) -> Vec<Case> {
         Deed::DoubleWatches,
     ] {
         cases.push(case(&format!("at-the-start/{}", deed.name()), None, deed));
+    }
+    if let Some(at) = recording.writes().next() {
+        let deed = Deed::RestartApiServer;
+        let what = format!("{}/{}", at.title(), deed.name());
+        cases.push(case(&what, Some(at.clone()), deed).on(Ground::Own));
+    }
+    let statuses = recording.writes();
+    for at in statuses.filter(|point| point.name == "PATCH chatrooms/status") {
+        let deed = Deed::WipeUnseen;
+        let what = format!("{}/{}", at.title(), deed.name());
+        cases.push(case(&what, Some(at.clone()), deed));
     }
     for at in recording.writes() {
         for deed in [

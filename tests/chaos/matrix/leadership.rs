@@ -1,8 +1,8 @@
 //! Two replicas of which one leads: it is frozen in the middle of its work, or what they do to their lease comes to grief.
 
 use crate::call::Plane;
-use crate::case::{Axis, Case, Meanwhile, Trial};
-use crate::fault::Lasting;
+use crate::case::{Axis, Case, Meanwhile, Successor, Trial};
+use crate::fault::{Lasting, Moment};
 use crate::record::Recording;
 use crate::replica::Election;
 use crate::script::Point;
@@ -18,8 +18,36 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
     // What was already on its way when the leader froze lands late and cannot be fenced: a second room may come of it, for one
     // sweep.
     for at in recording.writes().filter(|point| point.plane == Plane::Aws) {
-        let trial = Trial::Freeze { at: at.clone() };
-        cases.push(case(&format!("{}/frozen", at.title()), trial).healing());
+        let frozen = |at: &Point, moment| Trial::Freeze {
+            at: at.clone(),
+            moment,
+        };
+        let title = at.title();
+        cases.push(case(&format!("{title}/frozen"), frozen(at, Moment::Unsent)).healing());
+        // Here it is the fence that must stop it.
+        if let Some(before) = recording.before(at) {
+            let trial = frozen(before, Moment::Unanswered);
+            cases.push(case(&format!("{title}/frozen-before"), trial));
+        }
+    }
+    for moment in Moment::ALL {
+        for (who, successor) in [
+            ("same-replica", Successor::SameReplica),
+            ("other-replica", Successor::OtherReplica),
+        ] {
+            let trial = Trial::Crash {
+                at: Point::renewal(),
+                moment,
+                successor,
+            };
+            let what = format!("renewal/crash/{}/{who}", moment.name());
+            cases.push(case(&what, trial));
+        }
+        if let Some(at) = recording.writes().next() {
+            let at = at.clone();
+            let what = format!("takeover/crash/{}", moment.name());
+            cases.push(case(&what, Trial::Relapse { at, moment }));
+        }
     }
     for (symptom, fault) in SYMPTOMS {
         for (how_long, lasting) in [("once", Lasting::Times(1)), ("a-while", A_WHILE)] {

@@ -14,7 +14,11 @@ use tokio::sync::OnceCell;
 
 use super::DEADLINE;
 
+/// What starts and stops control planes.
+pub const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hack/control-plane");
+
 /// A running control plane with the CRD installed. It stops with the test process, however that ends.
+#[derive(Debug, Clone)]
 pub struct ControlPlane {
     pub kubeconfig: PathBuf,
 }
@@ -74,8 +78,7 @@ fn up() -> PathBuf {
         .tempdir()
         .unwrap()
         .keep();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/hack/control-plane");
-    let output = Command::new(script)
+    let output = Command::new(SCRIPT)
         .arg("up")
         .arg(&directory)
         .args(["--owner", &std::process::id().to_string()])

@@ -206,6 +206,8 @@ async fn freeze(case: &Case, stage: &Stage, at: &Point, moment: Moment) -> Outco
         land(stage).await?;
     } else {
         stage.script.lift();
+        // Nothing tells when the answer has got as far as the frozen process.
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     stage.replicas[frozen].thaw().await?;
     oracle::verify(stage, &case.expected).await?;

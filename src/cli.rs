@@ -1,5 +1,6 @@
 //! The command line. Every flag can be given as an environment variable too.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -9,11 +10,11 @@ use crate::api::DeletionPolicy;
 use crate::api::names::OPERATOR;
 use crate::controller::LeaseSettings;
 use crate::room::{ClusterId, KeyPattern, Tags, check_default_tags};
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, VERSION};
 
 /// Manage Amazon IVS Chat rooms as Kubernetes objects.
 #[derive(Debug, Parser)]
-#[command(name = "ivschat-operator", version)]
+#[command(name = "ivschat-operator", version = VERSION)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -84,11 +85,17 @@ pub struct RunArguments {
     #[arg(long, env = "MAX_DELETIONS_PER_MINUTE", value_name = "N")]
     pub max_deletions_per_minute: Option<std::num::NonZeroU32>,
 
-    /// The only namespace to look at. By default all.
-    #[arg(long, env = "WATCH_NAMESPACE", value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
+    /// The only namespaces to look at, separated by commas. By default all.
+    #[arg(
+        long,
+        visible_alias = "namespaces",
+        env = "WATCH_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ','
+    )]
+    pub namespace: Vec<String>,
 
-    /// AWS region of ChatRooms that name none. By default as the AWS SDK finds it (AWS_REGION, profile, instance).
+    /// AWS region of ChatRooms that name none. By default as the AWS SDK finds it: AWS_REGION, profile, instance.
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
 
@@ -166,6 +173,11 @@ pub struct RunArguments {
     #[arg(long, env = "KUBERNETES_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = positive)]
     pub kubernetes_timeout: Duration,
 
+    /// Where /livez, /readyz and /metrics are served, e.g. [::]:8080, which is every address of the machine. By default
+    /// nowhere.
+    #[arg(long, env = "HTTP_ADDRESS", value_name = "ADDRESS")]
+    pub http_address: Option<SocketAddr>,
+
     /// How log lines look.
     #[arg(
         long,
@@ -187,6 +199,21 @@ impl RunArguments {
             Ok(()) => Ok(tags),
             Err(violations) => Err(format!("--default-tags: {violations}")),
         }
+    }
+}
+
+impl RunArguments {
+    /// The namespaces of `--namespace`, each once; empty: all.
+    pub fn namespaces(&self) -> Vec<String> {
+        let mut namespaces: Vec<_> = self
+            .namespace
+            .iter()
+            .map(|namespace| namespace.trim().to_owned())
+            .filter(|namespace| !namespace.is_empty())
+            .collect();
+        namespaces.sort();
+        namespaces.dedup();
+        namespaces
     }
 }
 
@@ -327,6 +354,43 @@ mod tests {
                     .unwrap_err();
             assert!(error.to_string().contains(flag), "{flag}={value}: {error}");
         }
+    }
+
+    #[test]
+    fn every_flag_can_be_given_by_the_environment() {
+        let told = |flag: &clap::Arg, variable: &str| {
+            let help = flag.get_long_help().or(flag.get_help());
+            help.is_some_and(|help| help.to_string().contains(variable))
+        };
+        // The SDK reads these itself.
+        let sdk = [
+            ("region", "AWS_REGION"),
+            ("endpoint-url", "AWS_ENDPOINT_URL"),
+        ];
+        let cli = Cli::command();
+        let flags: Vec<_> = cli
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments)
+            // What is asked of one call is no configuration.
+            .filter(|flag| !["all", "help", "version", "write"].contains(&flag.get_id().as_str()))
+            .collect();
+        assert!(flags.len() > 40, "{}", flags.len());
+        for flag in flags {
+            let name = flag.get_long().unwrap();
+            let sdk = sdk.iter().find(|(known, _)| *known == name);
+            let given = match sdk {
+                Some((_, variable)) => told(flag, variable),
+                None => flag.get_env().is_some(),
+            };
+            assert!(given, "--{name} has no environment variable");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_a_list_without_gaps_and_repetitions() {
+        let parse = |list: &str| run_arguments(&["--namespace", list]).namespaces();
+        assert_eq!(parse("b, a,b,"), ["a", "b"]);
+        assert_eq!(parse(""), [""; 0]);
     }
 
     fn run_arguments(flags: &[&str]) -> RunArguments {

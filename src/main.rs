@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership};
+use ivschat_operator::telemetry::{Health, Metrics};
 use ivschat_operator::{api, errors, ivs, telemetry};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,12 +39,20 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
+    telemetry::start_logs(arguments.log_format);
+    let (health, metrics) = (Health::default(), Metrics::default());
+    if let Some(address) = arguments.http_address {
+        // Before anything else: what keeps the process from starting can be seen, and an address that is taken ends it.
+        let listener = telemetry::listen(address).await?;
+        tracing::info!(address = %listener.local_addr()?, "serves /livez, /readyz and /metrics");
+        tokio::spawn(telemetry::serve(listener, health.clone(), metrics.clone()));
+    }
     let Parts {
         client,
         context,
         election,
-    } = connect(arguments).await?;
-    controller::run(client, context, election, shutdown()?).await;
+    } = connect(arguments, metrics).await?;
+    controller::run(&client, context, election, health, shutdown()?).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -54,9 +63,10 @@ async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         // Taking another lease than the operator's would let it go on meanwhile.
         return Err("name the namespace of the operator's lease: --lease-namespace".into());
     }
+    telemetry::start_logs(arguments.log_format);
     let Parts {
         context, election, ..
-    } = connect(arguments).await?;
+    } = connect(arguments, Metrics::default()).await?;
     // What a leader that crashed leaves behind runs out within the lease.
     let patience = arguments.lease_duration + Duration::from_secs(5);
     let election = election.map(|election| (election, patience));
@@ -79,26 +89,26 @@ struct Parts {
     election: Option<Election>,
 }
 
-async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
-    telemetry::start_logs(arguments.log_format);
+async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Box<dyn Error>> {
     let mut config = Config::infer().await?;
     // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
     config.read_timeout = Some(Duration::from_secs(305));
     config.reset_reader_on_write = true;
     let lease = arguments.lease(config.default_namespace.clone())?;
     let client = Client::try_from(config)?;
-    let (rooms, account, default_region) = ivs::connect(&ivs::Settings {
+    let aws = ivs::Settings {
         region: arguments.region.clone(),
         endpoint: arguments.endpoint_url.clone(),
         operation_timeout: arguments.operation_timeout,
         quota_factor: arguments.quota_factor,
         wait_factor: arguments.wait_factor,
-    })
-    .await?;
+    };
+    let (rooms, account, default_region) = ivs::connect(&aws, &metrics).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
         arguments.kubernetes_timeout,
         arguments.pod_name.clone(),
+        metrics.clone(),
     );
     let cluster = match &arguments.cluster_id {
         Some(cluster) => cluster.clone(),
@@ -112,7 +122,7 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
         default_deletion_policy: arguments.default_deletion_policy,
         max_deletions_per_minute: arguments.max_deletions_per_minute,
         default_region,
-        namespace: arguments.namespace.clone(),
+        namespaces: arguments.namespaces(),
         concurrency: arguments.concurrency,
         drift_interval: arguments.drift_interval,
         index_interval: arguments.index_interval,
@@ -123,16 +133,17 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
         clock_skew: arguments.clock_skew,
     };
     tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
+        version = telemetry::VERSION,
         cluster = %settings.cluster,
         region = settings.default_region,
-        namespace = settings.namespace.as_deref().unwrap_or("all"),
+        namespaces = if settings.namespaces.is_empty() { "all".to_owned() } else { settings.namespaces.join(",") },
         "started"
     );
     let index = ivs::Index::new(
         Arc::clone(&rooms),
         arguments.index_interval,
         arguments.lag_bound,
+        metrics.clone(),
     );
     let (election, leadership) = match lease {
         Some(lease) => {
@@ -141,7 +152,9 @@ async fn connect(arguments: &RunArguments) -> Result<Parts, Box<dyn Error>> {
         }
         None => (None, Leadership::alone()),
     };
-    let context = Context::new(settings, kubernetes, rooms, index, account, leadership);
+    let context = Context::new(
+        settings, kubernetes, rooms, index, account, leadership, metrics,
+    );
     Ok(Parts {
         client,
         context: Arc::new(context),

@@ -40,7 +40,8 @@ const RULES: [(&str, &[&str]); 8] = [
         "src/ivs",
         &[
             "crate::controller",
-            "crate::telemetry",
+            "prometheus_client",
+            "axum",
             "ChatRoom,",
             "ChatRoomSpec",
             "ChatRoomStatus",
@@ -48,7 +49,7 @@ const RULES: [(&str, &[&str]); 8] = [
             "k8s_openapi",
         ],
     ),
-    ("src/controller", &["aws_", "crate::telemetry"]),
+    ("src/controller", &["aws_", "prometheus_client", "axum"]),
     (
         "src/telemetry",
         &[

@@ -13,13 +13,20 @@ pub enum ConditionType {
     Stalled,
 }
 
-impl fmt::Display for ConditionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ConditionType {
+    /// As it stands in a condition.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Ready => "Ready",
             Self::Synced => "Synced",
             Self::Stalled => "Stalled",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -34,13 +41,20 @@ pub enum Truth {
     Unknown,
 }
 
-impl fmt::Display for Truth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Truth {
+    /// As it stands in a condition.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::True => "True",
             Self::False => "False",
             Self::Unknown => "Unknown",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

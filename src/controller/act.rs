@@ -109,11 +109,17 @@ impl Pass<'_> {
         touched.sort();
         touched.dedup();
         self.record.applied_tag_keys = touched;
+        let drift = status::was_ready(&self.input.status, self.input.generation);
+        if drift {
+            self.found_drift(&change.differences);
+        }
         match self.steps(change, desired, identity, observed).await {
             Ok(room) => {
                 self.record.bind(&room);
                 self.applied(desired);
-                let drift = status::was_ready(&self.input.status, self.input.generation);
+                if drift {
+                    self.corrected_drift(&change.differences);
+                }
                 self.news.push(News::changed(change, drift));
                 Ending::in_sync()
             }

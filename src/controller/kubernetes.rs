@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::api::names::{FINALIZER, OPERATOR};
 use crate::api::{ChatRoom, ChatRoomStatus, Creation};
 use crate::errors::chain;
+use crate::telemetry::Metrics;
 
 use super::input::Input;
 
@@ -44,16 +45,23 @@ pub struct Kubernetes {
     resource: ApiResource,
     timeout: Duration,
     instance: Option<String>,
+    metrics: Metrics,
 }
 
 impl Kubernetes {
     /// `timeout`: no call takes longer. `instance`: the pod's name, for events.
-    pub fn new(client: Client, timeout: Duration, instance: Option<String>) -> Self {
+    pub fn new(
+        client: Client,
+        timeout: Duration,
+        instance: Option<String>,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             client,
             resource: ApiResource::erase::<ChatRoom>(&()),
             timeout,
             instance,
+            metrics,
         }
     }
 
@@ -67,14 +75,22 @@ impl Kubernetes {
         Ok(namespace.metadata.uid.unwrap_or_default())
     }
 
-    /// Every ChatRoom of a namespace; `None`: of all.
-    pub(super) async fn list(&self, namespace: Option<&str>) -> Result<Vec<DynamicObject>, Error> {
+    /// Every ChatRoom of these namespaces; of all where none is given.
+    pub(super) async fn list(&self, namespaces: &[String]) -> Result<Vec<DynamicObject>, Error> {
+        let client = || self.client.clone();
+        if namespaces.is_empty() {
+            return self.list_all(Api::all_with(client(), &self.resource)).await;
+        }
+        let mut objects = Vec::new();
+        for namespace in namespaces {
+            let api = Api::namespaced_with(client(), namespace, &self.resource);
+            objects.extend(self.list_all(api).await?);
+        }
+        Ok(objects)
+    }
+
+    async fn list_all(&self, api: Api<DynamicObject>) -> Result<Vec<DynamicObject>, Error> {
         const PAGE: u32 = 500;
-        let client = self.client.clone();
-        let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &self.resource),
-            None => Api::all_with(client, &self.resource),
-        };
         let mut objects = Vec::new();
         let mut params = ListParams::default().limit(PAGE);
         loop {
@@ -196,6 +212,7 @@ impl Kubernetes {
         // follow, and the text is what tells them apart.
         let recorder = Recorder::new(self.client.clone(), reporter);
         if let Err(error) = self.in_time(recorder.publish(event, object)).await {
+            self.metrics.event_lost();
             tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
         }
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Creation;
 use crate::room::{Class, RoomArn};
+use crate::telemetry::Shown;
 
 use super::input::Input;
 
@@ -39,6 +40,11 @@ struct Entry {
     released: HashSet<RoomArn>,
     /// When its room may be deleted.
     delete_at: Option<Instant>,
+    /// The generation that was last seen, and since when it is waited for to become Ready.
+    generation: Option<i64>,
+    awaited: Option<Timestamp>,
+    /// Counts the object in the metrics.
+    shown: Option<Shown>,
 }
 
 impl Memory {
@@ -214,14 +220,35 @@ impl Memory {
         self.entries().clear();
     }
 
+    /// Takes note of a generation that nobody has worked on yet: from now on it is waited for to become Ready.
+    pub(super) fn note_generation(&self, input: &Input) {
+        let mut entries = self.entries();
+        let entry = entries.entry(input.uid.clone()).or_default();
+        if entry.generation == Some(input.generation) {
+            return;
+        }
+        entry.generation = Some(input.generation);
+        entry.awaited = match input.status.observed_generation {
+            None | Some(..=0) => input.created_at,
+            // Begun by another process: nobody knows when.
+            Some(observed) if observed == input.generation => None,
+            Some(_) => Some(Timestamp::now()),
+        };
+    }
+
+    /// The present generation is Ready; gives since when that was waited for, the first time.
+    pub(super) fn became_ready(&self, uid: &str) -> Option<Timestamp> {
+        self.entries().get_mut(uid)?.awaited.take()
+    }
+
+    /// Counts the object in the metrics for as long as it is known.
+    pub(super) fn show(&self, uid: &str, shown: Shown) {
+        self.entries().entry(uid.to_owned()).or_default().shown = Some(shown);
+    }
+
     /// The object is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.entries().remove(uid);
-    }
-
-    /// These objects are all there are.
-    pub(super) fn keep_only(&self, uids: &HashSet<String>) {
-        self.entries().retain(|uid, _| uids.contains(uid));
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {

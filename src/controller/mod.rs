@@ -9,6 +9,7 @@ mod input;
 mod kubernetes;
 mod leadership;
 mod look;
+mod measure;
 mod memory;
 mod observe;
 mod reconcile;
@@ -16,30 +17,32 @@ mod release;
 mod report;
 mod sweep;
 mod twins;
+mod watch;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use backon::ExponentialBuilder;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::SignedDuration;
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
 use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::utils::{Backoff, ResetTimerBackoff};
-use kube::runtime::watcher::{self, ExponentialBackoff, watcher};
+use kube::runtime::watcher;
 use kube::runtime::{WatchStreamExt, controller};
 use kube::{Client, Resource};
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 
 use crate::api::ChatRoom;
 use crate::api::DeletionPolicy;
 use crate::errors::chain;
 use crate::ivs::{Account, Index, Rooms};
+use crate::room::plan::Difference;
 use crate::room::{Class, ClusterId, KeyPattern, Tags};
+use crate::telemetry::{Health, Metrics};
 
 pub use kubernetes::{Error, Kubernetes};
 pub use leadership::{Election, Leadership, LeaseSettings};
@@ -66,8 +69,8 @@ pub struct Settings {
     pub max_deletions_per_minute: Option<NonZeroU32>,
     /// Region of objects that name none.
     pub default_region: String,
-    /// The only namespace to look at; `None`: all.
-    pub namespace: Option<String>,
+    /// The only namespaces to look at; empty: all.
+    pub namespaces: Vec<String>,
     /// How many objects are worked on at the same time.
     pub concurrency: u16,
     /// Time between two looks at a room that is as specified.
@@ -109,6 +112,9 @@ pub struct Context {
     pub(crate) leadership: Leadership,
     pub(crate) memory: Memory,
     pub(crate) deletions: Deletions,
+    pub(crate) metrics: Metrics,
+    /// Whether every namespace has been listed: before that, a room may seem to have no object.
+    pub(crate) synced: AtomicBool,
 }
 
 impl Context {
@@ -120,7 +126,10 @@ impl Context {
         index: Index,
         account: Account,
         leadership: Leadership,
+        metrics: Metrics,
     ) -> Self {
+        metrics.allow_passes(settings.concurrency);
+        metrics.expect_passes(&measure::OUTCOMES, &Difference::FIELDS);
         Self {
             deletions: Deletions::new(settings.max_deletions_per_minute),
             settings,
@@ -130,6 +139,8 @@ impl Context {
             account,
             leadership,
             memory: Memory::default(),
+            metrics,
+            synced: AtomicBool::default(),
         }
     }
 
@@ -158,35 +169,33 @@ impl Context {
 pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
 
 /// Watches ChatRooms and reconciles them, until `shutdown`; then finishes the passes in hand. Each item is a pass that ended.
-pub fn passes(
-    client: Client,
+pub fn passes<S>(
+    client: &Client,
     context: Arc<Context>,
-    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
-) -> impl Stream<Item = Passed> {
+    health: Health,
+    shutdown: S,
+) -> impl Stream<Item = Passed> + use<S>
+where
+    S: Future<Output = ()> + Send + Sync + 'static,
+{
     let resource = ApiResource::erase::<ChatRoom>(&());
-    let api: Api<DynamicObject> = match &context.settings.namespace {
-        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-        None => Api::all_with(client, &resource),
-    };
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
-    let gone = Arc::clone(&context);
-    let mut listed = HashSet::new();
+    let (gone, listed) = (Arc::clone(&context), Arc::clone(&context));
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
-    let objects = watcher(api, watcher::Config::default())
-        .backoff(watch_backoff())
-        // Nothing here reads them, and they are half of an object's size.
-        .modify(|object| object.metadata.managed_fields = None)
-        .inspect(move |event| {
-            let uid = |object: &DynamicObject| object.metadata.uid.clone().unwrap_or_default();
-            match event {
-                Ok(watcher::Event::Delete(object)) => gone.memory.forget(&uid(object)),
-                Ok(watcher::Event::Init) => listed.clear(),
-                Ok(watcher::Event::InitApply(object)) => drop(listed.insert(uid(object))),
-                Ok(watcher::Event::InitDone) => gone.memory.keep_only(&std::mem::take(&mut listed)),
-                Ok(watcher::Event::Apply(_)) | Err(_) => {}
+    let synced = move || {
+        listed.synced.store(true, Ordering::Relaxed);
+        health.watch_synced();
+    };
+    let objects = watch::watch(client, &context.settings.namespaces, &resource, synced)
+        .inspect(move |event| match event {
+            Ok(watcher::Event::Delete(object)) => {
+                let uid = object.metadata.uid.as_deref();
+                gone.memory.forget(uid.unwrap_or_default());
             }
+            Ok(_) => {}
+            Err(_) => gone.metrics.watch_failed(),
         })
         .reflect(writer)
         .applied_objects();
@@ -198,19 +207,6 @@ pub fn passes(
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)
         .take_until(unready)
-}
-
-/// How long after a watch has failed it is set up again: while it is not, nobody's edits are seen, and one client that tries
-/// this often is nothing to an API server that comes back.
-fn watch_backoff() -> impl Backoff {
-    const FIRST: Duration = Duration::from_millis(800);
-    const LONGEST: Duration = Duration::from_secs(5);
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(FIRST)
-        .with_max_delay(LONGEST)
-        .without_max_times()
-        .with_jitter();
-    ResetTimerBackoff::new(ExponentialBackoff::from(pauses), 4 * LONGEST)
 }
 
 /// Ends at a shutdown that comes before the first list of objects: no pass is under way then, but the runtime would wait for
@@ -239,9 +235,10 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
 
 /// Runs passes until `shutdown`, while this process leads; then lets another lead. `election`: none where it always leads.
 pub async fn run(
-    client: Client,
+    client: &Client,
     context: Arc<Context>,
     election: Option<Election>,
+    health: Health,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (stop, stopped) = oneshot::channel();
@@ -249,9 +246,21 @@ pub async fn run(
     let new_term = move || shared.begin_term();
     // A task of its own: no pass may hold up a renewal.
     let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
-    run_passes(client, context, shutdown).await;
+    let credentials = tokio::spawn(resolve_account(Arc::clone(&context), health.clone()));
+    let stopping = health.clone();
+    let shutdown = shutdown.inspect(move |()| stopping.stopping());
+    let metrics = context.metrics.clone();
+    let leadership = context.leadership.clone();
+    let passes = passes(client, context, health.clone(), shutdown);
+    let turn = || {
+        health.turned();
+        metrics.lead(leadership.fence().is_some());
+    };
+    turning(passes, turn, log).await;
+    credentials.abort();
     // Not before every pass has ended.
     drop(stop);
+    metrics.lead(false);
     if let Some(campaign) = campaign
         && let Err(error) = campaign.await
     {
@@ -259,29 +268,55 @@ pub async fn run(
     }
 }
 
-/// Runs passes, and logs what Kubernetes made fail.
-async fn run_passes(
-    client: Client,
-    context: Arc<Context>,
-    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    let mut passes = std::pin::pin!(passes(client, context, shutdown));
-    while let Some(passed) = passes.next().await {
-        match passed {
-            Ok((object, _)) => tracing::trace!(%object, "pass"),
-            Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
-                tracing::debug!(%object, "the cache was behind; the pass starts again");
-            }
-            Err(controller::Error::ReconcilerFailed(Error::Deposed, object)) => {
-                tracing::info!(%object, "a pass was left to the replica that leads now");
-            }
-            // Deleted while it was queued.
-            Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
-            Err(controller::Error::QueueError(error)) => {
-                tracing::warn!("{}", watch_problem(&error));
-            }
-            Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
+/// A standby makes no pass, and yet has to know that it could.
+async fn resolve_account(context: Arc<Context>, health: Health) {
+    let mut attempt = 0;
+    while let Err(failure) = context.account.id().await {
+        if attempt == 0 {
+            tracing::warn!(%failure, "cannot tell whose the AWS credentials are; this is tried again");
         }
+        tokio::time::sleep(context.backoff(failure.class, attempt)).await;
+        attempt += 1;
+    }
+    health.credentials_resolved();
+}
+
+/// How often the loop turns at least.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Hands on every item of a stream to its end; `turn` is called every second by the task that drives the stream, and by no
+/// other: where something in it blocks, it is not.
+async fn turning<T>(items: impl Stream<Item = T>, turn: impl Fn(), mut hand_on: impl FnMut(T)) {
+    let mut turns = tokio::time::interval(TURN);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut items = std::pin::pin!(items);
+    loop {
+        tokio::select! {
+            item = items.next() => match item {
+                Some(item) => hand_on(item),
+                None => return,
+            },
+            _ = turns.tick() => turn(),
+        }
+    }
+}
+
+/// Logs what Kubernetes made fail.
+fn log(passed: Passed) {
+    match passed {
+        Ok((object, _)) => tracing::trace!(%object, "pass"),
+        Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
+            tracing::debug!(%object, "the cache was behind; the pass starts again");
+        }
+        Err(controller::Error::ReconcilerFailed(Error::Deposed, object)) => {
+            tracing::info!(%object, "a pass was left to the replica that leads now");
+        }
+        // Deleted while it was queued.
+        Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
+        Err(controller::Error::QueueError(error)) => {
+            tracing::warn!("{}", watch_problem(&error));
+        }
+        Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
     }
 }
 
@@ -297,4 +332,34 @@ fn watch_problem(error: &watcher::Error) -> String {
         _ => "",
     };
     format!("cannot watch ChatRooms: {}{advice}", chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_something_blocks_does_not_turn_and_is_told_from_one_that_waits() {
+        let health = Health::stuck_after(Duration::from_millis(1500));
+        let probe = health.clone();
+        // What comes after its first turn shows whether it has turned since.
+        let waits = stream::once(tokio::time::sleep(Duration::from_secs(2)));
+        let blocks = stream::once(async move {
+            let before = probe.live();
+            std::thread::sleep(Duration::from_secs(2));
+            (before, probe.live())
+        });
+        let items = waits.map(|()| None).chain(blocks.map(Some));
+        let mut seen = None;
+        turning(
+            items,
+            || health.turned(),
+            |item| seen = seen.take().or(item),
+        )
+        .await;
+        let stuck = Err("the loop has not turned for 2 s".to_owned());
+        assert_eq!(seen, Some((Ok(()), stuck)));
+    }
 }

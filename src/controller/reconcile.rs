@@ -13,6 +13,7 @@ use crate::room::status::{Knowledge, Record, Verdict};
 use crate::room::{
     Class, DesiredRoom, Failure, Identity, ObservedRoom, Origin, Owner, Proof, RoomArn, TagScope,
 };
+use crate::telemetry::PassTimer;
 
 use super::Context;
 use super::events::News;
@@ -20,6 +21,7 @@ use super::input::Input;
 use super::kubernetes::Error;
 use super::leadership::Fence;
 use super::look::Look;
+use super::measure;
 use super::observe::{Sight, Unsettled};
 
 /// Makes IVS Chat hold exactly the room that a ChatRoom describes, and writes into its status what came of it.
@@ -49,16 +51,19 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
     match ending {
         Ok(Some(_)) if !pass.fence.holds() => {
             pass.publish_news().await;
+            pass.timer.outcome = "deposed";
             Err(Error::Deposed)
         }
         Ok(Some(ending)) => pass.conclude(ending).await.map(Action::requeue), // writes the status if it differs, publishes events
         Ok(None) => {
             context.memory.forget(&input.uid);
+            pass.timer.outcome = "gone";
             Ok(Action::await_change())
         }
         Err(error) => {
             // What was done is done, even if it could not be written down yet.
             pass.publish_news().await;
+            pass.timer.outcome = measure::failed(&error);
             Err(error)
         }
     }
@@ -135,6 +140,7 @@ pub(super) struct Pass<'a> {
     /// The object's resource version after this pass's own writes, and those it replaced.
     pub(super) version: String,
     pub(super) superseded: Vec<String>,
+    pub(super) timer: PassTimer,
 }
 
 impl<'a> Pass<'a> {
@@ -142,6 +148,7 @@ impl<'a> Pass<'a> {
         let mut record = Record::from(&input.status);
         // A room whose ARN could not be written is known all the same.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
+        context.memory.note_generation(input);
         record.not_later_than(Timestamp::now(), context.settings.skew());
         // Nor is an attempt void because somebody took it out of the status, or dated it back.
         let attempts = record.creation.into_iter();
@@ -159,6 +166,7 @@ impl<'a> Pass<'a> {
             leaving: input.deleted_at.is_some(),
             version: input.resource_version.clone(),
             superseded: Vec::new(),
+            timer: context.metrics.pass(),
         }
     }
 
@@ -234,6 +242,7 @@ impl<'a> Pass<'a> {
     fn compare(&mut self, desired: &DesiredRoom, room: &ObservedRoom) -> Ending {
         let differences = plan::drift(desired, room, self.scope());
         self.record.bind(room);
+        self.found_drift(&differences);
         if differences.is_empty() {
             return Ending::in_sync();
         }

@@ -100,8 +100,8 @@ pub async fn release_all(
 }
 
 async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
-    let namespace = context.settings.namespace.as_deref();
-    let objects = context.kubernetes.list(namespace).await?;
+    let namespaces = &context.settings.namespaces;
+    let objects = context.kubernetes.list(namespaces).await?;
     let outcomes = stream::iter(objects.iter().map(Input::read))
         .filter(|input| std::future::ready(holds_something(input)))
         .map(async |input| {

@@ -11,6 +11,7 @@ use crate::room::status::{self, Verdict};
 use super::events;
 use super::input;
 use super::kubernetes::Error;
+use super::measure;
 use super::reconcile::{Again, Ending, Pass};
 
 impl Pass<'_> {
@@ -89,6 +90,10 @@ impl Pass<'_> {
         let asked = self.input.reconcile_at.clone();
         self.record.handled_reconcile_at = asked.or(self.record.handled_reconcile_at.take());
         let written = self.write_if_new(&verdict).await;
+        self.timer.outcome = match &written {
+            Ok(()) => measure::outcome(&verdict),
+            Err(error) => measure::failed(error),
+        };
         // What was done is done, even if it could not be written down yet.
         self.publish_news().await;
         written?;
@@ -96,6 +101,7 @@ impl Pass<'_> {
             tracing::warn!(object = %self.object(), reason = event.reason, "{}", event.note.as_deref().unwrap_or_default());
             self.context.kubernetes.publish(self.input, &event).await;
         }
+        self.show(&verdict);
         let rest = self.rest(&again);
         tracing::debug!(object = %self.object(), generation = self.input.generation, wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX), "pass ended");
         let fingerprint = self

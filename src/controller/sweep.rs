@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use futures::{FutureExt, Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -33,7 +35,7 @@ pub(super) fn sweeps(
         let interval = sweep.context.settings.index_interval;
         tokio::time::sleep(sweep.context.jittered(interval)).await;
         // Before the first list of objects every room would look like an orphan.
-        let ready = sweep.store.wait_until_ready().now_or_never().is_some();
+        let ready = sweep.context.synced.load(Ordering::Relaxed);
         let leads = sweep.context.leadership.fence().is_some();
         let found = if ready && leads {
             sweep.sweep().await
@@ -55,6 +57,7 @@ struct Sweep {
 
 impl Sweep {
     async fn sweep(&mut self) -> Vec<ObjectRef<DynamicObject>> {
+        let begun = Instant::now();
         let context = Arc::clone(&self.context);
         let Ok(account) = context.account.id().await else {
             return Vec::new();
@@ -75,6 +78,7 @@ impl Sweep {
             }
         }
         let mut twins = Vec::new();
+        let mut surplus = 0;
         let unseen = |arn: &&RoomArn| unlisted.contains(arn.region());
         let mut orphans: HashSet<_> = self.suspects.iter().filter(unseen).cloned().collect();
         for ((namespace, name), rooms) in owned {
@@ -82,6 +86,7 @@ impl Sweep {
             match self.store.get(&reference) {
                 Some(object) if rooms.len() > 1 => {
                     context.memory.wake(&object.uid().unwrap_or_default());
+                    surplus += rooms.len() - 1;
                     twins.push(reference);
                 }
                 Some(_) => {}
@@ -97,6 +102,10 @@ impl Sweep {
         }
         self.reported.retain(|arn| orphans.contains(arn));
         self.suspects = orphans;
+        let (complete, orphans) = (unlisted.is_empty(), self.reported.len());
+        context
+            .metrics
+            .swept(begun.elapsed(), complete, orphans, surplus);
         twins
     }
 
@@ -128,10 +137,7 @@ impl Sweep {
         else {
             return;
         };
-        let here = settings
-            .namespace
-            .as_ref()
-            .is_none_or(|it| *it == namespace);
+        let here = settings.namespaces.is_empty() || settings.namespaces.contains(&namespace);
         let ours = cluster == settings.cluster || settings.former_clusters.contains(&cluster);
         if ours && here {
             owned.entry((namespace, name)).or_default().push(arn);

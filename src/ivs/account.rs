@@ -15,7 +15,9 @@ use tokio::sync::Mutex;
 
 use crate::errors::chain;
 use crate::room::{Class, Failure};
+use crate::telemetry::Metrics;
 
+use super::attempts::{Attempts, CALLER_IDENTITY};
 use super::error;
 
 /// The AWS account of the operator's credentials.
@@ -27,6 +29,7 @@ struct Inner {
     /// For STS, which is asked with the very credentials in question.
     config: SdkConfig,
     timeout: Duration,
+    attempts: Attempts,
     last: Mutex<Last>,
 }
 
@@ -43,11 +46,12 @@ struct Known {
 
 impl Account {
     /// `timeout`: finding credentials takes no longer.
-    pub(super) fn new(config: &SdkConfig, timeout: Duration) -> Self {
+    pub(super) fn new(config: &SdkConfig, timeout: Duration, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             source: config.credentials_provider(),
             config: config.clone(),
             timeout,
+            attempts: Attempts::new(metrics),
             last: Mutex::default(),
         }))
     }
@@ -118,10 +122,13 @@ impl Account {
     }
 
     async fn caller_identity(&self, credentials: &Credentials) -> Result<String, Failure> {
-        const OPERATION: &str = "GetCallerIdentity";
+        const OPERATION: &str = CALLER_IDENTITY;
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let config = self.0.config.to_builder().credentials_provider(provider);
-        let sts = aws_sdk_sts::Client::new(&config.build());
+        let config = aws_sdk_sts::config::Builder::from(&config.build())
+            .interceptor(self.0.attempts.clone())
+            .build();
+        let sts = aws_sdk_sts::Client::from_conf(config);
         let identity = sts.get_caller_identity().send().await;
         let identity = identity.map_err(|failed| error::read_failure(OPERATION, &failed))?;
         let missing = || {

@@ -9,6 +9,8 @@ use aws_config::{AppName, BehaviorVersion, Region};
 
 use crate::api::names::OPERATOR;
 
+use crate::telemetry::Metrics;
+
 use super::account::Account;
 use super::rooms::Rooms;
 
@@ -45,7 +47,10 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`ConnectError::NoRegion`]. Credentials are looked up at the first call.
-pub async fn connect(settings: &Settings) -> Result<(Arc<Rooms>, Account, String), ConnectError> {
+pub async fn connect(
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<(Arc<Rooms>, Account, String), ConnectError> {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(settings.operation_timeout)
         // So that one attempt without an answer leaves time for another.
@@ -69,7 +74,7 @@ pub async fn connect(settings: &Settings) -> Result<(Arc<Rooms>, Account, String
     }
     let config = loader.load().await;
     let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
-    let account = Account::new(&config, settings.operation_timeout);
-    let rooms = Rooms::new(account.watch(&config), settings);
+    let account = Account::new(&config, settings.operation_timeout, metrics.clone());
+    let rooms = Rooms::new(account.watch(&config), settings, metrics.clone());
     Ok((Arc::new(rooms), account, region))
 }

@@ -111,6 +111,14 @@ fn answered(operation: &str, status: u16, code: Option<&str>, message: Option<&s
     Failure::new(class, format!("{operation}: {what}{}", advice(class)))
 }
 
+/// What an error's HTTP status and the code in its header mean.
+pub(super) fn class_of(status: u16, code: Option<&str>) -> Class {
+    // The code may be followed by where it is documented.
+    let code = code.and_then(|code| code.split(':').next());
+    code.and_then(|code| by_code(code, None))
+        .unwrap_or_else(|| by_status(status))
+}
+
 fn by_code(code: &str, message: Option<&str>) -> Option<Class> {
     Some(match code {
         "ThrottlingException"

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
+use crate::telemetry::Metrics;
 
 use super::list::{Summary, complete_list};
 use super::rooms::Rooms;
@@ -18,6 +19,7 @@ use super::rooms::Rooms;
 /// Rooms by the tags that tell whose they are.
 pub struct Index {
     rooms: Arc<Rooms>,
+    metrics: Metrics,
     max_age: Duration,
     lag_bound: SignedDuration,
     /// No list that has begun before counts.
@@ -69,10 +71,16 @@ struct Listing {
 impl Index {
     /// An empty index that lists a region again once its listing is older than `max_age`. `lag_bound`: how long ListRooms
     /// may take to show a new room.
-    pub fn new(rooms: Arc<Rooms>, max_age: Duration, lag_bound: Duration) -> Self {
+    pub fn new(
+        rooms: Arc<Rooms>,
+        max_age: Duration,
+        lag_bound: Duration,
+        metrics: Metrics,
+    ) -> Self {
         let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
             rooms,
+            metrics,
             max_age,
             lag_bound,
             since: Mutex::new(Timestamp::MIN),
@@ -130,6 +138,7 @@ impl Index {
                     // A list shows what was done a lag bound before it began: of that it knows better.
                     slot.done()
                         .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
+                    self.metrics.listed(begun.into());
                     listed.listing = Some(Listing::new(begun, rooms));
                 }
                 Err(failure) => {

@@ -5,6 +5,7 @@
 //! [`Failure`](crate::room::Failure).
 
 mod account;
+mod attempts;
 mod connect;
 mod convert;
 mod error;

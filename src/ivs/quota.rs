@@ -3,9 +3,11 @@
 //! One bucket per region and operation, so that no call of ours is refused for being one too many.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::telemetry::Metrics;
 
 /// The operations the operator uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +23,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::CreateRoom,
+        Self::GetRoom,
+        Self::UpdateRoom,
+        Self::DeleteRoom,
+        Self::ListRooms,
+        Self::TagResource,
+        Self::UntagResource,
+    ];
+
     /// AWS's name of it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,14 +65,16 @@ type Buckets = DefaultKeyedRateLimiter<(String, Operation)>;
 pub(super) struct Quotas {
     room: Buckets,
     tag: Buckets,
+    metrics: Metrics,
 }
 
 impl Quotas {
     /// `factor`: the share of AWS's figures to use, more than 0.
-    pub(super) fn new(factor: f64) -> Self {
+    pub(super) fn new(factor: f64, metrics: Metrics) -> Self {
         Self {
             room: bucket(ROOM_CALLS * factor),
             tag: bucket(TAG_CALLS * factor),
+            metrics,
         }
     }
 
@@ -74,9 +89,11 @@ impl Quotas {
             // A bucket that is full again is as good as a new one.
             buckets.retain_recent();
         }
+        let asked = Instant::now();
         buckets
             .until_key_ready(&(region.to_owned(), operation))
             .await;
+        self.metrics.waited(operation.name(), asked.elapsed());
     }
 }
 
@@ -95,13 +112,11 @@ fn bucket(per_second: f64) -> Buckets {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[tokio::test]
     async fn buckets_of_regions_that_users_invent_do_not_pile_up() {
-        let quotas = Quotas::new(1000.0);
+        let quotas = Quotas::new(1000.0, Metrics::default());
         for region in 0..1000 {
             quotas
                 .admit(&format!("aa-bb-{region}"), Operation::GetRoom)
@@ -117,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn past_the_burst_calls_are_spread_at_the_quota_and_each_region_and_operation_has_its_own()
      {
-        let quotas = Quotas::new(20.0);
+        let quotas = Quotas::new(20.0, Metrics::default());
         let start = Instant::now();
         for _ in 0..100 {
             quotas.admit("us-west-2", Operation::GetRoom).await;

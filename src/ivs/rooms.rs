@@ -9,7 +9,9 @@ use aws_sdk_ivschat::config::{Builder, Region};
 use aws_sdk_ivschat::types::RoomSummary;
 
 use crate::room::{Class, Failure, ObservedRoom, RoomArn};
+use crate::telemetry::Metrics;
 
+use super::attempts::Attempts;
 use super::connect::Settings;
 use super::convert::{self, observed_room};
 use super::error;
@@ -25,14 +27,16 @@ const MAX_CLIENTS: usize = 64;
 pub struct Rooms {
     config: SdkConfig,
     pub(super) quotas: Quotas,
+    attempts: Attempts,
     clients: Mutex<HashMap<String, Client>>,
 }
 
 impl Rooms {
-    pub(super) fn new(config: SdkConfig, settings: &Settings) -> Self {
+    pub(super) fn new(config: SdkConfig, settings: &Settings, metrics: Metrics) -> Self {
         Self {
             config,
-            quotas: Quotas::new(settings.quota_factor),
+            quotas: Quotas::new(settings.quota_factor, metrics.clone()),
+            attempts: Attempts::new(metrics),
             clients: Mutex::default(),
         }
     }
@@ -103,6 +107,7 @@ impl Rooms {
         let made = clients.entry(region.to_owned()).or_insert_with(|| {
             let config = Builder::from(&self.config)
                 .region(Region::new(region.to_owned()))
+                .interceptor(self.attempts.clone())
                 .build();
             Client::from_conf(config)
         });
@@ -139,7 +144,7 @@ mod tests {
             quota_factor: 1.0,
             wait_factor: 1.0,
         };
-        let rooms = Rooms::new(config, &settings);
+        let rooms = Rooms::new(config, &settings, Metrics::default());
         for region in 0..1000 {
             rooms
                 .admitted(&format!("aa-bb-{region}"), Operation::GetRoom)

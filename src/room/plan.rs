@@ -81,6 +81,24 @@ pub struct Difference {
     pub found: String,
 }
 
+impl Difference {
+    /// Every field that can differ; all tags are one.
+    pub const FIELDS: [&str; 6] = [
+        "name",
+        "maximumMessageLength",
+        "maximumMessageRatePerSecond",
+        "messageReviewHandler",
+        "loggingConfigurationIdentifiers",
+        "tags",
+    ];
+
+    /// Which of [`FIELDS`](Self::FIELDS) it is.
+    pub fn kind(&self) -> &'static str {
+        let kind = |field: &&str| self.field.split('[').next() == Some(*field);
+        Self::FIELDS.into_iter().find(kind).unwrap_or("other")
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value: &str| {

@@ -34,7 +34,7 @@ fn tag(stage: &Stage, arn: &str, pairs: &[(&str, &str)]) {
     call(stage, Call::TagResource { resource_arn, tags });
 }
 
-async fn annotate(stage: &Stage, name: &str, annotations: Value) {
+pub async fn annotate(stage: &Stage, name: &str, annotations: Value) {
     let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
     stage
         .chat_rooms

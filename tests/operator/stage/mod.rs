@@ -3,6 +3,7 @@
 
 pub mod control_plane;
 mod operator;
+mod scrape;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 
 pub use control_plane::ControlPlane;
 pub use operator::{Operator, Options, command};
+pub use scrape::{SERVING, Scrape};
 
 /// The region of objects that name none.
 pub const REGION: &str = "us-west-2";

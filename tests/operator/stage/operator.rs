@@ -111,6 +111,11 @@ impl Operator {
     /// Asks it to end, and gives whether it ended well.
     pub async fn stop(&mut self) -> bool {
         self.signal("TERM").await;
+        self.wait().await
+    }
+
+    /// Waits for its end, and gives whether it ended well.
+    pub async fn wait(&mut self) -> bool {
         let ended = tokio::time::timeout(DEADLINE, self.child.wait())
             .await
             .expect("it ends in time");

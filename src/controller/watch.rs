@@ -1,0 +1,277 @@
+//! The watches of several namespaces as one, with one cache: passes, sweeps and limits need not know how many there are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use futures::{Stream, StreamExt, stream};
+use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
+use kube::{Client, api::ObjectMeta};
+
+use crate::api::ChatRoom;
+
+type Watched = Result<Event<DynamicObject>, watcher::Error>;
+
+/// Watches these namespaces, or all where none is given. `synced` is called once every one of them has been listed.
+///
+/// A namespace that cannot be listed does not hold up the others: what the first list lacks comes later, as if it were new.
+pub(super) fn watch<F: FnMut()>(
+    client: &Client,
+    namespaces: &[String],
+    resource: &ApiResource,
+    mut synced: F,
+) -> impl Stream<Item = Watched> + use<F> {
+    let apis: Vec<Api<DynamicObject>> = if namespaces.is_empty() {
+        vec![Api::all_with(client.clone(), resource)]
+    } else {
+        let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
+        namespaces.iter().map(api).collect()
+    };
+    let mut merged = Merged::of(apis.len());
+    let watches = apis.into_iter().enumerate().map(|(source, api)| {
+        let events = watcher(api, watcher::Config::default())
+            .backoff(pauses())
+            // Nothing here reads them, and they are half of an object's size.
+            .modify(|object| object.metadata.managed_fields = None);
+        events.map(move |event| (source, event)).boxed()
+    });
+    stream::select_all(watches).flat_map(move |(source, event)| {
+        let unlisted = !merged.unlisted.is_empty();
+        let events = merged.take(source, event);
+        if unlisted && merged.unlisted.is_empty() {
+            synced();
+        }
+        stream::iter(events)
+    })
+}
+
+/// How long after a watch has failed it is set up again: while it is not, nobody's edits are seen, and one client that tries
+/// this often is nothing to an API server that comes back.
+fn pauses() -> impl Backoff {
+    const FIRST: Duration = Duration::from_millis(800);
+    const LONGEST: Duration = Duration::from_secs(5);
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST)
+        .without_max_times()
+        .with_jitter();
+    ResetTimerBackoff::new(ExponentialBackoff::from(pauses), 4 * LONGEST)
+}
+
+/// What has come of each watch so far.
+struct Merged {
+    sources: Vec<Source>,
+    /// Watches that have neither listed nor failed to: the first list waits for them.
+    awaited: BTreeSet<usize>,
+    /// Watches that have not listed.
+    unlisted: BTreeSet<usize>,
+    begun: bool,
+    /// Changes that came before the first list was complete.
+    late: Vec<Event<DynamicObject>>,
+}
+
+#[derive(Default)]
+struct Source {
+    /// Uid of every object, by namespace and name.
+    known: HashMap<(String, String), String>,
+    /// The objects of a list under way.
+    listing: HashMap<(String, String), String>,
+}
+
+impl Merged {
+    fn of(sources: usize) -> Self {
+        Self {
+            sources: (0..sources).map(|_| Source::default()).collect(),
+            awaited: (0..sources).collect(),
+            unlisted: (0..sources).collect(),
+            begun: false,
+            late: Vec::new(),
+        }
+    }
+
+    /// What an event of one watch is to the whole.
+    fn take(&mut self, source: usize, event: Watched) -> Vec<Watched> {
+        let mut out = Vec::new();
+        if !mem::replace(&mut self.begun, true) {
+            out.push(Ok(Event::Init));
+        }
+        let at = &mut self.sources[source];
+        match event {
+            Err(error) => {
+                out.push(Err(error));
+                self.settle(source, &mut out);
+            }
+            Ok(Event::Init) => at.listing.clear(),
+            Ok(Event::InitApply(object)) => {
+                let (key, uid) = (key(&object), object.uid().unwrap_or_default());
+                // Made anew while nobody watched.
+                let former = at.known.get(&key).filter(|known| **known != uid).cloned();
+                at.listing.insert(key.clone(), uid);
+                if let Some(former) = former {
+                    self.later(Event::Delete(tombstone(key, former)), &mut out);
+                }
+                if self.awaited.is_empty() {
+                    out.push(Ok(Event::Apply(object)));
+                } else {
+                    out.push(Ok(Event::InitApply(object)));
+                }
+            }
+            Ok(Event::InitDone) => {
+                let listed = mem::take(&mut at.listing);
+                let known = mem::replace(&mut at.known, listed);
+                let gone: Vec<_> = known
+                    .into_iter()
+                    .filter(|(key, _)| !at.known.contains_key(key))
+                    .collect();
+                for (key, uid) in gone {
+                    self.later(Event::Delete(tombstone(key, uid)), &mut out);
+                }
+                self.unlisted.remove(&source);
+                self.settle(source, &mut out);
+            }
+            Ok(Event::Apply(object)) => {
+                at.known
+                    .insert(key(&object), object.uid().unwrap_or_default());
+                self.later(Event::Apply(object), &mut out);
+            }
+            Ok(Event::Delete(object)) => {
+                at.known.remove(&key(&object));
+                self.later(Event::Delete(object), &mut out);
+            }
+        }
+        out
+    }
+
+    /// A change: at once, or after the first list.
+    fn later(&mut self, event: Event<DynamicObject>, out: &mut Vec<Watched>) {
+        if self.awaited.is_empty() {
+            out.push(Ok(event));
+        } else {
+            self.late.push(event);
+        }
+    }
+
+    /// The first list need not wait for this watch any longer.
+    fn settle(&mut self, source: usize, out: &mut Vec<Watched>) {
+        if self.awaited.remove(&source) && self.awaited.is_empty() {
+            out.push(Ok(Event::InitDone));
+            out.extend(mem::take(&mut self.late).into_iter().map(Ok));
+        }
+    }
+}
+
+fn key(object: &DynamicObject) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// An object that went unseen.
+fn tombstone((namespace, name): (String, String), uid: String) -> DynamicObject {
+    let mut object = DynamicObject::new(&name, &ApiResource::erase::<ChatRoom>(&()));
+    object.metadata = ObjectMeta {
+        name: Some(name),
+        namespace: Some(namespace),
+        uid: Some(uid),
+        ..ObjectMeta::default()
+    };
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(namespace: &str, name: &str) -> DynamicObject {
+        let key = (namespace.to_owned(), name.to_owned());
+        tombstone(key, format!("{namespace}-{name}"))
+    }
+
+    fn failure() -> Watched {
+        Err(watcher::Error::NoResourceVersion)
+    }
+
+    /// The events as words.
+    fn words(events: &[Watched]) -> Vec<String> {
+        let name = |object: &DynamicObject| object.uid().unwrap();
+        let word = |event: &Watched| match event {
+            Ok(Event::Init) => "init".to_owned(),
+            Ok(Event::InitApply(object)) => format!("list {}", name(object)),
+            Ok(Event::InitDone) => "listed".to_owned(),
+            Ok(Event::Apply(object)) => format!("apply {}", name(object)),
+            Ok(Event::Delete(object)) => format!("delete {}", name(object)),
+            Err(_) => "error".to_owned(),
+        };
+        events.iter().map(word).collect()
+    }
+
+    #[test]
+    fn two_lists_are_one_and_a_change_in_between_comes_after_it() {
+        let mut merged = Merged::of(2);
+        assert_eq!(words(&merged.take(0, Ok(Event::Init))), ["init"]);
+        let listed = merged.take(0, Ok(Event::InitApply(object("a", "one"))));
+        assert_eq!(words(&listed), ["list a-one"]);
+        assert!(merged.take(0, Ok(Event::InitDone)).is_empty());
+        assert!(
+            merged
+                .take(0, Ok(Event::Delete(object("a", "one"))))
+                .is_empty()
+        );
+        assert!(merged.take(1, Ok(Event::Init)).is_empty());
+        let listed = merged.take(1, Ok(Event::InitApply(object("b", "one"))));
+        assert_eq!(words(&listed), ["list b-one"]);
+        let done = merged.take(1, Ok(Event::InitDone));
+        assert_eq!(words(&done), ["listed", "delete a-one"]);
+        assert!(merged.unlisted.is_empty());
+    }
+
+    #[test]
+    fn a_new_list_of_one_namespace_takes_out_what_is_gone_there_and_nothing_else() {
+        let mut merged = Merged::of(2);
+        for (source, namespace) in [(0, "a"), (1, "b")] {
+            merged.take(source, Ok(Event::Init));
+            for name in ["one", "two"] {
+                merged.take(source, Ok(Event::InitApply(object(namespace, name))));
+            }
+            merged.take(source, Ok(Event::InitDone));
+        }
+        assert!(merged.take(0, Ok(Event::Init)).is_empty());
+        let again = merged.take(0, Ok(Event::InitApply(object("a", "two"))));
+        assert_eq!(words(&again), ["apply a-two"]);
+        assert_eq!(
+            words(&merged.take(0, Ok(Event::InitDone))),
+            ["delete a-one"]
+        );
+    }
+
+    #[test]
+    fn an_object_made_anew_between_two_lists_is_gone_before_it_is_there() {
+        let mut merged = Merged::of(1);
+        merged.take(0, Ok(Event::Init));
+        merged.take(0, Ok(Event::InitApply(object("a", "one"))));
+        merged.take(0, Ok(Event::InitDone));
+        let mut anew = object("a", "one");
+        anew.metadata.uid = Some("another".to_owned());
+        merged.take(0, Ok(Event::Init));
+        let again = merged.take(0, Ok(Event::InitApply(anew)));
+        assert_eq!(words(&again), ["delete a-one", "apply another"]);
+        assert!(merged.take(0, Ok(Event::InitDone)).is_empty());
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_listed_holds_nothing_up_and_is_told_from_one_that_is() {
+        let mut merged = Merged::of(2);
+        merged.take(0, Ok(Event::Init));
+        merged.take(0, Ok(Event::InitDone));
+        assert_eq!(words(&merged.take(1, failure())), ["error", "listed"]);
+        assert!(!merged.unlisted.is_empty());
+        assert!(merged.take(1, Ok(Event::Init)).is_empty());
+        let late = merged.take(1, Ok(Event::InitApply(object("b", "one"))));
+        assert_eq!(words(&late), ["apply b-one"]);
+        assert!(merged.take(1, Ok(Event::InitDone)).is_empty());
+        assert!(merged.unlisted.is_empty());
+    }
+}

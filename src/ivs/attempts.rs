@@ -1,0 +1,119 @@
+//! Counts what is sent to AWS: every attempt, in one place, retries and what nobody waited for included.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use aws_sdk_ivschat::config::interceptors::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_sdk_ivschat::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_ivschat::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+
+use crate::room::Class;
+use crate::telemetry::Metrics;
+
+use super::error;
+use super::quota::Operation;
+
+/// STS's call, beside those of IVS Chat.
+pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
+
+/// Stands in every client's way to the wire.
+#[derive(Debug, Clone)]
+pub(super) struct Attempts(Metrics);
+
+impl Attempts {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        for operation in Operation::ALL {
+            metrics.expect_calls(operation.name());
+        }
+        metrics.expect_calls(CALLER_IDENTITY);
+        Self(metrics)
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let name = bag.load::<Metadata>().map(Metadata::name);
+        let attempt = Attempt {
+            metrics: self.0.clone(),
+            operation: operation(name.unwrap_or_default()),
+            sent: Instant::now(),
+            ended: AtomicBool::new(false),
+        };
+        bag.interceptor_state().store_put(attempt);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(attempt) = bag.load::<Attempt>() else {
+            return Ok(());
+        };
+        let answer = context.response().map(|response| {
+            let code = response.headers().get("x-amzn-errortype");
+            (response.status().as_u16(), code)
+        });
+        attempt.end(match answer {
+            Some((200..300, _)) if matches!(context.output_or_error(), Some(Ok(_))) => None,
+            Some((200..300, _)) | None => Some(Class::Unavailable),
+            Some((status, code)) => Some(error::class_of(status, code)),
+        });
+        Ok(())
+    }
+}
+
+/// A request under way. One that is dropped unanswered was given up.
+#[derive(Debug)]
+struct Attempt {
+    metrics: Metrics,
+    operation: &'static str,
+    sent: Instant,
+    ended: AtomicBool,
+}
+
+impl Storable for Attempt {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Attempt {
+    /// `class`: of the error; `None`: it went well.
+    fn end(&self, class: Option<Class>) {
+        if self.ended.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let code = class.map_or("OK", |class| class.reason().as_str());
+        self.metrics
+            .called(self.operation, code, self.sent.elapsed());
+        if class == Some(Class::Throttled) {
+            self.metrics.throttled(self.operation);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.end(Some(Class::Unavailable));
+    }
+}
+
+fn operation(name: &str) -> &'static str {
+    let known = Operation::ALL.map(Operation::name).into_iter();
+    let mut known = known.chain([CALLER_IDENTITY]);
+    known.find(|known| *known == name).unwrap_or("other")
+}

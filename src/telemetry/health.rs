@@ -1,0 +1,132 @@
+//! Whether the process is alive and ready, as its own parts say.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A loop that has not turned for this long is stuck. It turns every second, whatever AWS and Kubernetes do.
+pub const STUCK_AFTER: Duration = Duration::from_mins(1);
+
+/// What probes ask. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Health(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stuck_after: Duration,
+    turned: Mutex<Instant>,
+    watch: AtomicBool,
+    credentials: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::stuck_after(STUCK_AFTER)
+    }
+}
+
+impl Health {
+    /// Of a process that has just begun. `stuck_after`: the longest time between two turns of its loop.
+    pub fn stuck_after(stuck_after: Duration) -> Self {
+        Self(Arc::new(Inner {
+            stuck_after,
+            turned: Mutex::new(Instant::now()),
+            watch: AtomicBool::default(),
+            credentials: AtomicBool::default(),
+            stopping: AtomicBool::default(),
+        }))
+    }
+
+    /// The loop turned.
+    pub fn turned(&self) {
+        *self.last_turn() = Instant::now();
+    }
+
+    /// Every object has been listed once.
+    pub fn watch_synced(&self) {
+        self.0.watch.store(true, Ordering::Relaxed);
+    }
+
+    /// AWS credentials, and whose they are, have been found once.
+    pub fn credentials_resolved(&self) {
+        self.0.credentials.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing new is begun.
+    pub fn stopping(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the loop turns. An outage of AWS or of the API server does not stop it.
+    ///
+    /// # Errors
+    /// How long it has not turned.
+    pub fn live(&self) -> Result<(), String> {
+        let since = self.last_turn().elapsed();
+        if since <= self.0.stuck_after {
+            return Ok(());
+        }
+        Err(format!("the loop has not turned for {} s", since.as_secs()))
+    }
+
+    /// Whether this replica can do its work, or stand by for it.
+    ///
+    /// # Errors
+    /// What is missing, on one line.
+    pub fn ready(&self) -> Result<(), String> {
+        let set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if set(&self.0.stopping) {
+            return Err("stopping: finishing what is under way".to_owned());
+        }
+        let missing: Vec<_> = [
+            (&self.0.watch, "the ChatRooms have not been listed yet"),
+            (
+                &self.0.credentials,
+                "no AWS credentials have been resolved yet",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(flag, what)| (!set(flag)).then_some(what))
+        .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing.join("; "))
+        }
+    }
+
+    fn last_turn(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.0.turned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_ready_once_it_has_listed_its_objects_and_found_its_credentials() {
+        let health = Health::default();
+        assert_eq!(
+            health.ready(),
+            Err(
+                "the ChatRooms have not been listed yet; no AWS credentials have been resolved yet"
+                    .to_owned()
+            )
+        );
+        health.watch_synced();
+        assert_eq!(
+            health.ready(),
+            Err("no AWS credentials have been resolved yet".to_owned())
+        );
+        health.credentials_resolved();
+        assert_eq!(health.ready(), Ok(()));
+        health.stopping();
+        assert_eq!(
+            health.ready(),
+            Err("stopping: finishing what is under way".to_owned())
+        );
+        assert_eq!(health.live(), Ok(()));
+    }
+}

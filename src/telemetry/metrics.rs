@@ -1,0 +1,377 @@
+//! Figures for Prometheus. Every label is one of a closed set of values: never the name of an object, a room or an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::process::Process;
+use super::{COMMIT, VERSION_ONLY};
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+type Seconds = Counter<f64, AtomicU64>;
+type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
+
+/// The figures of this process. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    passes: Family<Labels<1>, Counter>,
+    pass_duration: Histogram,
+    in_flight: Gauge,
+    in_flight_max: Gauge,
+    time_to_ready: Histogram,
+    drift_found: Family<Labels<1>, Counter>,
+    drift_corrected: Family<Labels<1>, Counter>,
+    calls: Family<Labels<2>, Counter>,
+    call_duration: Histograms,
+    throttles: Family<Labels<1>, Counter>,
+    quota_wait: Family<Labels<1>, Seconds>,
+    leader: Gauge,
+    shown: Arc<ShownRooms>,
+    sweeps: Family<Labels<1>, Counter>,
+    sweep_duration: Histogram,
+    orphans: Gauge,
+    twins: Gauge,
+    index_listed: Gauge<f64, AtomicU64>,
+    watch_errors: Counter,
+    unpublished_events: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process));
+        let shown = Arc::new(ShownRooms::default());
+        registry.register_collector(Box::new(Arc::clone(&shown)));
+        let mut ours = Registrar(registry.sub_registry_with_prefix("ivschat_operator"));
+        ours.0.register(
+            "build",
+            "What runs",
+            Info::new([("version", VERSION_ONLY), ("commit", COMMIT)]),
+        );
+        let inner = Inner {
+            passes: ours.add("reconciles", "Passes over a ChatRoom, by how they ended", Family::default()),
+            pass_duration: ours.seconds(
+                "reconcile_duration",
+                "How long a pass over a ChatRoom took, waits for the call quota included",
+                pass_histogram(),
+            ),
+            in_flight: ours.add("reconciles_in_flight", "Passes under way", Gauge::default()),
+            in_flight_max: ours.add("reconciles_in_flight_max", "Passes that may be under way at once", Gauge::default()),
+            time_to_ready: ours.seconds(
+                "time_to_ready",
+                "From a ChatRoom's creation, or its edit being seen, to Ready being written",
+                Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 900.0, 3600.0]),
+            ),
+            drift_found: ours.add(
+                "drift_found",
+                "Fields found different on the room of a ChatRoom that had been settled, or is only observed",
+                Family::default(),
+            ),
+            drift_corrected: ours.add(
+                "drift_corrected",
+                "Fields set back on the room of a ChatRoom that had been settled",
+                Family::default(),
+            ),
+            calls: ours.add("aws_calls", "Requests to AWS, retries included, by what was answered", Family::default()),
+            call_duration: ours.seconds(
+                "aws_call_duration",
+                "How long AWS took to answer a request",
+                Family::new_with_constructor(call_histogram as fn() -> Histogram),
+            ),
+            throttles: ours.add("aws_throttles", "Requests to AWS that were answered with throttling", Family::default()),
+            quota_wait: ours.seconds(
+                "aws_quota_wait",
+                "Time that calls waited for the operator's own call quota",
+                Family::default(),
+            ),
+            leader: ours.add("leader", "Whether this replica leads", Gauge::default()),
+            shown,
+            sweeps: ours.add("sweeps", "Looks over all rooms of every region, by how they ended", Family::default()),
+            sweep_duration: ours.seconds(
+                "sweep_duration",
+                "How long a look over all rooms of every region took",
+                Histogram::new([0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 600.0]),
+            ),
+            orphans: ours.add(
+                "orphans",
+                "Rooms with this cluster's owner tag whose ChatRoom did not exist in two sweeps",
+                Gauge::default(),
+            ),
+            twins: ours.add("twins", "Rooms beyond the one of each ChatRoom, as of the last sweep", Gauge::default()),
+            index_listed: ours.seconds(
+                "index_listed_timestamp",
+                "When the last complete list of a region began, since the epoch; 0: never",
+                Gauge::default(),
+            ),
+            watch_errors: ours.add("watch_errors", "Watches of ChatRooms that broke or could not begin", Counter::default()),
+            unpublished_events: ours.add("events_unpublished", "Events that the API server did not take", Counter::default()),
+            registry: Registry::default(),
+        };
+        for outcome in ["complete", "incomplete"] {
+            drop(inner.sweeps.get_or_create(&[("outcome", outcome)]));
+        }
+        Self(Arc::new(Inner { registry, ..inner }))
+    }
+}
+
+/// Registers and hands back.
+struct Registrar<'a>(&'a mut Registry);
+
+impl Registrar<'_> {
+    fn add<M>(&mut self, name: &str, help: &str, metric: M) -> M
+    where
+        M: prometheus_client::registry::Metric + Clone,
+    {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn seconds<M>(&mut self, name: &str, help: &str, metric: M) -> M
+    where
+        M: prometheus_client::registry::Metric + Clone,
+    {
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}
+
+fn pass_histogram() -> Histogram {
+    Histogram::new([
+        0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    ])
+}
+
+fn call_histogram() -> Histogram {
+    Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+impl Metrics {
+    /// All of it as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(32 * 1024);
+        // Writing into a String cannot fail.
+        let _ = text::encode(&mut text, &self.0.registry);
+        text
+    }
+
+    // --- passes ------------------------------------------------------------------------------------------------------
+
+    /// A pass begins. It counts with the outcome it has when the timer is dropped.
+    pub fn pass(&self) -> PassTimer {
+        self.0.in_flight.inc();
+        PassTimer {
+            metrics: self.clone(),
+            begun: Instant::now(),
+            outcome: "error",
+        }
+    }
+
+    /// How many passes may be under way at once.
+    pub fn allow_passes(&self, limit: u16) {
+        self.0.in_flight_max.set(i64::from(limit));
+    }
+
+    /// A ChatRoom was reported Ready this long after it was asked for.
+    pub fn became_ready(&self, after: Duration) {
+        self.0.time_to_ready.observe(after.as_secs_f64());
+    }
+
+    /// A field was found different.
+    pub fn found_drift(&self, field: &'static str) {
+        self.0.drift_found.get_or_create(&[("field", field)]).inc();
+    }
+
+    /// A field was set back.
+    pub fn corrected_drift(&self, field: &'static str) {
+        let corrected = self.0.drift_corrected.get_or_create(&[("field", field)]);
+        corrected.inc();
+    }
+
+    /// Outcomes and fields that there can be: they begin at 0, so that the first of each shows as a change.
+    pub fn expect_passes(&self, outcomes: &[&'static str], fields: &[&'static str]) {
+        for outcome in outcomes {
+            drop(self.0.passes.get_or_create(&[("outcome", *outcome)]));
+        }
+        for field in fields {
+            drop(self.0.drift_found.get_or_create(&[("field", *field)]));
+            drop(self.0.drift_corrected.get_or_create(&[("field", *field)]));
+        }
+    }
+
+    /// Counts a ChatRoom under each of these conditions (type, status, reason) for as long as what is returned lives.
+    pub fn show(&self, conditions: Vec<[&'static str; 3]>) -> Shown {
+        self.0.shown.change(&conditions, 1);
+        Shown {
+            rooms: Arc::clone(&self.0.shown),
+            conditions,
+        }
+    }
+
+    // --- AWS ---------------------------------------------------------------------------------------------------------
+
+    /// A request to AWS ended, after this long.
+    pub fn called(&self, operation: &'static str, code: &'static str, took: Duration) {
+        let labels = [("operation", operation), ("code", code)];
+        self.0.calls.get_or_create(&labels).inc();
+        let duration = self
+            .0
+            .call_duration
+            .get_or_create(&[("operation", operation)]);
+        duration.observe(took.as_secs_f64());
+    }
+
+    /// AWS asked for fewer calls.
+    pub fn throttled(&self, operation: &'static str) {
+        let throttles = self.0.throttles.get_or_create(&[("operation", operation)]);
+        throttles.inc();
+    }
+
+    /// A call waited this long for its quota.
+    pub fn waited(&self, operation: &'static str, time: Duration) {
+        let wait = self.0.quota_wait.get_or_create(&[("operation", operation)]);
+        wait.inc_by(time.as_secs_f64());
+    }
+
+    /// Operations that there can be: their figures begin at 0.
+    pub fn expect_calls(&self, operation: &'static str) {
+        let labels = [("operation", operation)];
+        let calls = [("operation", operation), ("code", "OK")];
+        drop(self.0.calls.get_or_create(&calls));
+        drop(self.0.call_duration.get_or_create(&labels));
+        drop(self.0.throttles.get_or_create(&labels));
+        drop(self.0.quota_wait.get_or_create(&labels));
+    }
+
+    /// A complete list of a region was made, which began then.
+    pub fn listed(&self, begun: SystemTime) {
+        let since = begun.duration_since(SystemTime::UNIX_EPOCH);
+        self.0
+            .index_listed
+            .set(since.unwrap_or_default().as_secs_f64());
+    }
+
+    /// A sweep ended, and whether every region could be listed.
+    pub fn swept(&self, took: Duration, complete: bool, orphans: usize, twins: usize) {
+        let outcome = if complete { "complete" } else { "incomplete" };
+        self.0.sweeps.get_or_create(&[("outcome", outcome)]).inc();
+        self.0.sweep_duration.observe(took.as_secs_f64());
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.orphans.set(count(orphans));
+        self.0.twins.set(count(twins));
+    }
+
+    // --- the process -------------------------------------------------------------------------------------------------
+
+    /// Whether this replica leads. One that does not knows nothing of the rooms, and shows none.
+    pub fn lead(&self, leads: bool) {
+        self.0.leader.set(i64::from(leads));
+        self.0.shown.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// A watch broke, or could not begin.
+    pub fn watch_failed(&self) {
+        self.0.watch_errors.inc();
+    }
+
+    /// An event could not be written.
+    pub fn event_lost(&self) {
+        self.0.unpublished_events.inc();
+    }
+}
+
+/// A pass under way.
+#[derive(Debug)]
+pub struct PassTimer {
+    metrics: Metrics,
+    begun: Instant,
+    /// How it ended; until then, as it ends where Kubernetes makes it fail.
+    pub outcome: &'static str,
+}
+
+impl Drop for PassTimer {
+    fn drop(&mut self) {
+        let Inner {
+            in_flight,
+            passes,
+            pass_duration,
+            ..
+        } = &*self.metrics.0;
+        in_flight.dec();
+        passes.get_or_create(&[("outcome", self.outcome)]).inc();
+        pass_duration.observe(self.begun.elapsed().as_secs_f64());
+    }
+}
+
+/// A ChatRoom that is counted until this is dropped.
+#[derive(Debug)]
+pub struct Shown {
+    rooms: Arc<ShownRooms>,
+    conditions: Vec<[&'static str; 3]>,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.rooms.change(&self.conditions, -1);
+    }
+}
+
+/// ChatRooms by condition, counted as they change: a scrape walks over the conditions, not over the rooms.
+#[derive(Debug, Default)]
+struct ShownRooms {
+    leads: AtomicBool,
+    counts: Mutex<BTreeMap<[&'static str; 3], i64>>,
+}
+
+impl ShownRooms {
+    fn change(&self, conditions: &[[&'static str; 3]], by: i64) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for condition in conditions {
+            *counts.entry(*condition).or_default() += by;
+        }
+    }
+}
+
+impl Collector for ShownRooms {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = counts.clone();
+        let mut rooms = encoder.encode_descriptor(
+            "ivschat_operator_chat_rooms",
+            "ChatRooms by the conditions that this replica last wrote or found; none on a standby",
+            None,
+            MetricType::Gauge,
+        )?;
+        if !self.leads.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        for ([condition, status, reason], count) in counts {
+            let labels = [
+                ("condition", condition),
+                ("status", status),
+                ("reason", reason),
+            ];
+            ConstGauge::new(count).encode(rooms.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::CreateRoom,
+        Self::GetRoom,
+        Self::UpdateRoom,
+        Self::DeleteRoom,
+        Self::ListRooms,
+        Self::TagResource,
+        Self::UntagResource,
+    ];
+
     /// AWS's name of it.
     pub const fn name(self) -> &'static str {
         match self {

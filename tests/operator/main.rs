@@ -19,6 +19,7 @@ mod crd;
 mod create;
 mod delete;
 mod failures;
+mod gitops;
 mod iam;
 mod leadership;
 mod ownership;

@@ -28,6 +28,7 @@ generate: ## Write the generated files anew
 	cargo run --quiet -- crds > crds/chatrooms.yaml.partial
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
+	hack/aws-policy
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check

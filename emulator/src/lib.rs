@@ -15,5 +15,5 @@ mod server;
 mod store;
 pub mod world;
 
-pub use server::{Emulator, Options, StartError};
+pub use server::{Emulator, Guard, Options, StartError};
 pub use store::StoreError;

@@ -26,6 +26,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Calls in hand are given this long to be answered when the emulator is asked to stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// Refuses calls before they take effect, as IAM does: it is given the world as the call would find it.
+pub type Guard = dyn Fn(&World, &Scope, &Call) -> Result<(), ApiError> + Send + Sync;
+
 /// What to serve, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -108,6 +111,7 @@ impl Emulator {
             store,
             credentials: options.credentials,
             faults: Mutex::default(),
+            guard: Guarded::default(),
             journal: watch::Sender::new(Journal::new(options.journal)),
         });
         let stop = watch::Sender::new(false);
@@ -157,6 +161,14 @@ impl Emulator {
         self.state.world().call(scope, call, http::now())
     }
 
+    /// Lets `guard` decide from now on which calls over HTTP may take effect. By default all may.
+    pub fn guard(
+        &self,
+        guard: impl Fn(&World, &Scope, &Call) -> Result<(), ApiError> + Send + Sync + 'static,
+    ) {
+        *self.state.guard.lock() = Some(Arc::new(guard));
+    }
+
     /// Every call so far, oldest first; after very many, only the newer ones.
     pub fn journal(&self) -> Vec<Entry> {
         self.state.journal.borrow().calls().to_vec()
@@ -196,10 +208,35 @@ pub(crate) struct State {
     store: Option<Store>,
     pub(crate) credentials: Option<Credentials>,
     faults: Mutex<Faults>,
+    guard: Guarded,
     pub(crate) journal: watch::Sender<Journal>,
 }
 
+/// The guard, if there is one.
+#[derive(Default)]
+struct Guarded(Mutex<Option<Arc<Guard>>>);
+
+impl Guarded {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Guard>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Guarded")
+            .field(&self.lock().is_some())
+            .finish()
+    }
+}
+
 impl State {
+    /// Whether the call may take effect.
+    pub(crate) fn permit(&self, scope: &Scope, call: &Call) -> Result<(), ApiError> {
+        let guard = self.guard.lock().clone();
+        guard.map_or(Ok(()), |guard| guard(&self.world(), scope, call))
+    }
+
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

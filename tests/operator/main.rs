@@ -19,6 +19,8 @@ mod crd;
 mod create;
 mod delete;
 mod failures;
+mod gitops;
+mod iam;
 mod leadership;
 mod metrics;
 mod ownership;

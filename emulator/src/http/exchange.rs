@@ -121,7 +121,10 @@ impl Exchange {
         skew: SignedDuration,
     ) -> Reply {
         let answer = match call {
-            Ok((scope, call)) => self.state.call(&scope, call, skew).await,
+            Ok((scope, call)) => match self.state.permit(&scope, &call) {
+                Ok(()) => self.state.call(&scope, call, skew).await,
+                Err(denial) => Err(denial),
+            },
             Err(error) => Err(error),
         };
         Reply::to(self.operation, answer)

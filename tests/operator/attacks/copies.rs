@@ -8,6 +8,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{CONSENT, FINALIZER, Scene, THIEF, VICTIM, finalizers, find, ready};
+use crate::iam;
 use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, status_of};
 
 /// `kubectl get -o yaml`, another name, `kubectl apply`, and the status as well.
@@ -104,6 +105,7 @@ async fn an_object_of_the_same_name_in_another_cluster_on_the_same_account_gets_
         index_interval: "200ms",
         ..Options::default()
     };
+    iam::enforce(&scene.stage.emulator, &[Options::default(), options]);
     let endpoint = scene.stage.emulator.endpoint();
     let _operator = Operator::start(
         &cluster.kubeconfig,

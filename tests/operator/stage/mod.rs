@@ -1,5 +1,5 @@
 //! A stage for one test: a namespace of its own on the shared control plane, an emulator of its own, and the operator's real
-//! binary watching just that namespace.
+//! binary watching just that namespace, under the IAM policy of `deploy/aws`.
 
 pub mod control_plane;
 mod operator;
@@ -22,6 +22,8 @@ use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
+
+use crate::iam;
 
 pub use control_plane::ControlPlane;
 pub use operator::{Operator, Options, command};
@@ -84,6 +86,7 @@ impl Stage {
             let scope = Scope::in_region(REGION);
             emulator.world(|world| world.put_logging_configuration(&scope, id, Timestamp::now()));
         }
+        iam::enforce(&emulator, &[options]);
         let operator = Operator::start(
             &control_plane.kubeconfig,
             &namespace,
@@ -105,6 +108,7 @@ impl Stage {
     /// Ends the operator, then starts it anew with `options`.
     pub async fn restart(&mut self, options: Options) {
         self.operator.kill().await;
+        iam::enforce(&self.emulator, &[options]);
         self.operator = Operator::start(
             &self.kubeconfig,
             &self.namespace,

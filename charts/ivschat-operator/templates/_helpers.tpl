@@ -1,6 +1,8 @@
 {{/* The name of everything in the release's namespace. */}}
 {{- define "ivschat-operator.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride }}
+{{- else if contains .Chart.Name .Release.Name -}}
 {{ .Release.Name | trunc 63 | trimSuffix "-" }}
 {{- else -}}
 {{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}
@@ -12,16 +14,40 @@
 {{ printf "%s-%s" .Release.Namespace (include "ivschat-operator.fullname" .) }}
 {{- end -}}
 
-{{- define "ivschat-operator.selectorLabels" -}}
+{{- define "ivschat-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "ivschat-operator.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{/* Every pod of the release, `helm test` included. */}}
+{{- define "ivschat-operator.releaseLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The operator's pods. */}}
+{{- define "ivschat-operator.selectorLabels" -}}
+{{ include "ivschat-operator.releaseLabels" . }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
 {{- define "ivschat-operator.labels" -}}
-{{ include "ivschat-operator.selectorLabels" . }}
+{{ include "ivschat-operator.releaseLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "ivschat-operator.image" -}}
+{{- $repository := required "image.repository is required: no image is published yet, so build one and name it, e.g. --set image.repository=REGISTRY/ivschat-operator" .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+{{ printf "%s@%s" $repository .Values.image.digest }}
+{{- else -}}
+{{ printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end -}}
 {{- end -}}
 
 {{/* What the operator does with ChatRooms and events, wherever it looks. */}}
@@ -39,6 +65,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "ivschat-operator.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "ivschat-operator.fullname" . }}
+  name: {{ include "ivschat-operator.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}

@@ -1,0 +1,156 @@
+{{/*
+The operator's settings, as a map from environment variable to value: what a pod runs with, and what `release` must be given.
+*/}}
+{{- define "ivschat-operator.settings" -}}
+LEASE_NAMESPACE: {{ .Release.Namespace | quote }}
+LEASE_NAME: {{ include "ivschat-operator.fullname" . | quote }}
+LEASE_DURATION: {{ .Values.leaseDuration | quote }}
+{{- with .Values.clusterId }}
+CLUSTER_ID: {{ . | quote }}
+{{- end }}
+{{- with .Values.formerClusterIds }}
+FORMER_CLUSTER_ID: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.watchNamespaces }}
+WATCH_NAMESPACE: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.defaultTags }}
+{{- $tags := list }}
+{{- range $key, $value := . }}
+{{- $tags = append $tags (printf "%s=%s" $key $value) }}
+{{- end }}
+DEFAULT_TAGS: {{ join "," $tags | quote }}
+{{- end }}
+{{- with .Values.ignoreTags }}
+IGNORE_TAGS: {{ join "," . | quote }}
+{{- end }}
+DEFAULT_DELETION_POLICY: {{ .Values.defaultDeletionPolicy | quote }}
+{{- with .Values.maxDeletionsPerMinute }}
+MAX_DELETIONS_PER_MINUTE: {{ int64 . | quote }}
+{{- end }}
+DRIFT_INTERVAL: {{ .Values.driftInterval | quote }}
+INDEX_INTERVAL: {{ .Values.indexInterval | quote }}
+CONCURRENCY: {{ int64 .Values.concurrency | quote }}
+QUOTA_FACTOR: {{ .Values.quotaFactor | quote }}
+LOG_FORMAT: {{ .Values.logFormat | quote }}
+{{- with .Values.aws.region }}
+AWS_REGION: {{ . | quote }}
+{{- end }}
+{{- with .Values.aws.endpointUrl }}
+AWS_ENDPOINT_URL: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "ivschat-operator.env" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: HTTP_ADDRESS
+  value: "[::]:8080"
+{{- range $name, $value := include "ivschat-operator.settings" . | fromYaml }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- with .Values.proxy.https }}
+- name: HTTPS_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.noProxy }}
+- name: NO_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- if include "ivschat-operator.hasPrivateCa" . }}
+# Both are read: the image's own certificates and the private ones.
+- name: SSL_CERT_DIR
+  value: /etc/ssl/certs:/etc/ivschat-operator/ca
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "ivschat-operator.hasPrivateCa" -}}
+{{- if or .Values.privateCa.configMap .Values.privateCa.secret }}yes{{ end -}}
+{{- end -}}
+
+{{- define "ivschat-operator.volumes" -}}
+{{- if include "ivschat-operator.hasPrivateCa" . }}
+- name: private-ca
+  {{- if .Values.privateCa.configMap }}
+  configMap:
+    name: {{ .Values.privateCa.configMap }}
+  {{- else }}
+  secret:
+    secretName: {{ .Values.privateCa.secret }}
+  {{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "ivschat-operator.volumeMounts" -}}
+{{- if include "ivschat-operator.hasPrivateCa" . }}
+- name: private-ca
+  mountPath: /etc/ivschat-operator/ca
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* What a pod of the operator and that of `helm test` have in common. */}}
+{{- define "ivschat-operator.podSpec" -}}
+serviceAccountName: {{ include "ivschat-operator.serviceAccountName" . }}
+automountServiceAccountToken: true
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with include "ivschat-operator.volumes" . | trim }}
+volumes:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The same of their containers. */}}
+{{- define "ivschat-operator.container" -}}
+image: {{ include "ivschat-operator.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  {{- include "ivschat-operator.env" . | nindent 2 }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "ivschat-operator.volumeMounts" . | trim }}
+volumeMounts:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,10 +1,10 @@
 # Everything a newcomer needs. Each target says what it does in one line; `make` prints them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz bench generate lint
+.PHONY: help demo test chaos fuzz bench image e2e generate lint
 
 help: ## Print this
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running, VERBOSE=1 shows its log
 	@KEEP="$(KEEP)" VERBOSE="$(VERBOSE)" hack/demo
@@ -24,11 +24,19 @@ fuzz: ## Throw a million raw requests at the local IVS Chat; FUZZ_INPUTS says ho
 bench: ## Measure the local IVS Chat against its goals
 	cargo bench --quiet -p ivschat-emulator --bench throughput
 
+image: ## Build the operator's image into target/ivschat-operator.tar, without a Docker engine
+	hack/image operator target/ivschat-operator.tar
+
+e2e: ## Put the chart to the test on a real cluster; E2E holds the arguments of hack/e2e, which says what it needs
+	hack/e2e $(E2E)
+
 generate: ## Write the generated files anew
 	cargo run --quiet -- crds > crds/chatrooms.yaml.partial
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
 	hack/aws-policy
+	hack/manifest > config/operator/operator.yaml.partial
+	mv config/operator/operator.yaml.partial config/operator/operator.yaml
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check

@@ -29,6 +29,8 @@ pub struct Entry {
     pub answer: Bytes,
     /// The SDK's invocation id: the same for every attempt of one call.
     pub invocation: Option<String>,
+    /// What the caller says it is: the SDK's own header, which holds the app id, else User-Agent.
+    pub user_agent: Option<String>,
     /// Which attempt of the invocation this is, from 1, where the SDK says so.
     pub attempt: Option<u32>,
     /// Whether a scripted fault struck it.
@@ -58,7 +60,7 @@ impl Entry {
 
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entry = serializer.serialize_struct("Entry", 11)?;
+        let mut entry = serializer.serialize_struct("Entry", 12)?;
         entry.serialize_field("at", &self.at)?;
         entry.serialize_field("operation", &self.operation)?;
         let scope = self.scope.as_ref();
@@ -69,6 +71,7 @@ impl Serialize for Entry {
         entry.serialize_field("error", &self.error)?;
         entry.serialize_field("answer", &self.answer())?;
         entry.serialize_field("invocation", &self.invocation)?;
+        entry.serialize_field("userAgent", &self.user_agent)?;
         entry.serialize_field("attempt", &self.attempt)?;
         entry.serialize_field("faulted", &self.faulted)?;
         entry.end()

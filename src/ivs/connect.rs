@@ -63,7 +63,7 @@ pub async fn connect(
                 .with_max_attempts(ATTEMPTS)
                 .with_initial_backoff(FIRST_WAIT.mul_f64(settings.wait_factor)),
         );
-    if let Ok(name) = AppName::new(OPERATOR) {
+    if let Some(name) = app_name().await {
         loader = loader.app_name(name);
     }
     if let Some(region) = &settings.region {
@@ -77,4 +77,13 @@ pub async fn connect(
     let account = Account::new(&config, settings.operation_timeout, metrics.clone());
     let rooms = Rooms::new(account.watch(&config), settings, metrics.clone());
     Ok((Arc::new(rooms), account, region))
+}
+
+/// What names us in the User-Agent, and with it in CloudTrail; `AWS_SDK_UA_APP_ID` or the profile may say otherwise.
+async fn app_name() -> Option<AppName> {
+    let theirs = aws_config::default_provider::app_name::default_provider();
+    theirs
+        .app_name()
+        .await
+        .or_else(|| AppName::new(OPERATOR).ok())
 }

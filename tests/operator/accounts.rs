@@ -140,3 +140,29 @@ async fn credentials_that_cannot_be_had_for_a_while_lose_nothing() {
     assert_eq!(rooms(&stage, OURS).len(), 1);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
 }
+
+/// CloudTrail shows it, and so an audit can tell the operator's calls from others'.
+#[tokio::test]
+async fn every_call_says_that_it_is_the_operators_unless_the_environment_names_it_otherwise() {
+    for (app_id, expected) in [
+        (None, "app/ivschat-operator"),
+        (Some("live-team"), "app/live-team"),
+    ] {
+        let options = Options {
+            app_id,
+            ..Options::default()
+        };
+        let stage = Stage::with(options).await;
+        stage.settle("lobby", json!({})).await;
+        let calls = stage.emulator.journal();
+        assert_eq!(stage.calls(Operation::CreateRoom), 1);
+        for call in calls {
+            let agent = call.user_agent.unwrap_or_default();
+            let apps: Vec<_> = agent
+                .split(' ')
+                .filter(|it| it.starts_with("app/"))
+                .collect();
+            assert_eq!(apps, [expected], "{:?}: {agent}", call.operation);
+        }
+    }
+}

@@ -146,6 +146,9 @@ impl Exchange {
             error: reply.and_then(|reply| reply.code.clone()),
             answer: reply.map(|reply| reply.body.clone()).unwrap_or_default(),
             invocation: text("amz-sdk-invocation-id").map(ToOwned::to_owned),
+            user_agent: text("x-amz-user-agent")
+                .or_else(|| text("user-agent"))
+                .map(ToOwned::to_owned),
             attempt,
             faulted,
         };

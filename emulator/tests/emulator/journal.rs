@@ -9,8 +9,9 @@ use crate::stage::{Process, SIGNED, client, exchange, send};
 #[tokio::test]
 async fn the_journal_keeps_every_call_with_its_input_answer_invocation_and_attempt() {
     let emulator = Emulator::start(Settings::default()).await.unwrap();
-    let headers =
-        format!("{SIGNED}amz-sdk-invocation-id: 11-22\r\namz-sdk-request: attempt=2; max=3\r\n");
+    let headers = format!(
+        "{SIGNED}amz-sdk-invocation-id: 11-22\r\nuser-agent: sdk\r\nx-amz-user-agent: sdk app/x\r\namz-sdk-request: attempt=2; max=3\r\n"
+    );
     let body = r#"{"name": "lobby"}"#;
     let created = send(&emulator, "POST /CreateRoom", &headers, body)
         .await
@@ -40,7 +41,8 @@ async fn the_journal_keeps_every_call_with_its_input_answer_invocation_and_attem
     let entry = |more: Value| {
         let mut entry = json!({
             "operation": "CreateRoom", "account": "123456789012", "region": "us-west-2", "input": {}, "status": null,
-            "error": null, "answer": null, "invocation": null, "attempt": null, "faulted": false,
+            "error": null, "answer": null, "invocation": null, "userAgent": null, "attempt": null,
+            "faulted": false,
         });
         entry
             .as_object_mut()
@@ -57,7 +59,8 @@ async fn the_journal_keeps_every_call_with_its_input_answer_invocation_and_attem
     };
     let expected = [
         entry(json!({
-            "input": {"name": "lobby"}, "status": 200, "answer": created.json(), "invocation": "11-22", "attempt": 2,
+            "input": {"name": "lobby"}, "status": 200, "answer": created.json(), "invocation": "11-22", "userAgent": "sdk app/x",
+            "attempt": 2,
         })),
         entry(merged(
             refused("ValidationException", 400),

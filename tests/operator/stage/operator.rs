@@ -30,6 +30,8 @@ pub struct Options {
     pub cluster: &'static str,
     /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
     pub lease: Option<&'static str>,
+    /// `AWS_SDK_UA_APP_ID`.
+    pub app_id: Option<&'static str>,
     /// Further flags.
     pub flags: &'static [&'static str],
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             credentials: None,
             cluster: CLUSTER,
             lease: None,
+            app_id: None,
             flags: &[],
         }
     }
@@ -215,6 +218,9 @@ pub fn command(
             .args(["--lease-duration", duration]),
         None => command.args(["--leader-election", "false"]),
     };
+    if let Some(app_id) = options.app_id {
+        command.env("AWS_SDK_UA_APP_ID", app_id);
+    }
     if let Some(account) = options.account {
         command.env("AWS_ACCOUNT_ID", account);
     }

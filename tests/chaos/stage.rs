@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ivschat_emulator::Emulator;
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Room, Scope, Settings};
@@ -9,7 +10,7 @@ use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use kube::runtime::wait::await_condition;
+use kube::runtime::wait::{self, await_condition};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
@@ -122,13 +123,21 @@ impl Stage {
         what: &str,
         holds: impl Fn(Option<&ChatRoom>) -> bool + Send + Sync,
     ) -> Outcome<Option<ChatRoom>> {
-        let waiting = await_condition(
-            self.chat_rooms.clone(),
-            name,
-            |object: Option<&ChatRoom>| holds(object),
-        );
+        let waiting = async {
+            loop {
+                let api = self.chat_rooms.clone();
+                let waiting = await_condition(api, name, |object: Option<&ChatRoom>| holds(object));
+                match waiting.await {
+                    // This watch of the test's own expires, too, where the CRD is applied anew.
+                    Err(wait::Error::ProbeFailed(_)) => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                    Ok(object) => return object,
+                }
+            }
+        };
         match tokio::time::timeout(DEADLINE, waiting).await {
-            Ok(object) => Ok(object?),
+            Ok(object) => Ok(object),
             Err(_) => {
                 let object = self.chat_rooms.get_opt(name).await?;
                 let status =

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ivschat_emulator::world::Operation;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{Api, Patch, PatchParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::config::Kubeconfig;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -158,6 +159,27 @@ async fn a_leader_cut_off_from_the_api_server_stops_writing_before_another_leads
     stage.ready("lobby").await;
     assert_eq!(passes(&first), before, "{:?}", first.log());
     assert_eq!(stage.writes().len(), writes.len() + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_leases_namespace_it_says_so_and_leads_once_there_is_one() {
+    let stage = Stage::open().await;
+    let later = format!("{}-later", stage.namespace);
+    let endpoint = stage.emulator.endpoint();
+    let mut operator = Operator::start(&stage.kubeconfig, &later, &endpoint, replica());
+    let told = operator
+        .log_until(|line| line.contains("cannot renew or look at the lease"))
+        .await;
+    assert!(
+        told.contains(&format!("namespaces \\\"{later}\\\" not found")),
+        "{told}"
+    );
+
+    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+    let namespace = serde_json::from_value(json!({"metadata": {"name": later}})).unwrap();
+    let made = namespaces.create(&PostParams::default(), &namespace).await;
+    made.unwrap();
+    leads(&mut operator).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,7 +39,7 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
-    telemetry::start_logs(arguments.log_format);
+    let _telemetry = telemetry::start_logs(arguments.log_format)?;
     let (health, metrics) = (Health::default(), Metrics::default());
     if let Some(address) = arguments.http_address {
         // Before anything else: what keeps the process from starting can be seen, and an address that is taken ends it.
@@ -63,7 +63,7 @@ async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         // Taking another lease than the operator's would let it go on meanwhile.
         return Err("name the namespace of the operator's lease: --lease-namespace".into());
     }
-    telemetry::start_logs(arguments.log_format);
+    let _telemetry = telemetry::start_logs(arguments.log_format)?;
     let Parts {
         context, election, ..
     } = connect(arguments, Metrics::default()).await?;

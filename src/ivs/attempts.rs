@@ -98,8 +98,10 @@ impl Attempt {
             return;
         }
         let code = class.map_or("OK", |class| class.reason().as_str());
-        self.metrics
-            .called(self.operation, code, self.sent.elapsed());
+        let took = self.sent.elapsed();
+        // An event in the span of the call, which may have several attempts.
+        tracing::trace!(operation = self.operation, code, ?took, "answered");
+        self.metrics.called(self.operation, code, took);
         if class == Some(Class::Throttled) {
             self.metrics.throttled(self.operation);
         }

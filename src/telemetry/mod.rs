@@ -5,10 +5,12 @@ mod http;
 mod logs;
 mod metrics;
 mod process;
+#[cfg(feature = "otlp")]
+mod traces;
 
 pub use health::{Health, STUCK_AFTER};
 pub use http::{ListenError, listen, serve};
-pub use logs::{LogFormat, start_logs};
+pub use logs::{LogFormat, Telemetry, start_logs};
 pub use metrics::{Metrics, PassTimer, Shown};
 
 /// The version and the commit it was built from, e.g. `0.1.0 (0123456789ab)`.

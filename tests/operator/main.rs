@@ -32,4 +32,6 @@ mod settled;
 mod stage;
 mod sweep;
 mod tags;
+#[cfg(feature = "otlp")]
+mod traces;
 mod update;

@@ -32,6 +32,8 @@ pub struct Options {
     pub lease: Option<&'static str>,
     /// `AWS_SDK_UA_APP_ID`.
     pub app_id: Option<&'static str>,
+    /// Where traces go, as the feature `otlp` sends them.
+    pub collector: Option<&'static str>,
     /// Further flags.
     pub flags: &'static [&'static str],
 }
@@ -48,6 +50,7 @@ impl Default for Options {
             cluster: CLUSTER,
             lease: None,
             app_id: None,
+            collector: None,
             flags: &[],
         }
     }
@@ -220,6 +223,9 @@ pub fn command(
     };
     if let Some(app_id) = options.app_id {
         command.env("AWS_SDK_UA_APP_ID", app_id);
+    }
+    if let Some(collector) = options.collector {
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     }
     if let Some(account) = options.account {
         command.env("AWS_ACCOUNT_ID", account);

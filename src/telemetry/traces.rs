@@ -1,0 +1,79 @@
+//! Traces over OTLP/HTTP, as the environment variables of OpenTelemetry say.
+//!
+//! Nothing is made for them: a pass is the span in which kube's runtime runs it, a call to AWS the SDK's span of it, and what
+//! the operator logs of either is an event in its span.
+
+use std::env;
+use std::error::Error;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SdkTracerProvider, Tracer};
+use tracing::Subscriber;
+use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::VERSION_ONLY;
+
+const NAME: &str = "ivschat-operator";
+/// Either of them turns traces on.
+const ENDPOINTS: [&str; 2] = [
+    opentelemetry_otlp::OTEL_EXPORTER_OTLP_ENDPOINT,
+    opentelemetry_otlp::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+];
+
+/// Where traces go. What was not sent yet is sent when this is dropped.
+#[derive(Debug)]
+pub(super) struct Traces(SdkTracerProvider);
+
+impl Traces {
+    /// `None`: no collector is named.
+    ///
+    /// # Errors
+    /// What is said of the collector makes no sense.
+    pub(super) fn from_environment() -> Result<Option<Self>, Box<dyn Error>> {
+        if !ENDPOINTS.iter().any(|name| env::var_os(name).is_some()) {
+            return Ok(None);
+        }
+        let exporter = SpanExporter::builder().with_http().build()?;
+        let resource = Resource::builder()
+            .with_service_name(env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| NAME.to_owned()))
+            .with_attribute(opentelemetry::KeyValue::new(
+                "service.version",
+                VERSION_ONLY,
+            ))
+            .build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource)
+            .build();
+        Ok(Some(Self(provider)))
+    }
+
+    /// Makes traces of one span a pass and one a call to AWS.
+    pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let spans = Targets::new()
+            .with_target("kube_runtime::controller", LevelFilter::INFO)
+            .with_target("aws_sdk_ivschat::operation", LevelFilter::DEBUG)
+            .with_target("aws_sdk_sts::operation", LevelFilter::DEBUG)
+            .with_target("ivschat_operator", LevelFilter::DEBUG)
+            .with_target("ivschat_operator::ivs::attempts", LevelFilter::TRACE);
+        let layer: OpenTelemetryLayer<S, Tracer> =
+            tracing_opentelemetry::layer().with_tracer(self.0.tracer(NAME));
+        layer.with_filter(spans)
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.shutdown() {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}

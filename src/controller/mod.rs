@@ -12,6 +12,7 @@ mod look;
 mod measure;
 mod memory;
 mod observe;
+mod queue;
 mod reconcile;
 mod release;
 mod report;
@@ -51,6 +52,7 @@ pub use release::{ReleaseError, Released, release_all};
 
 use deletions::Deletions;
 use memory::Memory;
+use queue::Queue;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +114,7 @@ pub struct Context {
     pub(crate) leadership: Leadership,
     pub(crate) memory: Memory,
     pub(crate) deletions: Deletions,
+    pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     /// Whether every namespace has been listed: before that, a room may seem to have no object.
     pub(crate) synced: AtomicBool,
@@ -131,6 +134,7 @@ impl Context {
         metrics.allow_passes(settings.concurrency);
         metrics.expect_passes(&measure::OUTCOMES, &Difference::FIELDS);
         Self {
+            queue: Queue::new(metrics.clone()),
             deletions: Deletions::new(settings.max_deletions_per_minute),
             settings,
             kubernetes,
@@ -181,7 +185,7 @@ where
     let resource = ApiResource::erase::<ChatRoom>(&());
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
-    let (gone, listed) = (Arc::clone(&context), Arc::clone(&context));
+    let (watched, listed) = (Arc::clone(&context), Arc::clone(&context));
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
     let synced = move || {
@@ -190,12 +194,14 @@ where
     };
     let objects = watch::watch(client, &context.settings.namespaces, &resource, synced)
         .inspect(move |event| match event {
-            Ok(watcher::Event::Delete(object)) => {
-                let uid = object.metadata.uid.as_deref();
-                gone.memory.forget(uid.unwrap_or_default());
+            Ok(event) => {
+                watched.queue.take(event);
+                if let watcher::Event::Delete(object) = event {
+                    let uid = object.metadata.uid.as_deref();
+                    watched.memory.forget(uid.unwrap_or_default());
+                }
             }
-            Ok(_) => {}
-            Err(_) => gone.metrics.watch_failed(),
+            Err(_) => watched.metrics.watch_failed(),
         })
         .reflect(writer)
         .applied_objects();

@@ -33,6 +33,9 @@ use super::observe::{Sight, Unsettled};
 /// # Errors
 /// Only what Kubernetes made fail: then nothing could be written to the object, and the pass is repeated.
 pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    context
+        .queue
+        .looked_at(object.metadata.uid.as_deref().unwrap_or_default());
     let Some(fence) = context.leadership.fence() else {
         // A standby only keeps its cache warm. Whoever begins to lead makes a pass over every object; the wait is for clocks that
         // are set to and fro, by which a term may seem to end and go on.

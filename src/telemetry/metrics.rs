@@ -34,6 +34,7 @@ struct Inner {
     pass_duration: Histogram,
     in_flight: Gauge,
     in_flight_max: Gauge,
+    queue_depth: Gauge,
     time_to_ready: Histogram,
     drift_found: Family<Labels<1>, Counter>,
     drift_corrected: Family<Labels<1>, Counter>,
@@ -73,6 +74,7 @@ impl Default for Metrics {
             ),
             in_flight: ours.add("reconciles_in_flight", "Passes under way", Gauge::default()),
             in_flight_max: ours.add("reconciles_in_flight_max", "Passes that may be under way at once", Gauge::default()),
+            queue_depth: ours.add("queue_depth", "ChatRooms, new or changed, that wait to be looked at", Gauge::default()),
             time_to_ready: ours.seconds(
                 "time_to_ready",
                 "From a ChatRoom's creation, or its edit being seen, to Ready being written",
@@ -152,6 +154,10 @@ impl Registrar<'_> {
     }
 }
 
+fn count(things: usize) -> i64 {
+    i64::try_from(things).unwrap_or(i64::MAX)
+}
+
 fn pass_histogram() -> Histogram {
     Histogram::new([
         0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
@@ -186,6 +192,11 @@ impl Metrics {
     /// How many passes may be under way at once.
     pub fn allow_passes(&self, limit: u16) {
         self.0.in_flight_max.set(i64::from(limit));
+    }
+
+    /// How many ChatRooms wait to be looked at.
+    pub fn queued(&self, depth: usize) {
+        self.0.queue_depth.set(count(depth));
     }
 
     /// A ChatRoom was reported Ready this long after it was asked for.
@@ -272,7 +283,6 @@ impl Metrics {
         let outcome = if complete { "complete" } else { "incomplete" };
         self.0.sweeps.get_or_create(&[("outcome", outcome)]).inc();
         self.0.sweep_duration.observe(took.as_secs_f64());
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.0.orphans.set(count(orphans));
         self.0.twins.set(count(twins));
     }

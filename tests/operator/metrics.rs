@@ -3,15 +3,16 @@
 #![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use ivschat_emulator::fault::Fault;
+use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Answer, Call, Operation, Scope, UpdateRoom};
 use ivschat_operator::api::Reason;
 use ivschat_operator::room::plan::Difference;
 use serde_json::json;
 
 use crate::policies::annotate;
-use crate::stage::{Options, REGION, SERVING, Scrape, Stage};
+use crate::stage::{Options, REGION, SERVING, Scrape, Stage, status_of};
 
 fn serving() -> Options {
     Options {
@@ -124,7 +125,7 @@ async fn scrape_until(stage: &mut Stage, wanted: impl Fn(&Scrape) -> bool) -> Sc
             if wanted(&scrape) {
                 return scrape;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let scraped = tokio::time::timeout(crate::stage::DEADLINE, scraping).await;
@@ -139,6 +140,36 @@ async fn passes_until(stage: &mut Stage, before: &Scrape, outcome: &str, more: f
         scrape.of(&series) >= count && scrape.of("reconciles_in_flight") < 0.5
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_a_slow_pass_is_the_queues_depth() {
+    let mut stage = Stage::with(Options {
+        flags: &["--http-address", "127.0.0.1:0", "--concurrency", "1"],
+        operation_timeout: "10s",
+        ..Options::default()
+    })
+    .await;
+    stage.operator.ready().await;
+    let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(Duration::from_secs(5));
+    stage.emulator.inject(slow.times(1));
+    stage.create("slow", json!({})).await;
+    stage
+        .until("slow", "being created", |object| {
+            status_of(object, "Ready").1 == "CreationPending"
+        })
+        .await;
+    for name in ["second", "third", "fourth"] {
+        stage.create(name, json!({})).await;
+    }
+    // The slow one's own writes come back by the watch, too, and it is looked at again.
+    let behind = scrape_until(&mut stage, |scrape| scrape.of("queue_depth") > 2.5).await;
+    assert_eq!(behind.of("reconciles_in_flight"), 1.0);
+    assert!(behind.of("queue_depth") <= 4.0, "{}", behind.text);
+    for name in ["slow", "second", "third", "fourth"] {
+        stage.ready(name).await;
+    }
+    scrape_until(&mut stage, |scrape| scrape.of("queue_depth") < 0.5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,51 @@
+//! Which objects wait to be looked at. The runtime has a queue of its own, and does not tell how long it is.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::watcher::Event;
+
+use crate::telemetry::Metrics;
+
+/// Objects that the watch has brought, new or changed, and that nobody has looked at since.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// By `metadata.uid`.
+    waiting: Mutex<HashSet<String>>,
+    metrics: Metrics,
+}
+
+impl Queue {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            metrics,
+        }
+    }
+
+    /// The watch brought this.
+    pub(super) fn take(&self, event: &Event<DynamicObject>) {
+        match event {
+            Event::Apply(object) | Event::InitApply(object) => self.change(|waiting| {
+                waiting.insert(object.uid().unwrap_or_default());
+            }),
+            Event::Delete(object) => self.looked_at(&object.uid().unwrap_or_default()),
+            Event::Init | Event::InitDone => {}
+        }
+    }
+
+    /// Somebody looks at it now, or it is gone.
+    pub(super) fn looked_at(&self, uid: &str) {
+        self.change(|waiting| {
+            waiting.remove(uid);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut HashSet<String>)) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut waiting);
+        self.metrics.queued(waiting.len());
+    }
+}

@@ -350,8 +350,8 @@ mod tests {
     async fn a_loop_that_something_blocks_does_not_turn_and_is_told_from_one_that_waits() {
         let health = Health::stuck_after(Duration::from_millis(1500));
         let probe = health.clone();
-        // What comes after its first turn shows whether it has turned since.
-        let waits = stream::once(tokio::time::sleep(Duration::from_secs(2)));
+        // Half a second from any turn.
+        let waits = stream::once(tokio::time::sleep(Duration::from_millis(2500)));
         let blocks = stream::once(async move {
             let before = probe.live();
             std::thread::sleep(Duration::from_secs(2));

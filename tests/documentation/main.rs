@@ -2,16 +2,22 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod markdown;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory;
-use ivschat_operator::api::Reason;
+use ivschat_operator::api::{ChatRoom, Reason};
 use ivschat_operator::cli::Cli;
-use ivschat_operator::room::Class;
+use ivschat_operator::room::{Class, DesiredRoom, Origin};
 use regex::Regex;
+
+use markdown::{
+    anchors_of, bare, blocks, chapter, links_in, normal, page, pages, prose, root, rows, slug,
+};
 
 /// Pages that are linked to and written elsewhere. One that has come must be taken out of here.
 const TO_COME: [&str; 2] = ["docs/runbook.md", "charts/ivschat-operator/README.md"];
@@ -60,6 +66,61 @@ fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
         come.is_empty(),
         "now they are there, take them out of TO_COME: {come:?}"
     );
+}
+
+#[test]
+fn every_file_that_a_command_names_is_there() {
+    let path = Regex::new(
+        r"(?m)(?:^|[\s=:'(])((?:charts|config|crds|deploy|docs|emulator|examples|hack)/[\w./-]*)",
+    )
+    .unwrap();
+    let mut named = 0;
+    for page in pages() {
+        for block in blocks(&page, "console") {
+            for found in path.captures_iter(&block) {
+                named += 1;
+                let file = found[1].trim_end_matches('.');
+                assert!(root().join(file).exists(), "{}: {file}", page.display());
+            }
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+#[test]
+fn every_chat_room_that_is_shown_is_one() {
+    let tags = BTreeMap::new();
+    let mut shown = 0;
+    for page in pages() {
+        for text in blocks(&page, "yaml")
+            .iter()
+            .flat_map(|block| block.split("\n---\n"))
+        {
+            let object: serde_json::Value = serde_yaml::from_str(text).unwrap();
+            if object["kind"] != "ChatRoom" {
+                continue;
+            }
+            shown += 1;
+            let room: ChatRoom = serde_json::from_value(object.clone()).unwrap();
+            let known = serde_json::to_value(&room).unwrap();
+            assert_eq!(
+                known["spec"],
+                object["spec"],
+                "{}: an unknown field",
+                page.display()
+            );
+            let origin = Origin {
+                name: object["metadata"]["name"].as_str().unwrap(),
+                default_region: "us-west-2",
+                fixed_region: None,
+                default_tags: &tags,
+                ignored_tags: &[],
+            };
+            let desired = DesiredRoom::try_from((&room.spec, origin));
+            assert!(desired.is_ok(), "{}: {desired:?}", page.display());
+        }
+    }
+    assert!(shown >= 3, "{shown}");
 }
 
 #[test]
@@ -205,130 +266,6 @@ fn the_link_checker_finds_what_is_broken_and_knows_how_anchors_are_made() {
     ] {
         assert_eq!(slug(heading), anchor);
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn page(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// Every page of the repository, relative to it.
-fn pages() -> Vec<PathBuf> {
-    let mut folders = vec![PathBuf::new()];
-    let mut pages = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root().join(&folder)).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            let path = folder.join(&name);
-            if entry.file_type().unwrap().is_dir() {
-                if !["target", "node_modules", ".git", ".venv"].contains(&name.as_str()) {
-                    folders.push(path);
-                }
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
-}
-
-/// A page without what is code.
-fn prose(text: &str) -> String {
-    let mut fenced = false;
-    let lines = text.lines().filter(|line| {
-        let fence = line.trim_start().starts_with("```");
-        fenced ^= fence;
-        !fenced && !fence
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Where the links and pictures of a page lead.
-fn links_in(prose: &str) -> Vec<String> {
-    let code = Regex::new("`[^`\n]*`").unwrap();
-    let prose = code.replace_all(prose, "code");
-    let link = Regex::new(r"\]\((?:<([^>]+)>|([^()\s]+))\)").unwrap();
-    link.captures_iter(&prose)
-        .map(|found| found.get(1).or(found.get(2)).unwrap().as_str().to_owned())
-        .collect()
-}
-
-/// The anchors that GitHub makes of a page's headings.
-fn anchors_of(page: &Path) -> BTreeSet<String> {
-    let text = prose(&fs::read_to_string(root().join(page)).unwrap_or_default());
-    let mut seen = HashMap::new();
-    let headings = text.lines().filter(|line| line.starts_with('#'));
-    headings
-        .map(|heading| {
-            let slug = slug(heading.trim_start_matches('#').trim());
-            let times = seen
-                .entry(slug.clone())
-                .and_modify(|it| *it += 1)
-                .or_insert(0);
-            if *times == 0 {
-                slug
-            } else {
-                format!("{slug}-{times}")
-            }
-        })
-        .collect()
-}
-
-fn slug(heading: &str) -> String {
-    let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
-    let kept = link.replace_all(heading, "$1").to_lowercase();
-    let kept = kept
-        .chars()
-        .filter(|it| it.is_alphanumeric() || " -_".contains(*it));
-    kept.collect::<String>().replace(' ', "-")
-}
-
-/// A path without `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                normal.pop();
-            }
-            Component::CurDir => {}
-            part => normal.push(part),
-        }
-    }
-    normal
-}
-
-/// From a heading to the next of its level.
-fn chapter<'a>(text: &'a str, heading: &str) -> &'a str {
-    let after = text
-        .split_once(&format!("{heading}\n"))
-        .unwrap_or_else(|| panic!("no {heading}"))
-        .1;
-    after.split("\n## ").next().unwrap()
-}
-
-/// The rows of the tables in a text, without their heads; a cell's `\|` is a bar.
-fn rows(text: &str) -> Vec<Vec<String>> {
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with("| `") || line.starts_with("| [`"));
-    rows.map(|row| {
-        let row = row.trim_matches('|').replace("\\|", "\u{1}");
-        row.split('|')
-            .map(|cell| cell.trim().replace('\u{1}', "|"))
-            .collect()
-    })
-    .collect()
-}
-
-/// A cell that is code, or a link around code, without its marks.
-fn bare(cell: &str) -> String {
-    let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
-    link.replace_all(cell, "$1").replace('`', "")
 }
 
 /// As people write it: `2 s to 2 min`, `1 to 30 min`.

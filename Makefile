@@ -34,6 +34,8 @@ generate: ## Write the generated files anew
 	cargo run --quiet -- crds > crds/chatrooms.yaml.partial
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
+	cargo run --quiet --example api-reference > docs/api.md.partial
+	mv docs/api.md.partial docs/api.md
 	hack/aws-policy
 	hack/manifest > config/operator/operator.yaml.partial
 	mv config/operator/operator.yaml.partial config/operator/operator.yaml

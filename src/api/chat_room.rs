@@ -102,7 +102,7 @@ pub struct ChatRoomSpec {
 
     /// The room's tags, at most 48. Keys have 1 to 128 and values at most 256 characters of letters, digits, space and
     /// _ . : / = + - @. Keys that begin with aws: or ivschat-operator.io/ are reserved. What happens to other tags of the
-    /// room says tagPolicy.
+    /// room says tagPolicy. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "tags_schema")]
     #[x_kube(
@@ -115,25 +115,21 @@ pub struct ChatRoomSpec {
     )]
     pub tags: Option<BTreeMap<String, String>>,
 
-    /// What happens to tags of the room that are not listed in tags: Exclusive removes them, Additive leaves them alone,
-    /// except for those that were listed before. Absent: Exclusive.
+    /// See [`TagPolicy`], whose comment the schema shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_policy: Option<TagPolicy>,
 
-    /// What happens to the room when this object is deleted: Delete deletes it, Retain leaves it, without the operator's
-    /// tags and ready to be taken back by an object of the same name. Absent: the operator's default, which is Delete unless
-    /// it was told otherwise.
+    /// See [`DeletionPolicy`], whose comment the schema shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// Manage creates and changes the room; Observe never writes to AWS and shows in status.drift how the room differs.
-    /// Absent: Manage.
+    /// See [`ManagementPolicy`], whose comment the schema shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub management_policy: Option<ManagementPolicy>,
 
     /// A room that exists already, to be taken over instead of making one. The room itself must consent, by the tag
     /// ivschat-operator.io/adoptable-by, whose value is {cluster id}/{namespace}/{name} of this object, or {cluster
-    /// id}/{namespace}/ for every object of the namespace.
+    /// id}/{namespace}/ for every object of the namespace. Absent: a room is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopt: Option<Adopt>,
 }
@@ -147,7 +143,8 @@ pub struct Adopt {
     pub arn: String,
 }
 
-/// What happens to tags of the room that the spec does not list.
+/// What happens to tags of the room that are not listed in tags: Exclusive removes them, Additive leaves them alone, except
+/// for those that were listed before. Absent: Exclusive.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TagPolicy {
     /// They are removed.
@@ -157,7 +154,9 @@ pub enum TagPolicy {
     Additive,
 }
 
-/// What happens to the room when its object is deleted.
+/// What happens to the room when this object is deleted: Delete deletes it, Retain leaves it, without the operator's tags and
+/// ready to be taken back by an object of the same name. Absent: the operator's default, which is Delete unless it was told
+/// otherwise.
 #[derive(
     JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum,
 )]
@@ -170,7 +169,8 @@ pub enum DeletionPolicy {
     Retain,
 }
 
-/// Whether the operator changes the room.
+/// Manage creates and changes the room; Observe never writes to AWS and shows in status.drift how the room differs. Absent:
+/// Manage.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ManagementPolicy {
     /// It does.
@@ -189,8 +189,7 @@ pub struct MessageReviewHandler {
     #[schemars(length(max = limits::HANDLER_URI_MAX), regex(pattern = limits::HANDLER_URI_PATTERN))]
     pub uri: String,
 
-    /// What happens to a message when the function fails or does not answer in time: ALLOW delivers it, DENY drops it.
-    /// Absent: ALLOW.
+    /// See [`FallbackResult`], whose comment the schema shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_result: Option<FallbackResult>,
 }

@@ -168,7 +168,67 @@ fn event(type_: EventType, reason: &str, action: &str, note: String) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Every kind of news. A new one does not compile before it is here.
+    fn every_kind() -> Vec<News> {
+        use News::{
+            Adopted, Bound, Created, Deleted, DriftCorrected, LeftBehind, Orphan, Rebound,
+            Retained, TwinDeleted, TwinLeft, Updated,
+        };
+        let arn = || -> RoomArn {
+            "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl"
+                .parse()
+                .unwrap()
+        };
+        let mut kinds = vec![Created(arn())];
+        while let Some(kind) = kinds.last() {
+            kinds.push(match kind {
+                Created(_) => Bound(arn()),
+                Bound(_) => Rebound(arn(), String::new()),
+                Rebound(..) => Adopted(arn()),
+                Adopted(_) => Retained(arn()),
+                Retained(_) => TwinDeleted(arn()),
+                TwinDeleted(_) => TwinLeft(arn()),
+                TwinLeft(_) => Orphan(arn()),
+                Orphan(_) => Updated(vec![]),
+                Updated(_) => DriftCorrected(vec![]),
+                DriftCorrected(_) => Deleted(arn()),
+                Deleted(_) => LeftBehind(arn()),
+                LeftBehind(_) => break,
+            });
+        }
+        kinds
+    }
+
+    #[test]
+    fn the_documentation_names_every_event_and_its_type_and_no_other() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/troubleshooting.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let chapter = text.split("\n## Events\n").nth(1).unwrap();
+        let chapter = chapter.split("\n## ").next().unwrap();
+        let rows = chapter.lines().filter(|line| line.starts_with("| `"));
+        let documented: BTreeSet<_> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.split('|').map(str::trim).collect();
+                (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+            })
+            .collect();
+        let mut events: Vec<_> = every_kind().iter().map(News::event).collect();
+        let previous = ChatRoomStatus::default();
+        let difference = Difference {
+            field: "name".to_owned(),
+            wanted: "a".to_owned(),
+            found: "b".to_owned(),
+        };
+        events.extend(warning(&previous, &Verdict::Drifted(vec![difference])));
+        let published = events
+            .into_iter()
+            .map(|event| (event.reason, format!("{:?}", event.type_)));
+        assert_eq!(documented, published.collect());
+    }
 
     #[test]
     fn a_note_is_cut_at_a_character_to_what_an_event_may_hold() {

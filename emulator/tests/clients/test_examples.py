@@ -1,4 +1,4 @@
-"""The examples in the README and in `--help` work, line by line, as they stand."""
+"""The examples in the emulator's README and in `--help` work, line by line, as they stand."""
 
 import os
 import subprocess
@@ -16,10 +16,10 @@ PROMPT = "$ "
 
 
 def readme() -> list[str]:
-    """The commands in the README's section on the emulator that a reader types once it runs."""
-    section = (ROOT / "README.md").read_text().split("## The local IVS Chat")[1].split("\n## ")[0]
+    """The commands in the emulator's README that a reader types once it runs."""
+    page = (ROOT / "emulator/README.md").read_text()
     found, inside = [], False
-    for line in section.splitlines():
+    for line in page.splitlines():
         if line.startswith("```"):
             inside = line == "```console"
         elif inside:

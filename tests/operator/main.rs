@@ -26,6 +26,7 @@ mod metrics;
 mod ownership;
 mod policies;
 mod process;
+mod rbac;
 mod release;
 mod restart;
 mod settled;

@@ -83,7 +83,12 @@ pub struct Operator {
 
 impl Operator {
     pub fn start(kubeconfig: &Path, namespace: &str, endpoint: &str, options: Options) -> Self {
-        let mut child = command("run", kubeconfig, namespace, endpoint, options)
+        Self::spawn(command("run", kubeconfig, namespace, endpoint, options))
+    }
+
+    /// With a command of the test's own.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -141,6 +146,13 @@ impl Operator {
             .unwrap()
             .clone();
         log.into_iter().find(|line| wanted(line)).unwrap()
+    }
+
+    /// Waits until the log as a whole is as `wanted` says.
+    pub async fn log_becomes(&mut self, wanted: impl Fn(&[String]) -> bool) {
+        let waiting = self.log.wait_for(|log| wanted(log));
+        let log = tokio::time::timeout(DEADLINE, waiting).await;
+        log.expect("the log becomes so").unwrap();
     }
 
     /// How long the operator decided to wait after the first pass over this generation of an object.

@@ -59,6 +59,17 @@ impl Operator {
         }
     }
 
+    /// Waits until a series has this value.
+    pub async fn metric(&mut self, series: &str, value: f64) {
+        let waiting = async {
+            while self.scrape().await.of(series).to_bits() != value.to_bits() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(super::DEADLINE, waiting).await;
+        waited.expect("the metric becomes so");
+    }
+
     /// Waits until it is ready.
     pub async fn ready(&mut self) {
         let waiting = async {

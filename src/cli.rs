@@ -29,6 +29,10 @@ pub enum Command {
     /// Let every room go before the operator is uninstalled: takes the finalizers and the operator's tags off and leaves the
     /// rooms as they are. Scale the operator down to 0 replicas first, and give this the same flags and environment.
     Release(Box<ReleaseArguments>),
+    /// Try whether all is there that the operator needs: the API server, the CRD, permissions, the lease, AWS credentials and
+    /// what they may do. Give this the flags and environment of `run`, where and as who the operator runs. Fails if anything
+    /// does.
+    Check(Box<CheckArguments>),
     /// Print the CustomResourceDefinitions, to be piped to `kubectl apply -f -`.
     Crds,
 }
@@ -39,6 +43,18 @@ pub struct ReleaseArguments {
     /// Every ChatRoom, of --namespace or of all namespaces. Required, so that nobody does it unawares.
     #[arg(long, required = true)]
     pub all: bool,
+
+    /// As for `run`.
+    #[command(flatten)]
+    pub run: RunArguments,
+}
+
+/// What to try.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Try what writes to AWS, too: a room of the check's own is made, changed, tagged and deleted.
+    #[arg(long)]
+    pub write: bool,
 
     /// As for `run`.
     #[command(flatten)]

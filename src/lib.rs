@@ -2,6 +2,7 @@
 //!
 //! One direction: each layer knows only those below it.
 //!
+//! - [`check`]: tries whether all is there that the operator needs.
 //! - [`controller`]: drives Kubernetes: watches, calls, writes status. Start at [`controller::reconcile`].
 //! - [`ivs`]: drives IVS Chat; the only place that names the AWS SDK.
 //! - [`room`]: the domain, pure: what is wanted, what is there, what to do about it, what to say of it.
@@ -9,6 +10,7 @@
 //! - [`telemetry`] and [`errors`]: what the process says.
 
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod controller;
 pub mod errors;

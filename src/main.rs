@@ -10,7 +10,7 @@ use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership};
 use ivschat_operator::telemetry::{Health, Metrics};
-use ivschat_operator::{api, errors, ivs, telemetry};
+use ivschat_operator::{api, check, errors, ivs, telemetry};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,6 +19,11 @@ fn main() -> ExitCode {
         Command::Crds => print_crds(),
         Command::Run(arguments) => run(&arguments),
         Command::Release(arguments) => release(&arguments.run),
+        Command::Check(arguments) => match check(&arguments.run, arguments.write) {
+            // The table has said it.
+            Ok(false) => return ExitCode::FAILURE,
+            outcome => outcome.map(drop),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +62,35 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Prints what works and what does not; gives whether all does.
+#[tokio::main]
+async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Error>> {
+    // What goes wrong is in the table.
+    let config = kubernetes_config().await?;
+    let lease = arguments.lease(config.default_namespace.clone())?;
+    let cluster = check::Cluster {
+        client: Client::try_from(config)?,
+        timeout: arguments.kubernetes_timeout,
+        namespaces: arguments.namespaces(),
+        cluster_id: arguments.cluster_id.clone(),
+        lease: lease.map(|lease| check::LeaseName {
+            namespace: lease.namespace,
+            name: lease.name,
+        }),
+    };
+    let (rooms, account, region) = ivs::connect(&aws(arguments), &Metrics::default()).await?;
+    let aws = check::Aws {
+        rooms,
+        account,
+        region,
+    };
+    let mut report = check::Report::default();
+    let id = cluster.check(&mut report).await;
+    aws.check(&mut report, write, id.as_ref()).await;
+    println!("{report}");
+    Ok(report.well())
+}
+
 #[tokio::main]
 async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     if arguments.leader_election && arguments.lease_namespace.is_none() {
@@ -90,20 +124,10 @@ struct Parts {
 }
 
 async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Box<dyn Error>> {
-    let mut config = Config::infer().await?;
-    // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
-    config.read_timeout = Some(Duration::from_secs(305));
-    config.reset_reader_on_write = true;
+    let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
     let client = Client::try_from(config)?;
-    let aws = ivs::Settings {
-        region: arguments.region.clone(),
-        endpoint: arguments.endpoint_url.clone(),
-        operation_timeout: arguments.operation_timeout,
-        quota_factor: arguments.quota_factor,
-        wait_factor: arguments.wait_factor,
-    };
-    let (rooms, account, default_region) = ivs::connect(&aws, &metrics).await?;
+    let (rooms, account, default_region) = ivs::connect(&aws(arguments), &metrics).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
         arguments.kubernetes_timeout,
@@ -160,6 +184,24 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         context: Arc::new(context),
         election,
     })
+}
+
+async fn kubernetes_config() -> Result<Config, Box<dyn Error>> {
+    let mut config = Config::infer().await?;
+    // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
+    config.read_timeout = Some(Duration::from_secs(305));
+    config.reset_reader_on_write = true;
+    Ok(config)
+}
+
+fn aws(arguments: &RunArguments) -> ivs::Settings {
+    ivs::Settings {
+        region: arguments.region.clone(),
+        endpoint: arguments.endpoint_url.clone(),
+        operation_timeout: arguments.operation_timeout,
+        quota_factor: arguments.quota_factor,
+        wait_factor: arguments.wait_factor,
+    }
 }
 
 /// Ends at the first SIGTERM or SIGINT, for the passes in hand to finish; a second one ends the process.

@@ -8,6 +8,7 @@ use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::{Builder, Region};
 use aws_sdk_ivschat::types::RoomSummary;
 
+use crate::api::names::OWNER_TAG;
 use crate::room::{Class, Failure, ObservedRoom, RoomArn};
 use crate::telemetry::Metrics;
 
@@ -16,7 +17,7 @@ use super::connect::Settings;
 use super::convert::{self, observed_room};
 use super::error;
 use super::fence::Fence;
-use super::list::{Page, Pages, Summary};
+use super::list::{Page, Pages, Summary, complete_list};
 use super::quota::{Operation, Quotas};
 use super::writes::Writes;
 
@@ -91,6 +92,26 @@ impl Rooms {
             rooms: page.rooms().iter().map(summary).collect::<Result<_, _>>()?,
             next_token: page.next_token.filter(|token| !token.is_empty()),
         })
+    }
+
+    /// The rooms that ListRooms shows first, at most a page of them.
+    ///
+    /// # Errors
+    /// Any class.
+    pub async fn first_page(&self, region: &str) -> Result<Vec<RoomArn>, Failure> {
+        let page = self.list_page(region, None).await?;
+        Ok(page.rooms.into_iter().map(|room| room.arn).collect())
+    }
+
+    /// Every room of a region whose owner tag has this value, as of now.
+    ///
+    /// # Errors
+    /// Any class.
+    pub async fn of_owner(&self, region: &str, owner: &str) -> Result<Vec<RoomArn>, Failure> {
+        let rooms = complete_list(&mut self.pages(region)).await?;
+        let theirs = |room: &Summary| room.tags.get(OWNER_TAG).is_some_and(|it| it == owner);
+        let theirs = rooms.into_iter().filter(theirs);
+        Ok(theirs.map(|room| room.arn).collect())
     }
 
     pub(super) async fn admitted(&self, region: &str, operation: Operation) -> Client {

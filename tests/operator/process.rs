@@ -1,6 +1,6 @@
 //! The process as its platform meets it: version, probes, shutdown, namespaces.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Operation, Settings};
@@ -199,6 +199,41 @@ async fn asked_to_stop_it_finishes_the_call_in_hand_writes_what_it_learned_and_g
     let leases: Api<Lease> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let lease = leases.get("ivschat-operator").await.unwrap().spec.unwrap();
     assert_eq!(lease.holder_identity.unwrap_or_default(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_stop_a_second_time_it_ends_at_once_and_the_next_one_finds_the_room() {
+    let options = Options {
+        operation_timeout: "10s",
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options).await;
+    let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(Duration::from_mins(1));
+    stage.emulator.inject(slow.times(1));
+    stage.create("lobby", json!({})).await;
+    stage
+        .until("lobby", "being created", |object| {
+            status_of(object, "Ready").1 == "CreationPending"
+        })
+        .await;
+    stage.operator.signal("TERM").await;
+    stage
+        .operator
+        .log_until(|line| line.contains("stopping: finishing"))
+        .await;
+    let asked_again = Instant::now();
+    stage.operator.signal("TERM").await;
+    assert_eq!(stage.operator.exit_code().await, Some(130));
+    let took = asked_again.elapsed();
+    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    stage
+        .operator
+        .log_until(|line| line.contains("stopping at once"))
+        .await;
+
+    stage.restart(Options::default()).await;
+    stage.ready("lobby").await;
+    assert_eq!(stage.rooms_in(crate::stage::REGION).len(), 1);
 }
 
 async fn namespace(client: &Client) -> String {

@@ -97,6 +97,52 @@ async fn roles_in_two_namespaces_are_enough_there_and_no_third_one_is_touched() 
     assert_eq!(scene.events(&elsewhere).await, [""; 0]);
 }
 
+/// What `helm test` prints, and whether it goes well.
+async fn check(scene: &Scene) -> (bool, String) {
+    let (client, release) = (&scene.client, &scene.release);
+    let administrator = scene::control_plane().await;
+    let kubeconfig = release.kubeconfig(client, &administrator.kubeconfig).await;
+    let endpoint = scene.emulator.endpoint();
+    let namespaces = scene.namespaces.join(",");
+    let flags = ["--write", "--namespace", &namespaces];
+    let output = release.check(&kubeconfig, &endpoint, &flags).output().await;
+    let output = output.unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_of_helm_test_finds_all_well_under_the_charts_own_roles() {
+    for mode in [Mode::Cluster, Mode::Namespaces] {
+        let scene = Scene::open(mode, None).await;
+        let (well, told) = check(&scene).await;
+        assert!(well, "{told}");
+        let crd = told.lines().find(|line| line.starts_with("CRD"));
+        let served = "served; its fields are this program's";
+        assert!(crd.unwrap().ends_with(served), "{told}");
+        assert_eq!(told.matches(" skipped ").count(), 0, "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_names_a_verb_that_was_taken_away_and_the_namespace() {
+    let denied = Grant {
+        resource: "chatrooms".to_owned(),
+        verb: "watch".to_owned(),
+    };
+    let scene = Scene::open(Mode::Namespaces, Some(&denied)).await;
+    let (well, told) = check(&scene).await;
+    for namespace in &scene.namespaces {
+        let what = format!("ChatRooms in {namespace}");
+        let row = told.lines().find(|line| line.starts_with(&what)).unwrap();
+        let lacks =
+            "FAILED   may not watch; bind the chart's roles to the operator's service account";
+        assert!(row.ends_with(lacks), "{told}");
+    }
+    assert!(told.contains("\n2 of "), "{told}");
+    assert!(!well);
+}
+
 /// Creates, changes and deletes a room in one namespace, heals a twin, leaves a room in the other, and ends well.
 async fn works_through(scene: &mut Scene) {
     let [one, two] = scene.namespaces.clone();

@@ -184,6 +184,19 @@ impl Release {
 
     /// The operator as its pod runs it, but for the flags: they come last and count.
     pub fn command(&self, kubeconfig: &Path, endpoint: &str, flags: &[&str]) -> Command {
+        let mut command = self.environed(kubeconfig, endpoint);
+        command.args(words(&self.container()["args"])).args(flags);
+        command
+    }
+
+    /// `ivschat-operator check` as `helm test` runs it.
+    pub fn check(&self, kubeconfig: &Path, endpoint: &str, flags: &[&str]) -> Command {
+        let mut command = self.environed(kubeconfig, endpoint);
+        command.arg("check").args(flags);
+        command
+    }
+
+    fn environed(&self, kubeconfig: &Path, endpoint: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ivschat-operator"));
         command
             .env_clear()
@@ -193,9 +206,7 @@ impl Release {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("RUST_LOG", "ivschat_operator=debug")
-            .args(words(&self.container()["args"]))
-            .args(flags);
+            .env("RUST_LOG", "ivschat_operator=debug");
         command
     }
 }

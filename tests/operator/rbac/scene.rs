@@ -204,7 +204,7 @@ fn count(log: &[String], refusal: &str) -> usize {
 }
 
 /// Of these tests alone: an operator that may look at all namespaces would meddle with those of other tests.
-async fn control_plane() -> &'static ControlPlane {
+pub async fn control_plane() -> &'static ControlPlane {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
     let start = || ControlPlane::start(chat_room_crd().unwrap());
     SHARED.get_or_init(start).await

@@ -127,10 +127,15 @@ impl Operator {
 
     /// Waits for its end, and gives whether it ended well.
     pub async fn wait(&mut self) -> bool {
+        self.exit_code().await == Some(0)
+    }
+
+    /// Waits for its end, and gives the code with which it ended by itself.
+    pub async fn exit_code(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(DEADLINE, self.child.wait())
             .await
             .expect("it ends in time");
-        ended.unwrap().success()
+        ended.unwrap().code()
     }
 
     pub fn log(&self) -> Vec<String> {

@@ -1,0 +1,88 @@
+//! What the operator needs of AWS: credentials, and the actions of its policy.
+
+use std::sync::Arc;
+
+use crate::ivs::{Account, Rooms};
+use crate::room::{Class, ClusterId, Failure, RoomArn};
+
+use super::scratch::Scratch;
+use super::{Outcome, Report};
+
+/// AWS, through the operator's own credentials.
+pub struct Aws {
+    /// The calls.
+    pub rooms: Arc<Rooms>,
+    /// Whose credentials they are made with.
+    pub account: Account,
+    /// The region to look at: that of ChatRooms that name none.
+    pub region: String,
+}
+
+/// A room that is not there: an answer to it shows that one may ask.
+const NO_ROOM: &str = "NoSuchRoomAA";
+
+impl Aws {
+    /// Tries what only reads; with `write`, given the cluster's id, also what writes, on a room of its own.
+    pub async fn check(&self, report: &mut Report, write: bool, cluster: Option<&ClusterId>) {
+        let account = self.account.id().await;
+        let known = account.as_ref().map_err(ToString::to_string);
+        let known = known.map(|id| format!("account {id}, region {}", self.region));
+        report.tried("AWS credentials", known);
+        let Ok(account) = account else {
+            report.add("AWS actions", Outcome::Skipped, "there are no credentials");
+            return;
+        };
+        let listed = self.rooms.first_page(&self.region).await;
+        let first = listed
+            .as_ref()
+            .ok()
+            .and_then(|rooms| rooms.first().cloned());
+        let told = listed.map(|rooms| match rooms.len() {
+            1 => "a room on the first page".to_owned(),
+            n => format!("{n} rooms on the first page"),
+        });
+        report.tried(
+            "ivschat:ListRooms",
+            told.map_err(|failure| remedy("ListRooms", &failure)),
+        );
+        report.tried("ivschat:GetRoom", self.get_room(first, &account).await);
+        if !write {
+            return report.add(
+                "AWS actions that write",
+                Outcome::Skipped,
+                "give --write to try them on a room of their own",
+            );
+        }
+        match cluster {
+            Some(cluster) => Scratch::new(self, cluster, &account).check(report).await,
+            None => report.add(
+                "AWS actions that write",
+                Outcome::Skipped,
+                "there is no cluster id",
+            ),
+        }
+    }
+
+    async fn get_room(&self, listed: Option<RoomArn>, account: &str) -> Result<String, String> {
+        let nowhere = format!("arn:aws:ivschat:{}:{account}:room/{NO_ROOM}", self.region);
+        let arn = match listed {
+            Some(arn) => arn,
+            None => nowhere
+                .parse()
+                .map_err(|_| format!("{nowhere} is no ARN"))?,
+        };
+        match self.rooms.get(&arn).await {
+            Ok(Some(_)) => Ok("shown a room".to_owned()),
+            Ok(None) => Ok("told that there is no such room".to_owned()),
+            Err(failure) => Err(remedy("GetRoom", &failure)),
+        }
+    }
+}
+
+/// A failure, and what to do about it where it is a permission.
+pub(super) fn remedy(action: &str, failure: &Failure) -> String {
+    if failure.class == Class::Denied && failure.message.starts_with(action) {
+        return format!("{failure}. Allow ivschat:{action} as deploy/aws/policy.json does");
+    }
+    failure.to_string()
+}

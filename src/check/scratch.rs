@@ -1,0 +1,205 @@
+//! The actions that write, tried on a room of the check's own.
+//!
+//! The room's owner tag names a namespace that cannot be, so that no ChatRoom ever has it; the least IAM policy allows all of it.
+//! Whatever happens, the room is deleted again: by this check, or, where that was killed, by the next.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
+use crate::ivs::{CreateError, Fence, Writes};
+use crate::room::plan::{NewRoom, RoomUpdate};
+use crate::room::{Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags};
+
+use super::aws::{Aws, remedy};
+use super::{Outcome, Report};
+
+/// No namespace can have a dot in its name.
+const NAMESPACE: &str = "ivschat-operator.io";
+const NAME: &str = "check";
+const ROOM_NAME: &str = "ivschat-operator-check";
+/// How long a room may take to show.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(500);
+/// A call may be under way for this long.
+const CALL: Duration = Duration::from_secs(30);
+
+/// Nobody competes with a check.
+struct Open;
+
+impl Fence for Open {
+    fn until(&self) -> Option<Instant> {
+        Some(Instant::now() + CALL)
+    }
+}
+
+pub(super) struct Scratch<'a> {
+    aws: &'a Aws,
+    account: &'a str,
+    identity: Identity,
+}
+
+impl<'a> Scratch<'a> {
+    pub(super) fn new(aws: &'a Aws, cluster: &ClusterId, account: &'a str) -> Self {
+        let owner = Owner {
+            cluster: cluster.clone(),
+            namespace: NAMESPACE.to_owned(),
+            name: NAME.to_owned(),
+        };
+        let identity = Identity {
+            owner,
+            // Tells the room of this check from that of another.
+            uid: format!("check-{:016x}", fastrand::u64(..)),
+            former: Vec::new(),
+        };
+        Self {
+            aws,
+            account,
+            identity,
+        }
+    }
+
+    fn writes(&self) -> Writes<'_> {
+        self.aws.rooms.writes(&Open)
+    }
+
+    pub(super) async fn check(&self, report: &mut Report) {
+        if !self.clear_away(report, "room of an earlier check").await {
+            return;
+        }
+        let made = self.create().await;
+        let arn = made.as_ref().ok().cloned();
+        report.tried("ivschat:CreateRoom", made.map(|arn| format!("made {arn}")));
+        match &arn {
+            Some(arn) => self.change(arn, report).await,
+            None => {
+                let unmade = "no room was made";
+                report.add("other actions that write", Outcome::Skipped, unmade);
+            }
+        }
+        if let Some(arn) = &arn {
+            let deleted = self.delete(arn).await;
+            report.tried(
+                "ivschat:DeleteRoom",
+                deleted.map_err(|it| remedy("DeleteRoom", &it)),
+            );
+        }
+        // What an unknown outcome left behind.
+        self.clear_away(report, "room that was left").await;
+    }
+
+    /// Deletes what checks have left; gives whether nothing is left. Says nothing where there is nothing.
+    async fn clear_away(&self, report: &mut Report, what: &str) -> bool {
+        let owner = self.identity.owner.to_string();
+        let left = match self.aws.rooms.of_owner(&self.aws.region, &owner).await {
+            Ok(left) => left,
+            Err(failure) => {
+                report.add(what, Outcome::Failed, remedy("ListRooms", &failure));
+                return false;
+            }
+        };
+        let mut all = true;
+        for arn in left.into_iter().filter(|arn| arn.account() == self.account) {
+            let deleted = self.delete(&arn).await;
+            let deleted = deleted
+                .map_err(|failure| format!("{} is left: {}", arn, remedy("DeleteRoom", &failure)));
+            all &= report.tried(what, deleted);
+        }
+        all
+    }
+
+    async fn create(&self) -> Result<RoomArn, String> {
+        let room = DesiredRoom {
+            region: self.aws.region.clone(),
+            name: ROOM_NAME.to_owned(),
+            maximum_message_length: MESSAGE_LENGTH_DEFAULT,
+            maximum_message_rate_per_second: MESSAGE_RATE_DEFAULT,
+            message_review_handler: None,
+            logging_configuration_identifiers: Vec::new(),
+            tags: Tags::new(),
+        };
+        let new = NewRoom {
+            room,
+            tags: self.identity.tags(),
+        };
+        self.writes().admit_create(&self.aws.region).await;
+        match self.writes().create(&new, Instant::now() + CALL).await {
+            Ok(room) => Ok(room.arn),
+            Err(CreateError::Refused(failure)) => Err(remedy("CreateRoom", &failure)),
+            Err(CreateError::Unknown(failure)) => {
+                // A room may have been made all the same; then it is found and deleted.
+                self.until_listed().await;
+                Err(remedy("CreateRoom", &failure))
+            }
+        }
+    }
+
+    /// Waits until a room of this check is in the list, or long enough.
+    async fn until_listed(&self) {
+        let owner = self.identity.owner.to_string();
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let listed = self.aws.rooms.of_owner(&self.aws.region, &owner).await;
+            if listed.is_ok_and(|rooms| !rooms.is_empty()) {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn change(&self, arn: &RoomArn, report: &mut Report) {
+        if let Err(failure) = self.proven(arn).await {
+            return report.add(
+                "other actions that write",
+                Outcome::Failed,
+                remedy("GetRoom", &failure),
+            );
+        }
+        let writes = self.writes();
+        let update = RoomUpdate {
+            maximum_message_length: Some(MESSAGE_LENGTH_DEFAULT - 1),
+            ..RoomUpdate::default()
+        };
+        let updated = writes.update(arn, &update).await.map(drop);
+        let tags = Tags::from([(NAME.to_owned(), String::new())]);
+        let tagged = writes.tag(arn, &tags).await;
+        let untagged = writes.untag(arn, &[NAME.to_owned()]).await;
+        for (action, done) in [
+            ("UpdateRoom", updated),
+            ("TagResource", tagged),
+            ("UntagResource", untagged),
+        ] {
+            let done = done.map(|()| "done".to_owned());
+            report.tried(
+                format!("ivschat:{action}"),
+                done.map_err(|it| remedy(action, &it)),
+            );
+        }
+    }
+
+    async fn delete(&self, arn: &RoomArn) -> Result<String, Failure> {
+        self.proven(arn).await?;
+        self.writes().delete(arn).await?;
+        Ok(format!("deleted {arn}"))
+    }
+
+    /// Waits until the room shows that it is the check's.
+    async fn proven(&self, arn: &RoomArn) -> Result<(), Failure> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let room = self.aws.rooms.get(arn).await?;
+            let proof = room.map(|room| self.identity.prove(&room.tags));
+            if proof == Some(Proof::Ours) {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(Failure::new(
+                    Class::NotFound,
+                    format!("GetRoom: {arn} does not show that it is the check's"),
+                ));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}

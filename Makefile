@@ -35,6 +35,7 @@ generate: ## Write the generated files anew
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
 	hack/aws-policy
+	hack/chart-readme
 	hack/manifest > config/operator/operator.yaml.partial
 	mv config/operator/operator.yaml.partial config/operator/operator.yaml
 

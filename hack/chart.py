@@ -238,6 +238,10 @@ def check_matrix(directory, helms):
             problem(where, f"missing {set(expected) - set(titles)}, unexpected {set(titles) - set(expected)}, as objects.yaml says")
         if version == VERSIONS[0] and there:
             write(directory / name, [thing for _, thing in found])
+    for helm in helms:
+        answer = template(helm, [MINIMAL], "1.24")
+        if not answer.returncode or "chart requires kubeVersion" not in answer.stderr:
+            problem("Kubernetes 1.24", f"{helm} does not refuse it: {answer.stderr}")
     if not problems:
         check_breaches(next(pod for _, thing in found if (pod := pod_of(thing))))
     if not problems:

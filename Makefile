@@ -37,6 +37,7 @@ generate: ## Write the generated files anew
 	cargo run --quiet --example api-reference > docs/api.md.partial
 	mv docs/api.md.partial docs/api.md
 	hack/aws-policy
+	hack/chart-readme
 	hack/manifest > config/operator/operator.yaml.partial
 	mv config/operator/operator.yaml.partial config/operator/operator.yaml
 

@@ -35,6 +35,8 @@ generate: ## Write the generated files anew
 	mv crds/chatrooms.yaml.partial crds/chatrooms.yaml
 	cp crds/chatrooms.yaml charts/ivschat-operator/files/chatrooms.yaml
 	hack/aws-policy
+	hack/dashboard > charts/ivschat-operator/files/dashboard.json.partial
+	mv charts/ivschat-operator/files/dashboard.json.partial charts/ivschat-operator/files/dashboard.json
 	hack/manifest > config/operator/operator.yaml.partial
 	mv config/operator/operator.yaml.partial config/operator/operator.yaml
 

@@ -15,9 +15,14 @@ ALERTS = {
     for group in yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"]
     for rule in group["rules"]
 }
-# Title and queries of each panel; each query with its legend.
+# Title, queries with their legends, unit and type of each panel.
 PANELS = [
-    (panel["title"], [(target["expr"], target["legendFormat"]) for target in panel["targets"]], panel["fieldConfig"]["defaults"]["unit"])
+    (
+        panel["title"],
+        [(target["expr"], target["legendFormat"]) for target in panel["targets"]],
+        panel["fieldConfig"]["defaults"]["unit"],
+        panel["type"],
+    )
     for panel in DASHBOARD["panels"]
     if panel["type"] != "row"
 ]

@@ -84,7 +84,7 @@ def metrics():
     """Every name that a query uses is one that docs/metrics.md names, which a test compares with the operator."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     known = {name + suffix for name, kind in rows if kind in SUFFIXES for suffix in SUFFIXES[kind]}
-    queries = [(title, query) for title, targets, _ in PANELS for query, _ in targets]
+    queries = [(title, query) for title, targets, *_ in PANELS for query, _ in targets]
     queries += [(name, rule["expr"]) for name, rule in ALERTS.items()] + [("runbook", block) for block in blocks("promql")]
     queries += [("variable", variable["query"]) for variable in DASHBOARD["templating"]["list"]]
     for where, query in queries:

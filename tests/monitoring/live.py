@@ -89,8 +89,10 @@ def trouble(stage, targets):
     leads = 'ivschat_operator_leader{instance="%s"}'
     leader = next(name for name, address in targets.items() if value(stage, leads % address) == 1)
     stage.stop(leader)
+    took_over = 'sum(ivschat_operator_leader{instance!="%s"})' % targets[leader]
+    wait_for("the other one leads", lambda: value(stage, took_over) == 1)
     stage.start_operator(leader, targets[leader])
-    wait_for("orphans and twins are found", lambda: value(stage, "sum(ivschat_operator_orphans) * sum(ivschat_operator_twins)"))
+    wait_for("it finds orphans and twins, too", lambda: value(stage, "sum(ivschat_operator_orphans) * sum(ivschat_operator_twins)"))
 
 
 def value(stage, query):

@@ -8,6 +8,7 @@ use crate::api::{ConditionType, Reason, Truth};
 use crate::room::plan::Difference;
 use crate::room::status::Verdict;
 
+use super::Context;
 use super::kubernetes::Error;
 use super::reconcile::Pass;
 
@@ -16,6 +17,9 @@ pub(super) const OUTCOMES: [&str; 10] = [
     "synced", "waiting", "drifted", "paused", "released", "failed", "gone", "conflict", "deposed",
     "error",
 ];
+
+/// Drift that was corrected no more looks ago than this has returned.
+const RECENT_LOOKS: u32 = 4;
 
 /// How a pass ended that has a verdict.
 pub(super) fn outcome(verdict: &Verdict) -> &'static str {
@@ -46,8 +50,19 @@ impl Pass<'_> {
     }
 
     pub(super) fn corrected_drift(&self, differences: &[Difference]) {
-        for field in fields(differences) {
-            self.context.metrics.corrected_drift(field);
+        let Context {
+            memory,
+            metrics,
+            settings,
+            ..
+        } = self.context;
+        let fields = fields(differences);
+        for field in &fields {
+            metrics.corrected_drift(field);
+        }
+        let recently = settings.drift_interval.saturating_mul(RECENT_LOOKS);
+        for field in memory.note_corrected(&self.input.uid, &fields, recently) {
+            metrics.drift_returned(field);
         }
     }
 
@@ -72,7 +87,8 @@ impl Pass<'_> {
                 .find(|it| it.as_str() == condition.reason)?;
             Some([kind.as_str(), truth.as_str(), reason.as_str()])
         });
-        memory.show(uid, metrics.show(shown.collect()));
+        let deleted = self.input.deleted_at.map(Into::into);
+        memory.show(uid, metrics.show(shown.collect(), deleted));
         if *verdict == Verdict::InSync
             && let Some(since) = memory.became_ready(uid)
         {

@@ -1,6 +1,6 @@
 //! What the operator knows of each object between passes. Losing it costs calls and waits, never a room.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ struct Entry {
     /// The generation that was last seen, and since when it is waited for to become Ready.
     generation: Option<i64>,
     awaited: Option<Timestamp>,
+    /// Fields that were set back on its room, and when.
+    corrected: BTreeMap<&'static str, Instant>,
     /// Counts the object in the metrics.
     shown: Option<Shown>,
 }
@@ -241,6 +243,22 @@ impl Memory {
         self.entries().get_mut(uid)?.awaited.take()
     }
 
+    /// Takes note of fields that were set back; gives those that had been set back within this time before.
+    pub(super) fn note_corrected(
+        &self,
+        uid: &str,
+        fields: &[&'static str],
+        within: Duration,
+    ) -> Vec<&'static str> {
+        let now = Instant::now();
+        let mut entries = self.entries();
+        let corrected = &mut entries.entry(uid.to_owned()).or_default().corrected;
+        corrected.retain(|_, at| now.duration_since(*at) <= within);
+        let mut returned = fields.to_vec();
+        returned.retain(|field| corrected.insert(field, now).is_some());
+        returned
+    }
+
     /// Counts the object in the metrics for as long as it is known.
     pub(super) fn show(&self, uid: &str, shown: Shown) {
         self.entries().entry(uid.to_owned()).or_default().shown = Some(shown);
@@ -259,6 +277,18 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drift_returns_where_the_same_field_of_the_same_object_was_set_back_not_long_ago() {
+        let memory = Memory::default();
+        let hour = Duration::from_hours(1);
+        assert_eq!(memory.note_corrected("uid-1", &["name"], hour), [""; 0]);
+        assert_eq!(memory.note_corrected("uid-2", &["name"], hour), [""; 0]);
+        let again = memory.note_corrected("uid-1", &["name", "tags"], hour);
+        assert_eq!(again, ["name"]);
+        let long_ago = Duration::ZERO;
+        assert_eq!(memory.note_corrected("uid-1", &["tags"], long_ago), [""; 0]);
+    }
 
     #[test]
     fn a_room_is_claimed_by_one_object_at_a_time_and_for_a_grace() {

@@ -261,6 +261,7 @@ pub async fn run(
     let turn = || {
         health.turned();
         metrics.lead(leadership.fence().is_some());
+        metrics.ready(health.ready().is_ok());
     };
     turning(passes, turn, log).await;
     credentials.abort();

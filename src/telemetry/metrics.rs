@@ -1,23 +1,22 @@
 //! Figures for Prometheus. Every label is one of a closed set of values: never the name of an object, a room or an error.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::process::Process;
 use super::{COMMIT, VERSION_ONLY};
+use shown::ShownRooms;
+
+pub use shown::Shown;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Seconds = Counter<f64, AtomicU64>;
@@ -38,11 +37,13 @@ struct Inner {
     time_to_ready: Histogram,
     drift_found: Family<Labels<1>, Counter>,
     drift_corrected: Family<Labels<1>, Counter>,
+    drift_returned: Family<Labels<1>, Counter>,
     calls: Family<Labels<2>, Counter>,
     call_duration: Histograms,
     throttles: Family<Labels<1>, Counter>,
     quota_wait: Family<Labels<1>, Seconds>,
     leader: Gauge,
+    ready: Gauge,
     shown: Arc<ShownRooms>,
     sweeps: Family<Labels<1>, Counter>,
     sweep_duration: Histogram,
@@ -90,6 +91,11 @@ impl Default for Metrics {
                 "Fields set back on the room of a ChatRoom that had been settled",
                 Family::default(),
             ),
+            drift_returned: ours.add(
+                "drift_returned",
+                "Fields set back that had been set back on the same room within four drift intervals",
+                Family::default(),
+            ),
             calls: ours.add("aws_calls", "Requests to AWS, retries included, by what was answered", Family::default()),
             call_duration: ours.seconds(
                 "aws_call_duration",
@@ -103,6 +109,7 @@ impl Default for Metrics {
                 Family::default(),
             ),
             leader: ours.add("leader", "Whether this replica leads", Gauge::default()),
+            ready: ours.add("ready", "Whether this replica is ready, as /readyz says", Gauge::default()),
             shown,
             sweeps: ours.add("sweeps", "Looks over all rooms of every region, by how they ended", Family::default()),
             sweep_duration: ours.seconds(
@@ -112,10 +119,10 @@ impl Default for Metrics {
             ),
             orphans: ours.add(
                 "orphans",
-                "Rooms with this cluster's owner tag whose ChatRoom did not exist in two sweeps",
+                "Rooms with this cluster's owner tag whose ChatRoom did not exist in two sweeps; 0 on a standby",
                 Gauge::default(),
             ),
-            twins: ours.add("twins", "Rooms beyond the one of each ChatRoom, as of the last sweep", Gauge::default()),
+            twins: ours.add("twins", "Rooms beyond the one of each ChatRoom, as of the last sweep; 0 on a standby", Gauge::default()),
             index_listed: ours.seconds(
                 "index_listed_timestamp",
                 "When the last complete list of a region began, since the epoch; 0: never",
@@ -215,6 +222,12 @@ impl Metrics {
         corrected.inc();
     }
 
+    /// A field was set back that had been set back not long ago.
+    pub fn drift_returned(&self, field: &'static str) {
+        let returned = self.0.drift_returned.get_or_create(&[("field", field)]);
+        returned.inc();
+    }
+
     /// Outcomes and fields that there can be: they begin at 0, so that the first of each shows as a change.
     pub fn expect_passes(&self, outcomes: &[&'static str], fields: &[&'static str]) {
         for outcome in outcomes {
@@ -223,16 +236,14 @@ impl Metrics {
         for field in fields {
             drop(self.0.drift_found.get_or_create(&[("field", *field)]));
             drop(self.0.drift_corrected.get_or_create(&[("field", *field)]));
+            drop(self.0.drift_returned.get_or_create(&[("field", *field)]));
         }
     }
 
-    /// Counts a ChatRoom under each of these conditions (type, status, reason) for as long as what is returned lives.
-    pub fn show(&self, conditions: Vec<[&'static str; 3]>) -> Shown {
-        self.0.shown.change(&conditions, 1);
-        Shown {
-            rooms: Arc::clone(&self.0.shown),
-            conditions,
-        }
+    /// Counts a ChatRoom under each of these conditions (type, status, reason) for as long as what is returned lives. `deleted`:
+    /// since when it waits to be gone.
+    pub fn show(&self, conditions: Vec<[&'static str; 3]>, deleted: Option<SystemTime>) -> Shown {
+        Shown::new(&self.0.shown, conditions, deleted)
     }
 
     // --- AWS ---------------------------------------------------------------------------------------------------------
@@ -292,7 +303,16 @@ impl Metrics {
     /// Whether this replica leads. One that does not knows nothing of the rooms, and shows none.
     pub fn lead(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
-        self.0.shown.leads.store(leads, Ordering::Relaxed);
+        self.0.shown.lead(leads);
+        if !leads {
+            self.0.orphans.set(0);
+            self.0.twins.set(0);
+        }
+    }
+
+    /// Whether this replica can do its work, or stand by for it.
+    pub fn ready(&self, ready: bool) {
+        self.0.ready.set(i64::from(ready));
     }
 
     /// A watch broke, or could not begin.
@@ -329,59 +349,6 @@ impl Drop for PassTimer {
     }
 }
 
-/// A ChatRoom that is counted until this is dropped.
-#[derive(Debug)]
-pub struct Shown {
-    rooms: Arc<ShownRooms>,
-    conditions: Vec<[&'static str; 3]>,
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.rooms.change(&self.conditions, -1);
-    }
-}
-
-/// ChatRooms by condition, counted as they change: a scrape walks over the conditions, not over the rooms.
-#[derive(Debug, Default)]
-struct ShownRooms {
-    leads: AtomicBool,
-    counts: Mutex<BTreeMap<[&'static str; 3], i64>>,
-}
-
-impl ShownRooms {
-    fn change(&self, conditions: &[[&'static str; 3]], by: i64) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for condition in conditions {
-            *counts.entry(*condition).or_default() += by;
-        }
-    }
-}
-
-impl Collector for ShownRooms {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = counts.clone();
-        let mut rooms = encoder.encode_descriptor(
-            "ivschat_operator_chat_rooms",
-            "ChatRooms by the conditions that this replica last wrote or found; none on a standby",
-            None,
-            MetricType::Gauge,
-        )?;
-        if !self.leads.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        for ([condition, status, reason], count) in counts {
-            let labels = [
-                ("condition", condition),
-                ("status", status),
-                ("reason", reason),
-            ];
-            ConstGauge::new(count).encode(rooms.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-}
-
+mod shown;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,184 @@
+"""Runs every query of dashboard, alerts and runbook on a real Prometheus that scrapes two replicas of the real operator, while rooms
+are throttled, changed, stalled, lost and doubled and the leader is stopped.
+
+    live.py WORK RUN.json       WORK: a directory for logs; RUN.json: the panels' data, for picture.py
+"""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import time
+
+from botocore.exceptions import ClientError
+
+from files import ALERTS, DASHBOARD, PANELS, blocks
+from stage import JOB, NAMESPACE, Stage, wait_for
+
+ROOMS = 24
+# Queries that have data, but only zeros here: nothing is wrong with the Kubernetes API in this run.
+QUIET = ("outcome=~", "watch_errors_total", "events_unpublished_total")
+# Alerts whose condition comes true in the run, looked at through a window as short as the run is.
+TRUE = {
+    "IvsChatOperatorThrottled",
+    "IvsChatOperatorAwsFailing",
+    "IvsChatOperatorCallQuotaExhausted",
+    "IvsChatRoomsNotSynced",
+    "IvsChatRoomsStalled",
+    "IvsChatRoomDriftReturns",
+    "IvsChatRoomOrphans",
+    "IvsChatRoomTwins",
+}
+# Those for which it may, for the moment of a start, a burst or a takeover.
+MOMENTARY = {
+    "IvsChatOperatorNoLeader",
+    "IvsChatOperatorTwoLeaders",
+    "IvsChatOperatorNotReady",
+    "IvsChatOperatorSaturated",
+    "IvsChatRoomsNotReady",
+    "IvsChatRoomSweepStopped",
+}
+# The labels that an alert may have besides those of its target.
+LABELS = {"operation", "code", "reason", "field"}
+
+
+def room_of(stage, name):
+    return wait_for(f"{name} has a room", lambda: stage.get(name).get("status", {}).get("arn"))
+
+
+def messages_of(stage, arn):
+    """The room's maximumMessageLength; nothing while a fault strikes this script, too."""
+    try:
+        return stage.ivschat.get_room(identifier=arn)["maximumMessageLength"]
+    except ClientError:
+        return None
+
+
+def refusal(status, code):
+    return {"error": {"status": status, "code": code, "message": "by the script of this run"}}
+
+
+def trouble(stage, targets):
+    """Everything that panels and alerts are to show."""
+    names = [f"room-{n}" for n in range(ROOMS)]
+    stage.apply(names, tags={"team": "live"})
+    stage.apply(["invalid"], tags={"aws:not": "allowed"})
+    drifting, twinned, healed, *_ = (room_of(stage, name) for name in names)
+    # Deletions that do not get on; and a room whose object goes without the operator, and so stays.
+    stage.fault(operation="DeleteRoom", lasting="12s", symptom=refusal(403, "AccessDeniedException"))
+    stage.kubectl("delete", "chatroom", *names[3:12], "--wait=false")
+    stage.kubectl("patch", "chatroom", names[3], "--type=merge", '--patch={"metadata": {"finalizers": null}}')
+    # Rooms that carry another's tags: one that the operator may delete, one that a person has to judge.
+    stage.ivschat.create_room(name="twin", tags=stage.ivschat.get_room(identifier=healed)["tags"])
+    judged = stage.ivschat.get_room(identifier=twinned)["tags"] | {"ivschat-operator.io/creation": "another"}
+    stage.ivschat.create_room(name="twin", tags=judged)
+    # Somebody else works on a room.
+    for n in range(4):
+        if n == 1:
+            stage.fault(operation="GetRoom", times=25, symptom=refusal(429, "ThrottlingException"))
+        if n == 2:
+            stage.fault(operation="GetRoom", times=25, symptom=refusal(503, "ServiceUnavailable"))
+        stage.ivschat.update_room(identifier=drifting, maximumMessageLength=n + 1)
+        stage.ivschat.tag_resource(resourceArn=drifting, tags={"team": "somebody-else"})
+        stage.kubectl("annotate", "--overwrite", "chatroom", names[0], f"ivschat-operator.io/reconcile-at={n}")
+        wait_for("drift is corrected", lambda: messages_of(stage, drifting) == 500)
+        # Long enough for a scrape to see it.
+        time.sleep(1.2)
+    leads = 'ivschat_operator_leader{instance="%s"}'
+    leader = next(name for name, address in targets.items() if value(stage, leads % address) == 1)
+    stage.stop(leader)
+    took_over = 'sum(ivschat_operator_leader{instance!="%s"})' % targets[leader]
+    wait_for("the other one leads", lambda: value(stage, took_over) == 1)
+    stage.start_operator(leader, targets[leader])
+    wait_for("it finds orphans and twins, too", lambda: value(stage, "sum(ivschat_operator_orphans) * sum(ivschat_operator_twins)"))
+
+
+def value(stage, query):
+    result = stage.ask("query", query=query)["result"]
+    return float(result[0]["value"][1]) if result else None
+
+
+def numbers(series):
+    return [number for one in series for _, text in one["values"] if not math.isnan(number := float(text))]
+
+
+def panels(stage, begun):
+    """Every query of the dashboard gives figures, and not only zeros."""
+    run = []
+    for title, targets, unit, kind in PANELS:
+        lines = []
+        for query, legend in targets:
+            for name, text in {"$namespace": NAMESPACE, "$job": JOB, "$__rate_interval": "6s"}.items():
+                query = query.replace(name, text)
+            series = stage.over_time(query, begun)
+            got = numbers(series)
+            assert got, f"{title}: no data: {query}"
+            if not any(quiet in query for quiet in QUIET):
+                assert any(got), f"{title}: only zeros: {query}"
+            lines += [{"legend": legend, "labels": one["metric"], "values": one["values"]} for one in series]
+        run.append({"title": title, "unit": unit, "graph": kind == "timeseries", "lines": lines})
+    for name, wanted in (("namespace", NAMESPACE), ("job", JOB)):
+        (query,) = (it["query"] for it in DASHBOARD["templating"]["list"] if it["name"] == name)
+        selector = query.removeprefix("label_values(").rsplit(",", 1)[0].replace("$namespace", NAMESPACE)
+        found = {one["metric"].get(name) for one in stage.ask("query", query=selector)["result"]}
+        assert found == {wanted}, f"variable {name}: {found}"
+    return run
+
+
+def alerts(stage, begun):
+    """Prometheus evaluates every alert, and the conditions come true that are to, with the labels that they should have."""
+    groups = stage.ask("rules")["groups"]
+    rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
+    assert rules.keys() == ALERTS.keys(), rules.keys()
+    sick = {name: rule.get("lastError") for name, rule in rules.items() if rule["health"] != "ok"}
+    assert not sick, sick
+    true = set()
+    for name, rule in ALERTS.items():
+        for one in stage.over_time(re.sub(r"\[\d+m\]", "[10s]", rule["expr"]), begun):
+            true.add(name)
+            labels = one["metric"]
+            target = {"namespace": NAMESPACE, "job": JOB}
+            for of_replica in ("__name__", "instance"):
+                labels.pop(of_replica, None)
+            assert target.items() <= labels.items() and labels.keys() - target.keys() <= LABELS, f"{name}: {labels}"
+    assert TRUE <= true <= TRUE | MOMENTARY, f"missing {TRUE - true}, unexpected {true - TRUE - MOMENTARY}"
+    return true
+
+
+def runbook(stage):
+    """The runbook's queries and its lines for kubectl can be asked as they stand there, apart from those that need pods."""
+    queries = blocks("promql")
+    for query in queries:
+        stage.ask("query", query=query)
+    shell = [line for block in blocks("sh") for line in block.splitlines()]
+    (columns,) = (line for line in shell if line.startswith("conditions="))
+    lines = sorted({line for line in shell if line.startswith("kubectl ")})
+    for line in lines:
+        script = f"set -euo pipefail\n{columns}\nkubectl() {{ command \"$KUBECTL\" \"$@\"; }}\n{line}"
+        environment = stage.environment | {"KUBECTL": os.environ["KUBECTL"]}
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0 and done.stdout.strip(), f"{line}\n{done.stdout}{done.stderr}"
+    return len(queries), len(lines)
+
+
+def main():
+    work, out = sys.argv[1:]
+    with Stage(work) as stage:
+        targets = {name: stage.start_operator(name) for name in ("first", "second")}
+        stage.start_prometheus(list(targets.values()))
+        begun = time.time()
+        trouble(stage, targets)
+        run = panels(stage, begun)
+        true = alerts(stage, begun)
+        queries, lines = runbook(stage)
+    with open(out, "w") as file:
+        json.dump({"begun": begun, "panels": run}, file)
+    count = sum(len(targets) for _, targets, *_ in PANELS)
+    print(f"ok: {len(PANELS)} panels with {count} queries, {len(ALERTS)} alerts of which {len(true)} came true, "
+          f"{queries} queries and {lines} kubectl lines of the runbook, in {time.time() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""A control plane, the local IVS Chat, replicas of the operator and Prometheus, on loopback, for as long as a run takes."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+import boto3
+
+from files import FILES, ROOT
+
+REGION, NAMESPACE, JOB = "us-west-2", "ivschat-operator", "ivschat-operator"
+# Here nothing lags and every second counts.
+FLAGS = (
+    "--log-format=json --cluster-id=monitoring --concurrency=8 --drift-interval=3s --index-interval=3s"
+    " --operation-timeout=2s --kubernetes-timeout=2s --lag-bound=0s --clock-skew=0s --lease-duration=3s --wait-factor=0.2"
+    f" --lease-namespace={NAMESPACE}"
+).split()
+PATIENCE = 30
+
+
+def wait_for(what, look):
+    """What `look` gives once it gives something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: not within {PATIENCE} s")
+
+
+class Stage:
+    def __init__(self, work):
+        self.work = pathlib.Path(work)
+        self.running = {}
+        # Whatever credentials and proxies this shell has are not for here.
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME") if name in os.environ}
+        self.environment = kept | {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
+        self.environment["AWS_REGION"] = self.environment["AWS_DEFAULT_REGION"] = REGION
+
+    def __enter__(self):
+        try:
+            self.set_up()
+        except BaseException:
+            self.tear_down()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.tear_down()
+
+    def set_up(self):
+        up = [ROOT / "hack/control-plane", "up", self.work / "control-plane", "--owner", str(os.getpid())]
+        made = subprocess.run(up, stdout=subprocess.PIPE, text=True, check=True, env=self.environment)
+        self.environment["KUBECONFIG"] = made.stdout.strip().removeprefix("KUBECONFIG=")
+        target = pathlib.Path(os.environ["TARGET"])
+        self.operator_binary = target / "ivschat-operator"
+        self.start("emulator", target / "ivschat-emulator", "--listen=127.0.0.1:0")
+        self.endpoint = self.logged("emulator", r'endpoint="?([^"\s]+)')
+        self.environment["AWS_ENDPOINT_URL"] = self.endpoint
+        self.ivschat = boto3.client(
+            "ivschat", region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id="demo", aws_secret_access_key="demo"
+        )
+        crds = subprocess.run([self.operator_binary, "crds"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        # An API server from before 1.25 stores the CEL rules without knowing them; kubectl's check would refuse them.
+        self.kubectl("apply", "--validate=false", "--filename=-", stdin=crds)
+        self.kubectl("wait", "--for=condition=Established", "crd/chatrooms.ivschat-operator.io")
+        self.kubectl("create", "namespace", NAMESPACE)
+        self.kubectl("create", "clusterrolebinding", "operator", "--clusterrole=cluster-admin", f"--serviceaccount={NAMESPACE}:{JOB}")
+
+    def tear_down(self):
+        for name in list(self.running):
+            self.stop(name)
+        subprocess.run([ROOT / "hack/control-plane", "down", self.work / "control-plane"], check=False, env=self.environment)
+
+    def start(self, name, *command):
+        with open(self.work / f"{name}.log", "a") as log:
+            self.running[name] = subprocess.Popen(
+                list(map(str, command)), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment
+            )
+
+    def stop(self, name, how=signal.SIGTERM):
+        process = self.running.pop(name)
+        process.send_signal(how)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def logged(self, name, pattern):
+        log = self.work / f"{name}.log"
+
+        def look():
+            assert self.running[name].poll() is None, f"{name} has ended: {log.read_text()[-2000:]}"
+            return re.findall(pattern, log.read_text())
+
+        return wait_for(f"{name} logs {pattern}", look)[-1]
+
+    # --- the operator ------------------------------------------------------------------------------------------------
+
+    def start_operator(self, name, address="127.0.0.1:0"):
+        """Gives the address at which it serves."""
+        self.start(name, self.operator_binary, "run", *FLAGS, f"--http-address={address}")
+        return self.logged(name, r'"address":"(127[^"]+)"')
+
+    def kubectl(self, *arguments, stdin=None):
+        command = [os.environ["KUBECTL"], *arguments]
+        return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True, env=self.environment).stdout
+
+    def apply(self, names, **spec):
+        kind = {"apiVersion": "ivschat-operator.io/v1alpha1", "kind": "ChatRoom", "spec": spec}
+        items = [kind | {"metadata": {"name": name, "namespace": "default"}} for name in names]
+        rooms = {"apiVersion": "v1", "kind": "List", "items": items}
+        self.kubectl("apply", "--validate=false", "--filename=-", stdin=json.dumps(rooms))
+
+    def get(self, name):
+        return json.loads(self.kubectl("get", "chatroom", name, "--output=json"))
+
+    def fault(self, **fault):
+        body = json.dumps(fault).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/_emulator/faults", body)).read()
+
+    # --- Prometheus --------------------------------------------------------------------------------------------------
+
+    def start_prometheus(self, targets):
+        config = {
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(FILES / "alerts.yaml")],
+            "scrape_configs": [
+                {"job_name": JOB, "static_configs": [{"targets": targets, "labels": {"namespace": NAMESPACE}}]},
+            ],
+        }
+        (self.work / "prometheus.json").write_text(json.dumps(config))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.prometheus = "http://127.0.0.1:%d" % probe.getsockname()[1]
+        self.start(
+            "prometheus",
+            os.environ["PROMETHEUS"],
+            f"--config.file={self.work}/prometheus.json",
+            f"--storage.tsdb.path={self.work}/prometheus",
+            f"--web.listen-address={self.prometheus.removeprefix('http://')}",
+        )
+        self.logged("prometheus", "(Server is ready)")
+        wait_for("every replica is scraped", lambda: len(self.ask("query", query="up == 1")["result"]) == len(targets))
+
+    def ask(self, path, **parameters):
+        url = f"{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{parameters}: {error.read().decode()}") from None
+
+    def over_time(self, query, begun, step=1):
+        """The series of a query since the run began."""
+        return self.ask("query_range", query=query, start=begun, end=time.time(), step=step)["result"]

@@ -1,8 +1,10 @@
 //! Arguments, wiring, exit code. No decision is taken here.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,10 +190,23 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
 
 async fn kubernetes_config() -> Result<Config, Box<dyn Error>> {
     let mut config = Config::infer().await?;
+    // Only AWS is behind HTTPS_PROXY, as in a cluster. From a kubeconfig kube would take it for the API server's, too, which has
+    // `proxy-url` there for its own.
+    if config.proxy_url.is_some() && config.proxy_url == https_proxy() {
+        config.proxy_url = None;
+    }
     // A watch ends by itself after 290 s; a connection silent for longer than that is dead.
     config.read_timeout = Some(Duration::from_secs(305));
     config.reset_reader_on_write = true;
     Ok(config)
+}
+
+fn https_proxy<Url: FromStr>() -> Option<Url> {
+    let given = |name| env::var(name).ok().filter(|url| !url.is_empty());
+    given("HTTPS_PROXY")
+        .or_else(|| given("https_proxy"))?
+        .parse()
+        .ok()
 }
 
 fn aws(arguments: &RunArguments) -> ivs::Settings {

@@ -72,6 +72,28 @@ async fn a_replica_is_ready_once_it_has_listed_its_objects_and_found_its_account
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_for_aws_is_not_taken_for_the_api_servers() {
+    let stage = Stage::open().await;
+    let (kubeconfig, namespace) = (&stage.kubeconfig, &stage.namespace);
+    let endpoint = stage.emulator.endpoint();
+    let run = command(
+        "release",
+        kubeconfig,
+        namespace,
+        &endpoint,
+        Options::default(),
+    )
+    .arg("--all")
+    // Nothing listens there, and the endpoint is not HTTPS.
+    .env("HTTPS_PROXY", "http://127.0.0.1:1")
+    .output();
+    let output = tokio::time::timeout(DEADLINE, run).await.unwrap().unwrap();
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("0 ChatRooms let go, 0 left"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_credentials_it_is_alive_and_not_ready_and_says_what_is_missing() {
     let options = Options {
         // Nothing listens there.

@@ -3,6 +3,7 @@
 //! Start reading at [`reconcile`]: it is the table of contents.
 
 mod act;
+mod class;
 mod deletions;
 mod events;
 mod input;
@@ -12,6 +13,7 @@ mod look;
 mod measure;
 mod memory;
 mod observe;
+mod overlap;
 mod reconcile;
 mod release;
 mod report;
@@ -44,8 +46,10 @@ use crate::room::plan::Difference;
 use crate::room::{Class, ClusterId, KeyPattern, Tags};
 use crate::telemetry::{Health, Metrics};
 
+pub use class::{InvalidOperatorClass, OperatorClass};
 pub use kubernetes::{Error, Kubernetes};
 pub use leadership::{Election, Leadership, LeaseSettings};
+pub use overlap::Signature;
 pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 
@@ -71,6 +75,8 @@ pub struct Settings {
     pub default_region: String,
     /// The only namespaces to look at; empty: all.
     pub namespaces: Vec<String>,
+    /// The only objects to look at are of this class; `None`: of none.
+    pub class: Option<OperatorClass>,
     /// How many objects are worked on at the same time.
     pub concurrency: u16,
     /// Time between two looks at a room that is as specified.
@@ -182,14 +188,16 @@ where
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let (gone, listed) = (Arc::clone(&context), Arc::clone(&context));
+    let forgetful = Arc::clone(&context);
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
     let synced = move || {
         listed.synced.store(true, Ordering::Relaxed);
         health.watch_synced();
     };
-    let objects = watch::watch(client, &context.settings.namespaces, &resource, synced)
+    let objects = watch::watch(client, &context, &resource, synced)
         .inspect(move |event| match event {
+            // Deleted, or of another class now: the room is left to whoever works on it there.
             Ok(watcher::Event::Delete(object)) => {
                 let uid = object.metadata.uid.as_deref();
                 gone.memory.forget(uid.unwrap_or_default());
@@ -206,6 +214,13 @@ where
         .with_config(Config::default().concurrency(context.settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)
+        .inspect(move |passed| {
+            // What a pass noted after its object had left.
+            if let Err(controller::Error::ObjectNotFound(object)) = passed {
+                let uid = object.extra.uid.as_deref();
+                forgetful.memory.forget(uid.unwrap_or_default());
+            }
+        })
         .take_until(unready)
 }
 

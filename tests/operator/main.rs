@@ -15,6 +15,7 @@ mod accounts;
 mod adoption;
 mod attacks;
 mod bad_specs;
+mod class;
 mod crd;
 mod create;
 mod delete;

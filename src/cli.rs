@@ -174,7 +174,7 @@ pub struct RunArguments {
     #[arg(long, env = "KUBERNETES_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = positive)]
     pub kubernetes_timeout: Duration,
 
-    /// Where /livez, /readyz and /metrics are served, e.g. [::]:8080, which is every address of the machine. By default
+    /// Where /livez, /readyz and /metrics are served, e.g. `[::]:8080`, which is every address of the machine. By default
     /// nowhere.
     #[arg(long, env = "HTTP_ADDRESS", value_name = "ADDRESS")]
     pub http_address: Option<SocketAddr>,

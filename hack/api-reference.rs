@@ -244,14 +244,16 @@ fn names_on_objects_and_rooms(page: &mut String) {
         "## Names on objects and rooms\n\n| name | where | |\n|---|---|---|\n\
          | `{}` | annotation of a ChatRoom | `\"true\"` stops changes to its room, never its deletion |\n\
          | `{}` | annotation of a ChatRoom | any new value asks for a look now; `status.lastHandledReconcileAt` answers with it |\n\
+         | `{}` | label of a ChatRoom | the class of the operator that works on it (`--class`); without it, the one without a class |\n\
          | `{}` | finalizer of a ChatRoom | holds the object until no room of its own remains |\n\
          | `{}` | tag of a room | `{{cluster id}}/{{namespace}}/{{name}}` of its ChatRoom |\n\
          | `{}` | tag of a room | `metadata.uid` of the object that asked for it |\n\
          | `{}` | tag of a room | whose objects may adopt it: `{{cluster id}}/{{namespace}}/{{name}}`, or `{{cluster id}}/{{namespace}}/` or \
          `{{cluster id}}/` for all of them |\n\n\
-         The operator reads no labels and writes none.\n\n",
+         The operator writes no labels and no annotations.\n\n",
         names::PAUSED_ANNOTATION,
         names::RECONCILE_AT_ANNOTATION,
+        names::CLASS_LABEL,
         names::FINALIZER,
         names::OWNER_TAG,
         names::CREATION_TAG,

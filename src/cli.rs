@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use crate::api::DeletionPolicy;
 use crate::api::names::OPERATOR;
-use crate::controller::LeaseSettings;
+use crate::controller::{LeaseSettings, OperatorClass};
 use crate::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use crate::telemetry::{LogFormat, VERSION};
 
@@ -111,6 +111,11 @@ pub struct RunArguments {
     )]
     pub namespace: Vec<String>,
 
+    /// Look only at ChatRooms with the label ivschat-operator.io/class of this value; without a class, at those without the
+    /// label. So several operators share a cluster. At most 63 of a-z 0-9 -.
+    #[arg(long, env = "CLASS", value_name = "NAME")]
+    pub class: Option<OperatorClass>,
+
     /// AWS region of ChatRooms that name none. By default as the AWS SDK finds it: AWS_REGION, profile, instance.
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
@@ -128,14 +133,10 @@ pub struct RunArguments {
     #[arg(long, env = "LEASE_NAMESPACE", value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
 
-    /// The Lease's name: the same for all replicas, and another for an operator with another --namespace.
-    #[arg(
-        long,
-        env = "LEASE_NAME",
-        default_value = "ivschat-operator",
-        value_name = "NAME"
-    )]
-    pub lease_name: String,
+    /// The Lease's name: the same for all replicas, and another for an operator with another --namespace. By default
+    /// ivschat-operator, or ivschat-operator-CLASS with --class.
+    #[arg(long, env = "LEASE_NAME", value_name = "NAME")]
+    pub lease_name: Option<String>,
 
     /// How long the replicas wait for a leader that is not heard of, 1s or more. It renews its lease five times in this time,
     /// and begins no write to AWS once nine tenths of it are over. Longer than the timeouts of calls.
@@ -255,7 +256,13 @@ impl RunArguments {
         }
         Ok(Some(LeaseSettings {
             namespace: self.lease_namespace.clone().unwrap_or(own_namespace),
-            name: self.lease_name.clone(),
+            name: self
+                .lease_name
+                .clone()
+                .unwrap_or_else(|| match &self.class {
+                    Some(class) => format!("{OPERATOR}-{class}"),
+                    None => OPERATOR.to_owned(),
+                }),
             duration: self.lease_duration,
             candidate: self.pod_name.clone().unwrap_or_else(|| OPERATOR.to_owned()),
         }))
@@ -343,6 +350,7 @@ mod tests {
     #[test]
     fn wrong_values_are_refused_with_the_flag_that_holds_them() {
         for (flag, value) in [
+            ("--class", "A"),
             ("--cluster-id", "a/b"),
             ("--former-cluster-id", "a/b"),
             ("--default-tags", "team"),
@@ -422,6 +430,9 @@ mod tests {
         let lease = |flags: &[&str]| run_arguments(flags).lease("own".to_owned());
         let own = lease(&[]).unwrap().unwrap();
         assert_eq!(own.namespace, "own");
+        assert_eq!(own.name, "ivschat-operator");
+        let classed = lease(&["--class=blue"]).unwrap().unwrap();
+        assert_eq!(classed.name, "ivschat-operator-blue");
         assert!(
             lease(&["--lease-duration=10s", "--leader-election=false"])
                 .is_ok_and(|it| it.is_none())

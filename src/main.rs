@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ivschat_operator::cli::{Cli, Command, RunArguments};
-use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership};
+use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership, Signature};
 use ivschat_operator::telemetry::{Health, Metrics};
 use ivschat_operator::{api, check, errors, ivs, telemetry};
 use kube::{Client, Config};
@@ -135,7 +135,8 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         arguments.kubernetes_timeout,
         arguments.pod_name.clone(),
         metrics.clone(),
-    );
+    )
+    .signed(Signature::new(lease.as_ref()));
     let cluster = match &arguments.cluster_id {
         Some(cluster) => cluster.clone(),
         None => kubernetes.cluster_uid().await?.parse()?,
@@ -149,6 +150,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         max_deletions_per_minute: arguments.max_deletions_per_minute,
         default_region,
         namespaces: arguments.namespaces(),
+        class: arguments.class.clone(),
         concurrency: arguments.concurrency,
         drift_interval: arguments.drift_interval,
         index_interval: arguments.index_interval,
@@ -162,6 +164,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         version = telemetry::VERSION,
         cluster = %settings.cluster,
         region = settings.default_region,
+        class = settings.class.as_ref().map(tracing::field::display),
         namespaces = if settings.namespaces.is_empty() { "all".to_owned() } else { settings.namespaces.join(",") },
         "started"
     );

@@ -22,6 +22,9 @@ pub const PAUSED_ANNOTATION: &str = "ivschat-operator.io/paused";
 /// Annotation on a ChatRoom: any new value asks for a pass now; `status.lastHandledReconcileAt` answers.
 pub const RECONCILE_AT_ANNOTATION: &str = "ivschat-operator.io/reconcile-at";
 
+/// Label on a ChatRoom: the class of the operator that is to work on it. Without it, the one without a class does.
+pub const CLASS_LABEL: &str = "ivschat-operator.io/class";
+
 /// Tag keys that users may not set begin with this.
 pub const RESERVED_TAG_PREFIX: &str = "ivschat-operator.io/";
 

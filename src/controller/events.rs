@@ -26,6 +26,8 @@ pub(super) enum News {
     TwinLeft(RoomArn),
     /// A room says that it belongs to an object that is no more.
     Orphan(RoomArn),
+    /// Another operator, by its signature, works on the object too.
+    Overlap(String),
     /// The room now follows the spec the user changed.
     Updated(Vec<Difference>),
     /// The room was changed by someone else, and changed back.
@@ -93,6 +95,13 @@ impl News {
                      take it back, or delete the room"
                 );
                 return event(EventType::Warning, "Orphan", "Sweep", note);
+            }
+            Self::Overlap(signature) => {
+                let note = format!(
+                    "Another operator works on this ChatRoom, too: {signature} wrote to it. Give each its own namespaces, or a \
+                     class (--class), or let all replicas share one lease"
+                );
+                return event(EventType::Warning, "Overlap", "Reconcile", note);
             }
             Self::Deleted(arn) => ("Deleted", "DeleteRoom", format!("Deleted room {arn}")),
         };
@@ -175,7 +184,7 @@ mod tests {
     /// Every kind of news. A new one does not compile before it is here.
     fn every_kind() -> Vec<News> {
         use News::{
-            Adopted, Bound, Created, Deleted, DriftCorrected, LeftBehind, Orphan, Rebound,
+            Adopted, Bound, Created, Deleted, DriftCorrected, LeftBehind, Orphan, Overlap, Rebound,
             Retained, TwinDeleted, TwinLeft, Updated,
         };
         let arn = || -> RoomArn {
@@ -197,7 +206,8 @@ mod tests {
                 Updated(_) => DriftCorrected(vec![]),
                 DriftCorrected(_) => Deleted(arn()),
                 Deleted(_) => LeftBehind(arn()),
-                LeftBehind(_) => break,
+                LeftBehind(_) => Overlap(String::new()),
+                Overlap(_) => break,
             });
         }
         kinds

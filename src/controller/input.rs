@@ -13,6 +13,8 @@ use crate::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
 use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
 use crate::room::{Violation, Violations};
 
+use super::overlap::Other;
+
 /// A ChatRoom, parsed part by part: a spec that cannot be read leaves status and deletion readable.
 #[derive(Debug, Clone)]
 pub(super) struct Input {
@@ -38,6 +40,8 @@ pub(super) struct Input {
     pub(super) spec: Result<ChatRoomSpec, Violations>,
     pub(super) status: ChatRoomStatus,
     pub(super) reference: ObjectReference,
+    /// The last write of another operator, of an object that the watch brought.
+    pub(super) other: Option<Other>,
 }
 
 impl Input {
@@ -48,6 +52,7 @@ impl Input {
             annotations.get(name).cloned()
         };
         Self {
+            other: Other::last(meta.managed_fields.as_deref()),
             created_at: meta.creation_timestamp.map(|time| time.0),
             paused: annotation(PAUSED_ANNOTATION).as_deref() == Some("true"),
             reconcile_at: annotation(RECONCILE_AT_ANNOTATION),

@@ -1,14 +1,16 @@
 //! The few writes the operator makes to Kubernetes, each with a deadline and a precondition.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::runtime::events::{Event, Recorder, Reporter};
-use kube::{Client, Error as KubeError};
+use kube::{Client, Error as KubeError, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use crate::api::names::{FINALIZER, OPERATOR};
@@ -17,6 +19,7 @@ use crate::errors::chain;
 use crate::telemetry::Metrics;
 
 use super::input::Input;
+use super::overlap::Signature;
 
 /// Why a pass ended without being able to say so in the object's status.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,7 @@ pub struct Kubernetes {
     timeout: Duration,
     instance: Option<String>,
     metrics: Metrics,
+    signature: Signature,
 }
 
 impl Kubernetes {
@@ -62,7 +66,18 @@ impl Kubernetes {
             timeout,
             instance,
             metrics,
+            signature: Signature::new(None),
         }
+    }
+
+    /// With this signature under every write to an object.
+    #[must_use]
+    pub fn signed(self, signature: Signature) -> Self {
+        Self { signature, ..self }
+    }
+
+    pub(super) fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     /// The UID of the namespace `kube-system`, which tells one cluster from another.
@@ -75,32 +90,55 @@ impl Kubernetes {
         Ok(namespace.metadata.uid.unwrap_or_default())
     }
 
-    /// Every ChatRoom of these namespaces; of all where none is given.
-    pub(super) async fn list(&self, namespaces: &[String]) -> Result<Vec<DynamicObject>, Error> {
-        let client = || self.client.clone();
-        if namespaces.is_empty() {
-            return self.list_all(Api::all_with(client(), &self.resource)).await;
-        }
+    /// Every ChatRoom that this selector selects of these namespaces; of all where none is given.
+    pub(super) async fn list(
+        &self,
+        namespaces: &[String],
+        selector: &str,
+    ) -> Result<Vec<DynamicObject>, Error> {
         let mut objects = Vec::new();
-        for namespace in namespaces {
-            let api = Api::namespaced_with(client(), namespace, &self.resource);
-            objects.extend(self.list_all(api).await?);
+        for api in self.apis(namespaces) {
+            let mut params = ListParams::default().labels(selector).limit(PAGE);
+            loop {
+                let page = self.in_time(api.list(&params)).await?;
+                objects.extend(page.items);
+                match next_page(page.metadata) {
+                    Some(token) => params = params.continue_token(&token),
+                    None => break,
+                }
+            }
         }
         Ok(objects)
     }
 
-    async fn list_all(&self, api: Api<DynamicObject>) -> Result<Vec<DynamicObject>, Error> {
-        const PAGE: u32 = 500;
-        let mut objects = Vec::new();
-        let mut params = ListParams::default().limit(PAGE);
-        loop {
-            let page = self.in_time(api.list(&params)).await?;
-            objects.extend(page.items);
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(objects),
+    /// Namespace and name of every ChatRoom of these namespaces, whatever its class; of all where none is given.
+    pub(super) async fn names(
+        &self,
+        namespaces: &[String],
+    ) -> Result<HashSet<(String, String)>, Error> {
+        let mut names = HashSet::new();
+        for api in self.apis(namespaces) {
+            let mut params = ListParams::default().limit(PAGE);
+            loop {
+                let page = self.in_time(api.list_metadata(&params)).await?;
+                let objects = page.items.into_iter();
+                names.extend(objects.map(|it| (it.namespace().unwrap_or_default(), it.name_any())));
+                match next_page(page.metadata) {
+                    Some(token) => params = params.continue_token(&token),
+                    None => break,
+                }
             }
         }
+        Ok(names)
+    }
+
+    fn apis(&self, namespaces: &[String]) -> Vec<Api<DynamicObject>> {
+        let (client, resource) = (&self.client, &self.resource);
+        if namespaces.is_empty() {
+            return vec![Api::all_with(client.clone(), resource)];
+        }
+        let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
+        namespaces.iter().map(api).collect()
     }
 
     pub(super) async fn get(&self, object: &Input) -> Result<DynamicObject, Error> {
@@ -145,7 +183,7 @@ impl Kubernetes {
     ) -> Result<DynamicObject, Error> {
         let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version, "uid": object.uid}});
         let api = self.api(object);
-        self.in_time(api.patch(&object.name, &parameters(), &Patch::Merge(patch)))
+        self.in_time(api.patch(&object.name, &self.parameters(), &Patch::Merge(patch)))
             .await
     }
 
@@ -159,7 +197,7 @@ impl Kubernetes {
         let metadata = json!({"resourceVersion": version, "uid": object.uid});
         let patch = json!({"metadata": metadata, "status": explicit(status)?});
         let api = self.api(object);
-        self.in_time(api.patch_status(&object.name, &parameters(), &Patch::Merge(patch)))
+        self.in_time(api.patch_status(&object.name, &self.parameters(), &Patch::Merge(patch)))
             .await
     }
 
@@ -188,7 +226,7 @@ impl Kubernetes {
         ]);
         let api = self.api(object);
         match self
-            .in_time(api.patch_status(&object.name, &parameters(), &Patch::Json::<()>(patch)))
+            .in_time(api.patch_status(&object.name, &self.parameters(), &Patch::Json::<()>(patch)))
             .await
         {
             // A test that fails is answered with 422.
@@ -217,6 +255,13 @@ impl Kubernetes {
         }
     }
 
+    fn parameters(&self) -> PatchParams {
+        PatchParams {
+            field_manager: Some(self.signature.as_str().to_owned()),
+            ..PatchParams::default()
+        }
+    }
+
     fn api(&self, object: &Input) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &object.namespace, &self.resource)
     }
@@ -227,6 +272,13 @@ impl Kubernetes {
     ) -> Result<T, Error> {
         in_time(self.timeout, call).await
     }
+}
+
+/// Objects of a page of a list.
+const PAGE: u32 = 500;
+
+fn next_page(list: ListMeta) -> Option<String> {
+    list.continue_.filter(|token| !token.is_empty())
 }
 
 /// A call's answer, if it comes in time; a conflict is [`Error::Stale`].
@@ -247,13 +299,6 @@ fn describe(error: &KubeError) -> String {
     match error {
         KubeError::Api(status) => format!("{} ({})", status.message, status.code),
         error => chain(error),
-    }
-}
-
-fn parameters() -> PatchParams {
-    PatchParams {
-        field_manager: Some(OPERATOR.to_owned()),
-        ..PatchParams::default()
     }
 }
 

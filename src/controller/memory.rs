@@ -45,6 +45,8 @@ struct Entry {
     awaited: Option<Timestamp>,
     /// Fields that were set back on its room, and when.
     corrected: BTreeMap<&'static str, Instant>,
+    /// When another operator had last written to the object, the earliest time if never; `None`: not looked at yet.
+    others: Option<Timestamp>,
     /// Counts the object in the metrics.
     shown: Option<Shown>,
 }
@@ -238,6 +240,15 @@ impl Memory {
         };
     }
 
+    /// Takes note of when another operator last wrote to the object. True: that was since it was last looked at here.
+    pub(super) fn others_wrote(&self, uid: &str, last: Option<Timestamp>) -> bool {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        let last = last.unwrap_or(Timestamp::MIN);
+        let known = entry.others.replace(last);
+        known.is_some_and(|known| last > known)
+    }
+
     /// The present generation is Ready; gives since when that was waited for, the first time.
     pub(super) fn became_ready(&self, uid: &str) -> Option<Timestamp> {
         self.entries().get_mut(uid)?.awaited.take()
@@ -288,6 +299,25 @@ mod tests {
         assert_eq!(again, ["name"]);
         let long_ago = Duration::ZERO;
         assert_eq!(memory.note_corrected("uid-1", &["tags"], long_ago), [""; 0]);
+    }
+
+    #[test]
+    fn what_another_wrote_before_the_first_look_is_a_handover_and_what_comes_later_is_told_once() {
+        let memory = Memory::default();
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        for (uid, last, told) in [
+            ("taken over", at(1), false),
+            ("taken over", at(1), false),
+            ("taken over", at(2), true),
+            ("taken over", at(2), false),
+            ("taken over", None, false),
+            ("new", None, false),
+            ("new", at(1), true),
+        ] {
+            assert_eq!(memory.others_wrote(uid, last), told, "{uid} {last:?}");
+        }
+        memory.clear();
+        assert!(!memory.others_wrote("taken over", at(3)), "another has led");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Start reading at [`reconcile`]: it is the table of contents.
 
 mod act;
+mod class;
 mod deletions;
 mod events;
 mod input;
@@ -12,6 +13,7 @@ mod look;
 mod measure;
 mod memory;
 mod observe;
+mod overlap;
 mod queue;
 mod reconcile;
 mod release;
@@ -45,8 +47,10 @@ use crate::room::plan::Difference;
 use crate::room::{Class, ClusterId, KeyPattern, Tags};
 use crate::telemetry::{Health, Metrics};
 
+pub use class::{InvalidOperatorClass, OperatorClass};
 pub use kubernetes::{Error, Kubernetes};
 pub use leadership::{Election, Leadership, LeaseSettings};
+pub use overlap::Signature;
 pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 
@@ -73,6 +77,8 @@ pub struct Settings {
     pub default_region: String,
     /// The only namespaces to look at; empty: all.
     pub namespaces: Vec<String>,
+    /// The only objects to look at are of this class; `None`: of none.
+    pub class: Option<OperatorClass>,
     /// How many objects are worked on at the same time.
     pub concurrency: u16,
     /// Time between two looks at a room that is as specified.
@@ -186,16 +192,18 @@ where
     let writer = reflector::store::Writer::new(resource.clone());
     let store = writer.as_reader();
     let (watched, listed) = (Arc::clone(&context), Arc::clone(&context));
+    let forgetful = Arc::clone(&context);
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
     let synced = move || {
         listed.synced.store(true, Ordering::Relaxed);
         health.watch_synced();
     };
-    let objects = watch::watch(client, &context.settings.namespaces, &resource, synced)
+    let objects = watch::watch(client, &context, &resource, synced)
         .inspect(move |event| match event {
             Ok(event) => {
                 watched.queue.take(event);
+                // Deleted, or of another class now: the room is left to whoever works on it there.
                 if let watcher::Event::Delete(object) = event {
                     let uid = object.metadata.uid.as_deref();
                     watched.memory.forget(uid.unwrap_or_default());
@@ -212,6 +220,13 @@ where
         .with_config(Config::default().concurrency(context.settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .run(reconcile, error_policy, context)
+        .inspect(move |passed| {
+            // What a pass noted after its object had left.
+            if let Err(controller::Error::ObjectNotFound(object)) = passed {
+                let uid = object.extra.uid.as_deref();
+                forgetful.memory.forget(uid.unwrap_or_default());
+            }
+        })
         .take_until(unready)
 }
 

@@ -15,7 +15,6 @@ use crate::room::{
 };
 use crate::telemetry::PassTimer;
 
-use super::Context;
 use super::events::News;
 use super::input::Input;
 use super::kubernetes::Error;
@@ -23,6 +22,7 @@ use super::leadership::Fence;
 use super::look::Look;
 use super::measure;
 use super::observe::{Sight, Unsettled};
+use super::{Context, overlap};
 
 /// Makes IVS Chat hold exactly the room that a ChatRoom describes, and writes into its status what came of it.
 ///
@@ -42,6 +42,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
         return Ok(context.look_later());
     };
     let input = Input::read(&object); // pure
+    overlap::report(&input, &context).await; // where another operator writes to the object, too
     if let Some(rest) = context.memory.rest(&input) {
         return Ok(Action::requeue(rest));
     }

@@ -13,6 +13,7 @@ use crate::room::plan;
 use crate::room::status::{self, Knowledge, Verdict};
 use crate::room::{Class, Failure, Identity, ObservedRoom};
 
+use super::class;
 use super::input::Input;
 use super::kubernetes::{Error, is_status};
 use super::leadership::Fence;
@@ -100,8 +101,10 @@ pub async fn release_all(
 }
 
 async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
-    let namespaces = &context.settings.namespaces;
-    let objects = context.kubernetes.list(namespaces).await?;
+    let settings = &context.settings;
+    let selector = class::selector(settings.class.as_ref());
+    let listed = context.kubernetes.list(&settings.namespaces, &selector);
+    let objects = listed.await?;
     let outcomes = stream::iter(objects.iter().map(Input::read))
         .filter(|input| std::future::ready(holds_something(input)))
         .map(async |input| {
@@ -141,6 +144,9 @@ async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
     let mut give_up = Instant::now() + grace * 2 + PATIENCE;
     loop {
         let input = match context.kubernetes.get(known).await {
+            Ok(object) if !class::is_own(context.settings.class.as_ref(), &object.metadata) => {
+                return Err("it is of another class now".to_owned());
+            }
             Ok(object) => Input::read(&object),
             Err(Error::Api(error)) if is_status(&error, 404) => return Ok(()),
             Err(error) => return Err(error.to_string()),

@@ -8,6 +8,7 @@ use kube::api::DynamicObject;
 use crate::api::{ChatRoomStatus, Creation};
 use crate::room::status::{self, Verdict};
 
+use super::class;
 use super::events;
 use super::input;
 use super::kubernetes::Error;
@@ -140,8 +141,7 @@ impl Pass<'_> {
                 }
                 Err(Error::Stale) => {
                     let object = self.context.kubernetes.get(self.input).await?;
-                    let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
-                    if !same || input::status(&object) != self.stored {
+                    if !self.is_still_own(&object) || input::status(&object) != self.stored {
                         return Err(Error::Stale);
                     }
                     self.version = object.metadata.resource_version.unwrap_or_default();
@@ -150,6 +150,12 @@ impl Pass<'_> {
             }
         }
         Err(Error::Stale)
+    }
+
+    /// Whether it is the object that this pass is over, and not of another class meanwhile.
+    pub(super) fn is_still_own(&self, object: &DynamicObject) -> bool {
+        let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
+        same && class::is_own(self.context.settings.class.as_ref(), &object.metadata)
     }
 
     fn next_status(&self, verdict: &Verdict) -> ChatRoomStatus {

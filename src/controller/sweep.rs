@@ -79,6 +79,7 @@ impl Sweep {
         }
         let mut twins = Vec::new();
         let mut surplus = 0;
+        let strangers = self.strangers(&owned).await;
         let unseen = |arn: &&RoomArn| unlisted.contains(arn.region());
         let mut orphans: HashSet<_> = self.suspects.iter().filter(unseen).cloned().collect();
         for ((namespace, name), rooms) in owned {
@@ -91,9 +92,16 @@ impl Sweep {
                 }
                 Some(_) => {}
                 None => {
+                    // Of another class, or more than can be told now.
+                    let object = (namespace.clone(), name.clone());
+                    let exists = strangers.as_ref().map(|it| it.contains(&object));
                     for arn in rooms {
-                        if self.suspects.contains(&arn) && self.reported.insert(arn.clone()) {
+                        let orphan = exists == Some(false) && self.suspects.contains(&arn);
+                        if orphan && self.reported.insert(arn.clone()) {
                             report_orphan(&context, &namespace, &name, &arn).await;
+                        }
+                        if exists == Some(true) {
+                            self.reported.remove(&arn);
                         }
                         orphans.insert(arn);
                     }
@@ -107,6 +115,22 @@ impl Sweep {
             .metrics
             .swept(begun.elapsed(), complete, orphans, surplus);
         twins
+    }
+
+    /// The objects there are, whatever their class, where it has to be known: rooms are under suspicion. `None`: it cannot be told.
+    async fn strangers(&self, owned: &Owned) -> Option<HashSet<(String, String)>> {
+        let suspected = |arn: &RoomArn| self.suspects.contains(arn);
+        if !owned.values().flatten().any(suspected) {
+            return None;
+        }
+        let names = self
+            .context
+            .kubernetes
+            .names(&self.context.settings.namespaces);
+        let names = names.await;
+        names
+            .inspect_err(|error| tracing::warn!(%error, "could not tell rooms without an object"))
+            .ok()
     }
 
     /// Where rooms can be: a process that has just started has listed none of them.

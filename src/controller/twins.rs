@@ -93,7 +93,7 @@ impl Pass<'_> {
     /// Whether the object, as the API server has it now, names this room.
     async fn keeps(&self, kept: &RoomArn) -> Result<bool, Error> {
         let object = self.context.kubernetes.get(self.input).await?;
-        let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
-        Ok(same && input::status(&object).arn.as_deref() == Some(kept.as_str()))
+        Ok(self.is_still_own(&object)
+            && input::status(&object).arn.as_deref() == Some(kept.as_str()))
     }
 }

@@ -15,17 +15,22 @@ use kube::{Client, api::ObjectMeta};
 
 use crate::api::ChatRoom;
 
+use super::{Context, class};
+
 type Watched = Result<Event<DynamicObject>, watcher::Error>;
 
-/// Watches these namespaces, or all where none is given. `synced` is called once every one of them has been listed.
+/// Watches the objects that are this operator's. `synced` is called once every namespace has been listed.
 ///
 /// A namespace that cannot be listed does not hold up the others: what the first list lacks comes later, as if it were new.
 pub(super) fn watch<F: FnMut()>(
     client: &Client,
-    namespaces: &[String],
+    context: &Context,
     resource: &ApiResource,
     mut synced: F,
 ) -> impl Stream<Item = Watched> + use<F> {
+    let namespaces = &context.settings.namespaces;
+    let selector = class::selector(context.settings.class.as_ref());
+    let signature = context.kubernetes.signature();
     let apis: Vec<Api<DynamicObject>> = if namespaces.is_empty() {
         vec![Api::all_with(client.clone(), resource)]
     } else {
@@ -34,10 +39,10 @@ pub(super) fn watch<F: FnMut()>(
     };
     let mut merged = Merged::of(apis.len());
     let watches = apis.into_iter().enumerate().map(|(source, api)| {
-        let events = watcher(api, watcher::Config::default())
+        let signature = signature.clone();
+        let events = watcher(api, watcher::Config::default().labels(&selector))
             .backoff(pauses())
-            // Nothing here reads them, and they are half of an object's size.
-            .modify(|object| object.metadata.managed_fields = None);
+            .modify(move |object| signature.keep_others(object));
         events.map(move |event| (source, event)).boxed()
     });
     stream::select_all(watches).flat_map(move |(source, event)| {

@@ -52,6 +52,7 @@ struct Inner {
     index_listed: Gauge<f64, AtomicU64>,
     watch_errors: Counter,
     unpublished_events: Counter,
+    overlaps: Counter,
 }
 
 impl Default for Metrics {
@@ -130,6 +131,7 @@ impl Default for Metrics {
             ),
             watch_errors: ours.add("watch_errors", "Watches of ChatRooms that broke or could not begin", Counter::default()),
             unpublished_events: ours.add("events_unpublished", "Events that the API server did not take", Counter::default()),
+            overlaps: ours.add("overlaps", "Writes of another operator to ChatRooms that this one works on", Counter::default()),
             registry: Registry::default(),
         };
         for outcome in ["complete", "incomplete"] {
@@ -318,6 +320,11 @@ impl Metrics {
     /// A watch broke, or could not begin.
     pub fn watch_failed(&self) {
         self.0.watch_errors.inc();
+    }
+
+    /// Another operator has written to an object that this one works on.
+    pub fn overlapped(&self) {
+        self.0.overlaps.inc();
     }
 
     /// An event could not be written.

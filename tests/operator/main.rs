@@ -16,6 +16,7 @@ mod adoption;
 mod attacks;
 mod bad_specs;
 mod check;
+mod class;
 mod crd;
 mod create;
 mod delete;

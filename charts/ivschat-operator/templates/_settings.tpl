@@ -14,6 +14,9 @@ FORMER_CLUSTER_ID: {{ join "," . | quote }}
 {{- with .Values.watchNamespaces }}
 WATCH_NAMESPACE: {{ join "," . | quote }}
 {{- end }}
+{{- with .Values.class }}
+CLASS: {{ . | quote }}
+{{- end }}
 {{- with .Values.defaultTags }}
 {{- $tags := list }}
 {{- range $key, $value := . }}

@@ -27,7 +27,7 @@ fn ready(object: Option<&ChatRoom>) -> bool {
 }
 
 fn settled(mode: Mode) -> Release {
-    Release::render("release", &values(mode, ["one", "two"]))
+    Release::render("release", &values(mode, "blue", ["one", "two"]))
 }
 
 #[test]

@@ -66,20 +66,14 @@ impl Scene {
         let control_plane = control_plane().await;
         let client = control_plane.client().await;
         let [own, one, two, elsewhere] = namespaces(&client).await;
-        let mut release = Release::render(&own, &values(mode, [&one, &two]));
+        let mut release = Release::render(&own, &values(mode, &own, [&one, &two]));
         if let Some(denied) = denied {
             release.deny(denied);
         }
         release.install(&client).await;
         let kubeconfig = release.kubeconfig(&client, &control_plane.kubeconfig).await;
         let emulator = Emulator::start(Settings::default()).await.unwrap();
-        let watched = format!("{one},{two}");
-        let mut flags = FAST.to_vec();
-        if mode == Mode::Cluster {
-            // Others work on this control plane, too.
-            flags.extend(["--namespace", &watched]);
-        }
-        let command = release.command(&kubeconfig, &emulator.endpoint(), &flags);
+        let command = release.command(&kubeconfig, &emulator.endpoint(), &FAST);
         Self {
             operator: Operator::spawn(command),
             client,
@@ -94,10 +88,13 @@ impl Scene {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// Makes an object of the release's class.
     pub async fn create(&self, namespace: &str, name: &str) -> ChatRoom {
+        let class = self.release.environment().get("CLASS").copied();
+        let labels = class.map(|class| json!({"ivschat-operator.io/class": class}));
         let object = serde_json::from_value(json!({
             "apiVersion": "ivschat-operator.io/v1alpha1", "kind": "ChatRoom",
-            "metadata": {"name": name}, "spec": {},
+            "metadata": {"name": name, "labels": labels}, "spec": {},
         }))
         .unwrap();
         let chat_rooms = self.chat_rooms(namespace);
@@ -182,10 +179,11 @@ impl Drop for Scene {
     }
 }
 
-/// What is set of the chart. The oldest kind of release gives no cluster id; one with Roles has to.
-pub fn values(mode: Mode, watched: [&str; 2]) -> Vec<String> {
+/// What is set of the chart. Only a release with Roles has to have a cluster id; one that looks at all namespaces has a class, as
+/// others work on this control plane, too.
+pub fn values(mode: Mode, class: &str, watched: [&str; 2]) -> Vec<String> {
     match mode {
-        Mode::Cluster => Vec::new(),
+        Mode::Cluster => vec![format!("class={class}")],
         Mode::Namespaces => {
             let [one, two] = watched;
             vec![format!("watchNamespaces={{{one},{two}}},clusterId=prod")]

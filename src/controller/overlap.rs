@@ -1,0 +1,157 @@
+//! Another operator at work on the same objects. Each signs what it writes with its lease; whoever sees the signature of another
+//! lease under a write made since it has known the object tells people. Nothing else changes: who wins a race is decided elsewhere.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::api::DynamicObject;
+
+use crate::api::names::OPERATOR;
+
+use super::Context;
+use super::events::News;
+use super::input::Input;
+use super::leadership::LeaseSettings;
+
+/// The field manager of every write to an object: one for all replicas that share a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature(String);
+
+impl Signature {
+    /// `None`: without a lease nothing tells operators from each other.
+    pub fn new(lease: Option<&LeaseSettings>) -> Self {
+        /// What Kubernetes takes of a field manager's name.
+        const LONGEST: usize = 128;
+        let Some(LeaseSettings {
+            namespace, name, ..
+        }) = lease
+        else {
+            return Self(OPERATOR.to_owned());
+        };
+        let mut signature = format!("{OPERATOR}/{namespace}/{name}");
+        // Kubernetes' names are ASCII; what comes off a text that is not one is a character.
+        while signature.len() > LONGEST {
+            signature.pop();
+        }
+        Self(signature)
+    }
+
+    /// The field manager's name.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes off an object's `managedFields` all but the names and times of other operators: nothing else is read of them, and
+    /// they are half of an object's size.
+    pub(super) fn keep_others(&self, object: &mut DynamicObject) {
+        let fields = object.metadata.managed_fields.take();
+        let others = fields.unwrap_or_default().into_iter().filter_map(|entry| {
+            let manager = entry.manager?;
+            let operator = manager.split('/').next() == Some(OPERATOR);
+            (operator && manager != self.0).then(|| ManagedFieldsEntry {
+                manager: Some(manager),
+                time: entry.time,
+                ..ManagedFieldsEntry::default()
+            })
+        });
+        let others: Vec<_> = others.collect();
+        object.metadata.managed_fields = (!others.is_empty()).then_some(others);
+    }
+}
+
+/// The last write of another operator to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    pub(super) at: Timestamp,
+    pub(super) signature: String,
+}
+
+impl Other {
+    /// Of what [`Signature::keep_others`] has left.
+    pub(super) fn last(kept: Option<&[ManagedFieldsEntry]>) -> Option<Self> {
+        let writes = kept.unwrap_or_default().iter().filter_map(|entry| {
+            Some(Self {
+                at: entry.time.as_ref()?.0,
+                signature: entry.manager.clone()?,
+            })
+        });
+        writes.max_by_key(|other| other.at)
+    }
+}
+
+/// Tells people where another operator has written to an object since this one began to work on it.
+///
+/// What the other wrote before that is a handover, as when one release takes over from another.
+pub(super) async fn report(input: &Input, context: &Context) {
+    let at = input.other.as_ref().map(|other| other.at);
+    if !context.memory.others_wrote(&input.uid, at) {
+        return;
+    }
+    let Some(other) = &input.other else { return };
+    context.metrics.overlapped();
+    let event = News::Overlap(other.signature.clone()).event();
+    let note = event.note.as_deref().unwrap_or_default();
+    tracing::warn!(object = %format!("{}/{}", input.namespace, input.name), reason = event.reason, "{note}");
+    context.kubernetes.publish(input, &event).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, Time};
+    use kube::api::ApiResource;
+
+    use crate::api::ChatRoom;
+
+    use super::*;
+
+    fn lease(namespace: &str, name: &str) -> LeaseSettings {
+        LeaseSettings {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            duration: std::time::Duration::from_secs(15),
+            candidate: "pod".to_owned(),
+        }
+    }
+
+    #[test]
+    fn replicas_share_a_signature_that_kubernetes_takes_and_other_leases_have_others() {
+        let signature = |lease: Option<&LeaseSettings>| Signature::new(lease).0;
+        assert_eq!(signature(None), "ivschat-operator");
+        assert_eq!(
+            signature(Some(&lease("ops", "a"))),
+            "ivschat-operator/ops/a"
+        );
+        let long = signature(Some(&lease(&"n".repeat(63), &"l".repeat(253))));
+        assert_eq!(long.len(), 128);
+    }
+
+    #[test]
+    fn of_managed_fields_only_the_names_and_times_of_other_operators_are_kept() {
+        let time = |seconds| Time(Timestamp::from_second(seconds).unwrap());
+        let entry = |manager: &str, seconds| ManagedFieldsEntry {
+            manager: Some(manager.to_owned()),
+            time: Some(time(seconds)),
+            fields_v1: Some(FieldsV1(serde_json::json!({"f:status": {}}))),
+            ..ManagedFieldsEntry::default()
+        };
+        let mut object = DynamicObject::new("lobby", &ApiResource::erase::<ChatRoom>(&()));
+        object.metadata.managed_fields = Some(vec![
+            entry("kubectl", 9),
+            entry("ivschat-operator-lookalike", 9),
+            entry("ivschat-operator/ops/mine", 9),
+            entry("ivschat-operator/ops/other", 3),
+            entry("ivschat-operator", 2),
+        ]);
+        Signature::new(Some(&lease("ops", "mine"))).keep_others(&mut object);
+        let kept = object.metadata.managed_fields.as_deref();
+        assert_eq!(kept.unwrap().len(), 2);
+        assert!(kept.unwrap().iter().all(|it| it.fields_v1.is_none()));
+        let last = Other {
+            at: time(3).0,
+            signature: "ivschat-operator/ops/other".to_owned(),
+        };
+        assert_eq!(Other::last(kept), Some(last));
+        Signature::new(Some(&lease("ops", "other"))).keep_others(&mut object);
+        Signature::new(None).keep_others(&mut object);
+        assert_eq!(object.metadata.managed_fields, None);
+    }
+}

@@ -664,8 +664,10 @@ def test_the_journal_holds_each_call_and_forgets_them_when_asked(emulators: Emul
         "answer": {"message": first["answer"]["message"], "resourceId": "none", "resourceType": "ROOM"},
         "invocation": first["invocation"],
         "attempt": 1,
+        "userAgent": first["userAgent"],
         "faulted": False,
     }
+    assert first["userAgent"].startswith("Boto3/")
     assert (second["operation"], second["input"], second["answer"]) == ("ListRooms", {"maxResults": 1}, {"rooms": []})
     assert first["invocation"] != second["invocation"]
     assert journal["counts"] == {"GetRoom": {"ResourceNotFoundException": 1}, "ListRooms": {"OK": 1}}

@@ -67,10 +67,33 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
 /// Prints what works and what does not; gives whether all does.
 #[tokio::main]
 async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Error>> {
-    // What goes wrong is in the table.
+    let mut report = check::Report::default();
+    let id = match cluster(arguments).await {
+        Ok(cluster) => cluster.check(&mut report).await,
+        Err(error) => {
+            report.fail("Kubernetes API", errors::chain(&*error));
+            arguments.cluster_id.clone()
+        }
+    };
+    match ivs::connect(&aws(arguments), &Metrics::default()).await {
+        Ok((rooms, account, region)) => {
+            let aws = check::Aws {
+                rooms,
+                account,
+                region,
+            };
+            aws.check(&mut report, write, id.as_ref()).await;
+        }
+        Err(error) => report.fail("AWS region", error.to_string()),
+    }
+    println!("{report}");
+    Ok(report.well())
+}
+
+async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
-    let cluster = check::Cluster {
+    Ok(check::Cluster {
         client: Client::try_from(config)?,
         timeout: arguments.kubernetes_timeout,
         namespaces: arguments.namespaces(),
@@ -79,18 +102,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
             namespace: lease.namespace,
             name: lease.name,
         }),
-    };
-    let (rooms, account, region) = ivs::connect(&aws(arguments), &Metrics::default()).await?;
-    let aws = check::Aws {
-        rooms,
-        account,
-        region,
-    };
-    let mut report = check::Report::default();
-    let id = cluster.check(&mut report).await;
-    aws.check(&mut report, write, id.as_ref()).await;
-    println!("{report}");
-    Ok(report.well())
+    })
 }
 
 #[tokio::main]

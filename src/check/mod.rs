@@ -54,6 +54,11 @@ impl Report {
         });
     }
 
+    /// Adds what could not even be tried, and why.
+    pub fn fail(&mut self, what: &str, why: String) {
+        self.add(what, Outcome::Failed, why);
+    }
+
     /// Adds what came of trying one thing; gives whether it works.
     fn tried(&mut self, what: impl Into<String>, tried: Result<String, String>) -> bool {
         let works = tried.is_ok();

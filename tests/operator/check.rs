@@ -241,6 +241,24 @@ async fn without_credentials_that_is_said_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_kubeconfig_and_region_both_are_said() {
+    let stage = Stage::open().await;
+    let (nowhere, endpoint) = (Path::new("/nowhere"), stage.emulator.endpoint());
+    let output = command("check", nowhere, &stage.namespace, &endpoint, replicas())
+        .env_remove("AWS_REGION")
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success());
+    let told = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<_> = told.lines().collect();
+    assert!(told[1].starts_with("Kubernetes API  FAILED"), "{told:#?}");
+    assert!(told[1].contains("/nowhere"), "{told:#?}");
+    let region = "AWS region      FAILED   no AWS region: set AWS_REGION or --region";
+    assert_eq!(told[2..], [region, "", "2 of 2 failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_crd_it_says_how_to_get_it() {
     let control_plane = ControlPlane::without_crd().await;
     let stage = Stage::on(&control_plane, Options::default(), Settings::default()).await;

@@ -178,6 +178,23 @@ async fn an_address_that_is_taken_ends_it_with_a_word_about_it() {
     assert!(told.contains(&wanted), "{told}");
 }
 
+/// Asks the operator to stop while it waits for the answer to a CreateRoom, which comes after this time.
+async fn stop_while_creating(stage: &mut Stage, answered_after: Duration) {
+    let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(answered_after);
+    stage.emulator.inject(slow.times(1));
+    stage.create("lobby", json!({})).await;
+    stage
+        .until("lobby", "being created", |object| {
+            status_of(object, "Ready").1 == "CreationPending"
+        })
+        .await;
+    stage.operator.signal("TERM").await;
+    stage
+        .operator
+        .log_until(|line| line.contains("stopping: finishing"))
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_it_finishes_the_call_in_hand_writes_what_it_learned_and_gives_the_lease_back()
  {
@@ -194,19 +211,7 @@ async fn asked_to_stop_it_finishes_the_call_in_hand_writes_what_it_learned_and_g
     };
     let mut stage = Stage::with(options).await;
     stage.settle("first", json!({})).await;
-    let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(Duration::from_secs(2));
-    stage.emulator.inject(slow);
-    stage.create("lobby", json!({})).await;
-    stage
-        .until("lobby", "being created", |object| {
-            status_of(object, "Ready").1 == "CreationPending"
-        })
-        .await;
-    stage.operator.signal("TERM").await;
-    stage
-        .operator
-        .log_until(|line| line.contains("stopping: finishing"))
-        .await;
+    stop_while_creating(&mut stage, Duration::from_secs(2)).await;
     assert_eq!(
         stage.operator.get("/readyz").await,
         (503, "stopping: finishing what is under way\n".to_owned())
@@ -230,19 +235,7 @@ async fn asked_to_stop_a_second_time_it_ends_at_once_and_the_next_one_finds_the_
         ..Options::default()
     };
     let mut stage = Stage::with(options).await;
-    let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(Duration::from_mins(1));
-    stage.emulator.inject(slow.times(1));
-    stage.create("lobby", json!({})).await;
-    stage
-        .until("lobby", "being created", |object| {
-            status_of(object, "Ready").1 == "CreationPending"
-        })
-        .await;
-    stage.operator.signal("TERM").await;
-    stage
-        .operator
-        .log_until(|line| line.contains("stopping: finishing"))
-        .await;
+    stop_while_creating(&mut stage, Duration::from_mins(1)).await;
     let asked_again = Instant::now();
     stage.operator.signal("TERM").await;
     assert_eq!(stage.operator.exit_code().await, Some(130));

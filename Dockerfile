@@ -40,31 +40,27 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
 
 # --- What the images hold. hack/image builds the same from here down, with `build` a directory of ready binaries. -----------
 
-FROM scratch AS emulator
+FROM scratch AS base
 ARG GIT_COMMIT=
 ARG VERSION=
-LABEL org.opencontainers.image.title="ivschat-emulator" \
-      org.opencontainers.image.description="A local Amazon IVS Chat control plane, for development and tests" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$GIT_COMMIT"
-COPY --from=build /image/ivschat-emulator /ivschat-emulator
 USER 65532:65532
+
+FROM base AS emulator
+LABEL org.opencontainers.image.title="ivschat-emulator" \
+      org.opencontainers.image.description="A local Amazon IVS Chat control plane, for development and tests"
+COPY --from=build /image/ivschat-emulator /ivschat-emulator
 EXPOSE 4680
 ENTRYPOINT ["/ivschat-emulator"]
 # In a container, loopback would be reached by nobody.
 CMD ["--listen", "0.0.0.0:4680"]
 
-FROM scratch AS operator
-ARG GIT_COMMIT=
-ARG VERSION=
+FROM base AS operator
 LABEL org.opencontainers.image.title="ivschat-operator" \
-      org.opencontainers.image.description="Manage Amazon IVS Chat rooms as Kubernetes objects" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$GIT_COMMIT"
+      org.opencontainers.image.description="Manage Amazon IVS Chat rooms as Kubernetes objects"
 COPY --from=build /image/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /image/ivschat-operator /ivschat-operator
-USER 65532:65532
 ENTRYPOINT ["/ivschat-operator"]
 CMD ["run"]

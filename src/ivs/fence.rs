@@ -54,3 +54,119 @@ pub(super) async fn within<T>(
         Failure::new(Class::Unavailable, message)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+    use ivschat_emulator::Emulator;
+    use ivschat_emulator::fault::Fault;
+    use ivschat_emulator::world;
+
+    use super::*;
+    use crate::ivs::connect::Settings;
+    use crate::ivs::{CreateError, Rooms};
+    use crate::room::plan::{NewRoom, RoomUpdate};
+    use crate::room::{DesiredRoom, RoomArn, Tags};
+    use crate::telemetry::Metrics;
+
+    const REGION: &str = "us-west-2";
+
+    /// Open for as long as this says.
+    struct While<F>(F);
+
+    impl<F: Fn() -> bool + Send + Sync> Fence for While<F> {
+        fn until(&self) -> Option<Instant> {
+            (self.0)().then(|| Instant::now() + Duration::from_secs(30))
+        }
+    }
+
+    async fn scene() -> (Emulator, Rooms) {
+        let emulator = Emulator::start(world::Settings::default()).await.unwrap();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .region(Region::new(REGION))
+            .endpoint_url(emulator.endpoint())
+            .load()
+            .await;
+        let settings = Settings {
+            region: None,
+            endpoint: None,
+            operation_timeout: Duration::from_secs(30),
+            quota_factor: 1000.0,
+            wait_factor: 0.01,
+        };
+        let rooms = Rooms::new(config, &settings, Metrics::default());
+        (emulator, rooms)
+    }
+
+    fn arn() -> RoomArn {
+        let arn = format!("arn:aws:ivschat:{REGION}:123456789012:room/abcdefghijkl");
+        arn.parse().unwrap()
+    }
+
+    fn new_room() -> NewRoom {
+        let room = DesiredRoom {
+            region: REGION.to_owned(),
+            name: "lobby".to_owned(),
+            maximum_message_length: 500,
+            maximum_message_rate_per_second: 10,
+            message_review_handler: None,
+            logging_configuration_identifiers: Vec::new(),
+            tags: Tags::new(),
+        };
+        let tags = Tags::new();
+        NewRoom { room, tags }
+    }
+
+    #[tokio::test]
+    async fn behind_a_closed_fence_no_call_that_writes_is_sent() {
+        let (emulator, rooms) = scene().await;
+        let closed = While(|| false);
+        let (writes, arn, soon) = (
+            rooms.writes(&closed),
+            arn(),
+            Instant::now() + Duration::from_secs(30),
+        );
+        let created = writes.create(&new_room(), soon).await;
+        let Err(CreateError::Refused(refused)) = created else {
+            panic!("it is certain that no room was made: {created:?}");
+        };
+        let failures = [
+            refused,
+            writes
+                .update(&arn, &RoomUpdate::default())
+                .await
+                .unwrap_err(),
+            writes.delete(&arn).await.unwrap_err(),
+            writes.tag(&arn, &Tags::new()).await.unwrap_err(),
+            writes.untag(&arn, &[]).await.unwrap_err(),
+        ];
+        for failure in failures {
+            let why = "not sent, because this replica no longer leads";
+            assert!(failure.message.ends_with(why), "{failure}");
+        }
+        assert_eq!(emulator.journal(), []);
+    }
+
+    #[tokio::test]
+    async fn once_the_fence_closes_a_call_that_writes_is_not_repeated() {
+        let (emulator, rooms) = scene().await;
+        let down = Fault::refuse(
+            world::Operation::DeleteRoom,
+            503,
+            "ServiceUnavailable",
+            "down",
+        );
+        emulator.inject(down);
+        let always = While(|| true);
+        assert!(rooms.writes(&always).delete(&arn()).await.is_err());
+        let attempts = emulator.journal().len();
+        assert!(attempts > 1, "the SDK repeats it");
+        let until_answered = While(|| emulator.journal().len() == attempts);
+        assert!(rooms.writes(&until_answered).delete(&arn()).await.is_err());
+        assert_eq!(emulator.journal().len(), attempts + 1);
+    }
+}

@@ -70,6 +70,10 @@ impl Proxy {
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
 }
 
 impl Drop for Proxy {

@@ -135,6 +135,14 @@ impl Replica {
         self.signal("-CONT").await
     }
 
+    /// How many bytes of answers have come to its process that it has not read.
+    pub fn unread(&self) -> Outcome<u64> {
+        let proxies = [self.kubernetes.port(), self.aws.port()];
+        let sockets = procfs::net::tcp()?.into_iter();
+        let own = sockets.filter(|socket| proxies.contains(&socket.remote_address.port()));
+        Ok(own.map(|socket| u64::from(socket.rx_queue)).sum())
+    }
+
     async fn signal(&self, signal: &str) -> Outcome {
         let pid = self
             .child

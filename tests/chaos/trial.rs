@@ -205,9 +205,7 @@ async fn freeze(case: &Case, stage: &Stage, at: &Point, moment: Moment) -> Outco
     if moment == Moment::Unsent {
         land(stage).await?;
     } else {
-        stage.script.lift();
-        // Nothing tells when the answer has got as far as the frozen process.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        answer(stage, frozen).await?;
     }
     stage.replicas[frozen].thaw().await?;
     oracle::verify(stage, &case.expected).await?;
@@ -229,6 +227,22 @@ fn idle(stage: &Stage, deposed: usize, since: Instant) -> Outcome {
         writes if writes.is_empty() => Ok(()),
         writes => Err(format!("leadership: a deposed leader began {writes:?}").into()),
     }
+}
+
+/// Lets the answer that stands still go on, and waits until the frozen process only has to read it.
+async fn answer(stage: &Stage, frozen: usize) -> Outcome {
+    let replica = &stage.replicas[frozen];
+    let before = replica.unread()?;
+    stage.script.lift();
+    let arrives = async {
+        while replica.unread()? <= before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(DEADLINE, arrives)
+        .await
+        .map_err(|_| "the late answer did not arrive")?
 }
 
 /// Lets the call that stands still go on, and waits until it has had its effect, late as it is.

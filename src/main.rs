@@ -93,15 +93,15 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
 async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
+    let client = Client::try_from(config)?;
+    let timeout = arguments.kubernetes_timeout;
     Ok(check::Cluster {
-        client: Client::try_from(config)?,
-        timeout: arguments.kubernetes_timeout,
+        kubernetes: Kubernetes::new(client.clone(), timeout, None, Metrics::default()),
+        client,
+        timeout,
         namespaces: arguments.namespaces(),
         cluster_id: arguments.cluster_id.clone(),
-        lease: lease.map(|lease| check::LeaseName {
-            namespace: lease.namespace,
-            name: lease.name,
-        }),
+        lease,
     })
 }
 
@@ -242,9 +242,13 @@ fn shutdown() -> io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: finishing what is under way");
         tokio::spawn(async move {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            let signal = tokio::select! {
+                _ = terminate.recv() => SignalKind::terminate(),
+                _ = interrupt.recv() => SignalKind::interrupt(),
+            };
             tracing::warn!("stopping at once");
-            std::process::exit(130);
+            // As shells tell that a signal has ended a process.
+            std::process::exit(128 + signal.as_raw_value());
         });
     })
 }

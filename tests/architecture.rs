@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A folder or file, and what must not be named there.
-const RULES: [(&str, &[&str]); 8] = [
+const RULES: [(&str, &[&str]); 9] = [
     (
         "src/api",
         &[
@@ -49,7 +49,11 @@ const RULES: [(&str, &[&str]); 8] = [
             "k8s_openapi",
         ],
     ),
-    ("src/controller", &["aws_", "prometheus_client", "axum"]),
+    (
+        "src/controller",
+        &["crate::check", "aws_", "prometheus_client", "axum"],
+    ),
+    ("src/check", &["aws_", "prometheus_client", "axum"]),
     (
         "src/telemetry",
         &[

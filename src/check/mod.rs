@@ -4,13 +4,14 @@
 //! then a room of the check's own is made, changed and deleted.
 
 mod aws;
+mod crd;
 mod kubernetes;
 mod scratch;
 
 use std::fmt;
 
 pub use aws::Aws;
-pub use kubernetes::{Cluster, LeaseName};
+pub use kubernetes::Cluster;
 
 /// What came of trying one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

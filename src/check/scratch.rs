@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use crate::ivs::{CreateError, Fence, Writes};
-use crate::room::plan::{NewRoom, RoomUpdate};
+use crate::room::plan::{self, NewRoom, RoomUpdate};
 use crate::room::{Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags};
 
 use super::aws::{Aws, remedy};
@@ -21,6 +21,7 @@ const NAME: &str = "check";
 const ROOM_NAME: &str = "ivschat-operator-check";
 /// How long a room may take to show.
 const PATIENCE: Duration = Duration::from_secs(30);
+const AGAIN: &str = "Try again in a few minutes, which deletes it";
 const PAUSE: Duration = Duration::from_millis(500);
 /// A call may be under way for this long.
 const CALL: Duration = Duration::from_secs(30);
@@ -68,24 +69,24 @@ impl<'a> Scratch<'a> {
         if !self.clear_away(report, "room of an earlier check").await {
             return;
         }
-        let made = self.create().await;
-        let arn = made.as_ref().ok().cloned();
-        report.tried("ivschat:CreateRoom", made.map(|arn| format!("made {arn}")));
-        match &arn {
-            Some(arn) => self.change(arn, report).await,
-            None => {
-                let unmade = "no room was made";
-                report.add("other actions that write", Outcome::Skipped, unmade);
+        match self.create().await {
+            Ok(arn) => {
+                report.add("ivschat:CreateRoom", Outcome::Ok, format!("made {arn}"));
+                self.change(&arn, report).await;
+                let deleted = match self.delete(&arn).await {
+                    Ok(true) => Ok(format!("deleted {arn}")),
+                    Ok(false) => Err(format!("{arn} does not show, and is left. {AGAIN}")),
+                    Err(failure) => Err(remedy("DeleteRoom", &failure)),
+                };
+                report.tried("ivschat:DeleteRoom", deleted);
+            }
+            Err(why) => {
+                report.add("ivschat:CreateRoom", Outcome::Failed, why);
+                let skipped = "there is no room to try them on";
+                report.add("other actions that write", Outcome::Skipped, skipped);
             }
         }
-        if let Some(arn) = &arn {
-            let deleted = self.delete(arn).await;
-            report.tried(
-                "ivschat:DeleteRoom",
-                deleted.map_err(|it| remedy("DeleteRoom", &it)),
-            );
-        }
-        // What an unknown outcome left behind.
+        // What an unknown outcome left behind, or a deletion that was refused.
         self.clear_away(report, "room that was left").await;
     }
 
@@ -101,9 +102,15 @@ impl<'a> Scratch<'a> {
         };
         let mut all = true;
         for arn in left.into_iter().filter(|arn| arn.account() == self.account) {
-            let deleted = self.delete(&arn).await;
-            let deleted = deleted
-                .map_err(|failure| format!("{} is left: {}", arn, remedy("DeleteRoom", &failure)));
+            let deleted = match self.delete(&arn).await {
+                Ok(true) => Ok(format!("deleted {arn}")),
+                // Gone: lists lag.
+                Ok(false) => continue,
+                Err(failure) => {
+                    let why = remedy("DeleteRoom", &failure);
+                    Err(format!("{arn} is left: {why}"))
+                }
+            };
             all &= report.tried(what, deleted);
         }
         all
@@ -128,24 +135,30 @@ impl<'a> Scratch<'a> {
             Ok(room) => Ok(room.arn),
             Err(CreateError::Refused(failure)) => Err(remedy("CreateRoom", &failure)),
             Err(CreateError::Unknown(failure)) => {
+                let why = remedy("CreateRoom", &failure);
                 // A room may have been made all the same; then it is found and deleted.
-                self.until_listed().await;
-                Err(remedy("CreateRoom", &failure))
+                if self.shows().await {
+                    return Err(why);
+                }
+                Err(format!(
+                    "{why}. A room may have been made that does not show yet. {AGAIN}"
+                ))
             }
         }
     }
 
-    /// Waits until a room of this check is in the list, or long enough.
-    async fn until_listed(&self) {
+    /// Waits until a room of this check is in the list, or long enough; gives whether it is.
+    async fn shows(&self) -> bool {
         let owner = self.identity.owner.to_string();
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let listed = self.aws.rooms.of_owner(&self.aws.region, &owner).await;
             if listed.is_ok_and(|rooms| !rooms.is_empty()) {
-                return;
+                return true;
             }
             sleep(PAUSE).await;
         }
+        false
     }
 
     async fn change(&self, arn: &RoomArn, report: &mut Report) {
@@ -178,10 +191,14 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    async fn delete(&self, arn: &RoomArn) -> Result<String, Failure> {
-        self.proven(arn).await?;
+    /// Deletes a room that shows that it is the check's. False: there is none, or it does not show yet.
+    async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
+        let Some(room) = self.aws.rooms.get(arn).await? else {
+            return Ok(false);
+        };
+        plan::require_proof(arn, &room.tags, &self.identity)?;
         self.writes().delete(arn).await?;
-        Ok(format!("deleted {arn}"))
+        Ok(true)
     }
 
     /// Waits until the room shows that it is the check's.

@@ -282,7 +282,10 @@ fn next_page(list: ListMeta) -> Option<String> {
 }
 
 /// A call's answer, if it comes in time; a conflict is [`Error::Stale`].
-pub(super) async fn in_time<T>(
+///
+/// # Errors
+/// What the API server answered, or [`Error::Timeout`].
+pub async fn in_time<T>(
     timeout: Duration,
     call: impl Future<Output = Result<T, KubeError>>,
 ) -> Result<T, Error> {
@@ -302,7 +305,8 @@ fn describe(error: &KubeError) -> String {
     }
 }
 
-pub(super) fn is_status(error: &KubeError, code: u16) -> bool {
+/// Whether the API server answered with this status.
+pub fn is_status(error: &KubeError, code: u16) -> bool {
     matches!(error, KubeError::Api(status) if status.code == code)
 }
 

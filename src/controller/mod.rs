@@ -48,7 +48,7 @@ use crate::room::{Class, ClusterId, KeyPattern, Tags};
 use crate::telemetry::{Health, Metrics};
 
 pub use class::{InvalidOperatorClass, OperatorClass};
-pub use kubernetes::{Error, Kubernetes};
+pub use kubernetes::{Error, Kubernetes, in_time, is_status};
 pub use leadership::{Election, Leadership, LeaseSettings};
 pub use overlap::Signature;
 pub use reconcile::reconcile;

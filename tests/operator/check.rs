@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings};
@@ -133,13 +134,37 @@ async fn a_room_whose_making_was_not_answered_is_found_and_deleted() {
         row(&table, "ivschat:CreateRoom").starts_with("ivschat:CreateRoom FAILED Unavailable"),
         "{table:#?}"
     );
-    let skipped = "other actions that write skipped no room was made";
+    let skipped = "other actions that write skipped there is no room to try them on";
     assert_eq!(row(&table, "other actions"), skipped);
     let deleted = "room that was left ok deleted arn:aws:ivschat:us-west-2:123456789012:room/ID";
     assert_eq!(row(&table, "room that was left"), deleted);
     assert!(!well);
     assert_eq!(stage.rooms_in(REGION), []);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_reads_lag_it_waits_for_its_room_and_takes_a_deleted_one_for_none_that_is_left() {
+    let lagging = Settings {
+        get_lag: Duration::from_secs(1),
+        list_lag: Duration::from_secs(5),
+        ..Settings::default()
+    };
+    let control_plane = ControlPlane::shared().await;
+    let stage = Stage::on(control_plane, Options::default(), lagging).await;
+    let (well, table) = check(&stage, &stage.kubeconfig, replicas(), &["--write"]).await;
+    assert!(well, "{table:#?}");
+    for action in [
+        "CreateRoom",
+        "UpdateRoom",
+        "TagResource",
+        "UntagResource",
+        "DeleteRoom",
+    ] {
+        let row = row(&table, &format!("ivschat:{action}"));
+        assert!(row.starts_with(&format!("ivschat:{action} ok")), "{row}");
+    }
+    assert_eq!(stage.rooms_in(REGION), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

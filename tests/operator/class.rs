@@ -4,10 +4,11 @@ use ivschat_emulator::world::Operation;
 use ivschat_operator::api::ChatRoom;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::stage::{DEADLINE, Operator, Options, SERVING, Stage, arn_of, command};
+use crate::release::release;
+use crate::stage::{DEADLINE, Operator, Options, SERVING, Stage, arn_of};
 
 const BLUE: &[&str] = &["--class", "blue", "--http-address", "127.0.0.1:0"];
 const OTHER_LEASE: &[&str] = &["--lease-name", "other", "--http-address", "127.0.0.1:0"];
@@ -35,11 +36,7 @@ fn join(stage: &Stage, flags: &'static [&'static str]) -> Operator {
 /// Gives an object this class; null takes it away.
 async fn classify(stage: &Stage, name: &str, class: Value) {
     let patch = json!({"metadata": {"labels": {"ivschat-operator.io/class": class}}});
-    stage
-        .chat_rooms
-        .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
+    stage.patch(name, patch).await;
 }
 
 /// Makes an object of this class.
@@ -144,11 +141,7 @@ async fn the_room_of_an_object_of_another_class_is_no_orphan_until_the_object_is
     stage.operator.metric("orphans", 0.0).await;
     // As somebody does it who takes the finalizer off by hand.
     let bare = json!({"metadata": {"finalizers": null}});
-    stage
-        .chat_rooms
-        .patch("lobby", &PatchParams::default(), &Patch::Merge(bare))
-        .await
-        .unwrap();
+    stage.patch("lobby", bare).await;
     let params = DeleteParams::default();
     stage.chat_rooms.delete("lobby", &params).await.unwrap();
     let told = stage.event("lobby", "Orphan").await;
@@ -164,14 +157,8 @@ async fn releasing_one_class_leaves_the_rooms_of_the_others() {
     create(&stage, "blue", "blue").await;
     stage.ready("blue").await;
     assert!(blue.stop().await);
-    let endpoint = stage.emulator.endpoint();
-    let (kubeconfig, namespace) = (&stage.kubeconfig, &stage.namespace);
-    let output = command("release", kubeconfig, namespace, &endpoint, options(BLUE))
-        .arg("--all")
-        .output()
-        .await
-        .unwrap();
-    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let (well, told) = release(&stage, options(BLUE)).await;
+    assert!(well, "{told}");
     assert!(told.contains("1 ChatRooms let go, 0 left"), "{told}");
     let released = stage.chat_rooms.get("blue").await.unwrap();
     assert_eq!(released.finalizers(), [""; 0]);

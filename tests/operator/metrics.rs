@@ -12,7 +12,7 @@ use ivschat_operator::room::plan::Difference;
 use serde_json::json;
 
 use crate::policies::annotate;
-use crate::stage::{Options, REGION, SERVING, Scrape, Stage, status_of};
+use crate::stage::{Options, REGION, SERVING, Scrape, Stage};
 
 fn serving() -> Options {
     Options {
@@ -53,10 +53,10 @@ async fn after_a_create_an_edit_drift_a_failure_and_a_deletion_the_figures_are_e
         stage.settle(name, json!({})).await;
     }
     let available = "chat_rooms{condition=\"Ready\",status=\"True\",reason=\"Available\"}";
-    let made = scrape_until(&mut stage, |scrape| {
-        (scrape.of(available) - 2.0).abs() < f64::EPSILON
-    })
-    .await;
+    let made = stage
+        .operator
+        .scrape_until(|scrape| (scrape.of(available) - 2.0).abs() < f64::EPSILON)
+        .await;
     assert_eq!(
         growth(&start, &made, &FIGURES),
         all([2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0])
@@ -117,29 +117,17 @@ async fn after_a_create_an_edit_drift_a_failure_and_a_deletion_the_figures_are_e
     assert_eq!(gone.of("reconciles_in_flight"), 0.0);
 }
 
-/// Scrapes until it is as wanted. The pass that writes a status ends a moment later.
-async fn scrape_until(stage: &mut Stage, wanted: impl Fn(&Scrape) -> bool) -> Scrape {
-    let scraping = async {
-        loop {
-            let scrape = stage.operator.scrape().await;
-            if wanted(&scrape) {
-                return scrape;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let scraped = tokio::time::timeout(crate::stage::DEADLINE, scraping).await;
-    scraped.expect("the figures come to that")
-}
-
 /// Scrapes once this many more passes have had this outcome, and none is under way.
 async fn passes_until(stage: &mut Stage, before: &Scrape, outcome: &str, more: f64) -> Scrape {
     let series = format!("reconciles_total{{outcome=\"{outcome}\"}}");
     let count = before.of(&series) + more;
-    scrape_until(stage, |scrape| {
-        scrape.of(&series) >= count && scrape.of("reconciles_in_flight") < 0.5
-    })
-    .await
+    // The pass that writes a status ends a moment later.
+    stage
+        .operator
+        .scrape_until(|scrape| {
+            scrape.of(&series) >= count && scrape.of("reconciles_in_flight") < 0.5
+        })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,22 +142,24 @@ async fn what_waits_behind_a_slow_pass_is_the_queues_depth() {
     let slow = Fault::new(Operation::CreateRoom, Symptom::Delay).delayed(Duration::from_secs(5));
     stage.emulator.inject(slow.times(1));
     stage.create("slow", json!({})).await;
-    stage
-        .until("slow", "being created", |object| {
-            status_of(object, "Ready").1 == "CreationPending"
-        })
-        .await;
+    stage.creating("slow").await;
     for name in ["second", "third", "fourth"] {
         stage.create(name, json!({})).await;
     }
     // The slow one's own writes come back by the watch, too, and it is looked at again.
-    let behind = scrape_until(&mut stage, |scrape| scrape.of("queue_depth") > 2.5).await;
+    let behind = stage
+        .operator
+        .scrape_until(|scrape| scrape.of("queue_depth") > 2.5)
+        .await;
     assert_eq!(behind.of("reconciles_in_flight"), 1.0);
     assert!(behind.of("queue_depth") <= 4.0, "{}", behind.text);
     for name in ["slow", "second", "third", "fourth"] {
         stage.ready(name).await;
     }
-    scrape_until(&mut stage, |scrape| scrape.of("queue_depth") < 0.5).await;
+    stage
+        .operator
+        .scrape_until(|scrape| scrape.of("queue_depth") < 0.5)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +178,10 @@ async fn the_number_of_series_does_not_grow_with_the_number_of_rooms() {
     // One of every kind of thing that the many do.
     stage.settle("first", json!({"tags": {"n": "0"}})).await;
     let available = "chat_rooms{condition=\"Ready\",status=\"True\",reason=\"Available\"}";
-    let one = scrape_until(&mut stage, |scrape| scrape.of(available) > 0.5).await;
+    let one = stage
+        .operator
+        .scrape_until(|scrape| scrape.of(available) > 0.5)
+        .await;
     for batch in 0..20 {
         let made = (0..50).map(|n| {
             let (name, stage) = (format!("room-{batch}-{n}"), &stage);
@@ -196,7 +189,10 @@ async fn the_number_of_series_does_not_grow_with_the_number_of_rooms() {
         });
         futures::future::join_all(made).await;
     }
-    let all = scrape_until(&mut stage, |scrape| scrape.of(available) > 1000.5).await;
+    let all = stage
+        .operator
+        .scrape_until(|scrape| scrape.of(available) > 1000.5)
+        .await;
     for series in all.series.keys() {
         for label in [
             "operation",
@@ -227,10 +223,10 @@ async fn the_documentation_names_every_metric_its_type_and_its_labels_and_no_oth
     let mut stage = Stage::with(serving()).await;
     stage.operator.ready().await;
     stage.settle("lobby", json!({})).await;
-    let scrape = scrape_until(&mut stage, |scrape| {
-        scrape.text.contains("chat_rooms{") && scrape.of("leader") > 0.5
-    })
-    .await;
+    let scrape = stage
+        .operator
+        .scrape_until(|scrape| scrape.text.contains("chat_rooms{") && scrape.of("leader") > 0.5)
+        .await;
     assert_eq!(documented(), served(&scrape));
 }
 

@@ -7,7 +7,6 @@ use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Operation, Scope, Settings};
 use ivschat_operator::api::Drift;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::ownership::someone_elses_room;
@@ -35,12 +34,9 @@ fn tag(stage: &Stage, arn: &str, pairs: &[(&str, &str)]) {
 }
 
 pub async fn annotate(stage: &Stage, name: &str, annotations: Value) {
-    let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
     stage
-        .chat_rooms
-        .patch(name, &PatchParams::default(), &patch)
-        .await
-        .unwrap();
+        .patch(name, json!({"metadata": {"annotations": annotations}}))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::stage::{Options, REGION, Stage, arn_of, command, message_of, status_of};
 
 /// Runs it, and gives whether it went well and what it printed.
-async fn release(stage: &Stage, options: Options) -> (bool, String) {
+pub async fn release(stage: &Stage, options: Options) -> (bool, String) {
     let (kubeconfig, namespace) = (&stage.kubeconfig, &stage.namespace);
     let endpoint = stage.emulator.endpoint();
     let output = command("release", kubeconfig, namespace, &endpoint, options)
@@ -36,11 +36,7 @@ async fn every_room_stays_without_our_tags_every_finalizer_goes_and_a_new_operat
     let kept = stage.settle("kept", kept).await;
     let undecided = stage.settle("undecided", json!({})).await;
     let paused = json!({"metadata": {"annotations": {"ivschat-operator.io/paused": "true"}}});
-    stage
-        .chat_rooms
-        .patch("kept", &PatchParams::default(), &Patch::Merge(paused))
-        .await
-        .unwrap();
+    stage.patch("kept", paused).await;
     stage.operator.kill().await;
     let before = stage.rooms_in(REGION);
 
@@ -71,11 +67,7 @@ async fn every_room_stays_without_our_tags_every_finalizer_goes_and_a_new_operat
     assert_eq!(stage.writes(), writes);
 
     let resumed = json!({"metadata": {"annotations": {"ivschat-operator.io/paused": null}}});
-    stage
-        .chat_rooms
-        .patch("kept", &PatchParams::default(), &Patch::Merge(resumed))
-        .await
-        .unwrap();
+    stage.patch("kept", resumed).await;
     stage.restart(Options::default()).await;
     assert_eq!(arn_of(&stage.ready("kept").await), arn_of(&kept));
     let object = stage

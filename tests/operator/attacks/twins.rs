@@ -1,7 +1,10 @@
 //! Rooms that somebody with AWS rights has made look like an object's own.
 
+use std::time::Duration;
+
 use ivschat_emulator::world::Operation;
 use ivschat_operator::api::ChatRoom;
+use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -117,7 +120,9 @@ async fn a_room_in_another_region_with_the_victims_tags_does_not_move_the_victim
     scene.unharmed().await;
 }
 
-/// An object's creation time is kept to the second: a room made in the same one cannot be told from one made for it.
+/// An object's creation time is kept to the second: a room made in the same one cannot be told from one made for it. Waits for
+/// the next.
 async fn a_second_passes() {
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let into = Timestamp::now().subsec_nanosecond().unsigned_abs();
+    tokio::time::sleep(Duration::from_nanos(1_000_000_000 - u64::from(into))).await;
 }

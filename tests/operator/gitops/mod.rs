@@ -6,12 +6,15 @@ use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Scope};
 use ivschat_emulator::world::{Operation, UpdateRoom};
 use ivschat_operator::api::ChatRoom;
+use ivschat_operator::api::names::PAUSED_ANNOTATION;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::ownership::someone_elses_room;
-use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, calls, command, message_of};
+use crate::policies::annotate;
+use crate::release::release;
+use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, calls, message_of};
 use health::{HEALTH, argo, kstatus};
 
 /// Argo CD's judgement, kstatus's, and Argo CD's message.
@@ -26,15 +29,6 @@ fn verdict(health: &str, status: &'static str, message: &str) -> (String, &'stat
 
 const UNSEEN: &str = "Waiting for ivschat-operator to look at the object";
 const READY: &str = "The room exists and is as specified";
-
-async fn annotate(stage: &Stage, name: &str, value: Value) {
-    let patch = json!({"metadata": {"annotations": {"ivschat-operator.io/paused": value}}});
-    stage
-        .chat_rooms
-        .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
-}
 
 #[test]
 fn the_settings_for_argo_cd_hold_the_health_check() {
@@ -147,7 +141,7 @@ async fn an_observed_room_that_differs_is_degraded_until_it_does_not() {
 async fn a_paused_or_released_object_is_suspended() {
     let mut stage = Stage::open().await;
     stage.settle("lobby", json!({})).await;
-    annotate(&stage, "lobby", json!("true")).await;
+    annotate(&stage, "lobby", json!({PAUSED_ANNOTATION: "true"})).await;
     let paused = stage.condition("lobby", "Synced", "False", "Paused").await;
     let told = message_of(&paused, "Synced");
     assert_eq!(judged(&paused), verdict("Suspended", "Current", &told));
@@ -159,20 +153,8 @@ async fn a_paused_or_released_object_is_suspended() {
     assert_eq!(judged(&paused), verdict("Suspended", "InProgress", &told));
 
     stage.operator.kill().await;
-    let endpoint = stage.emulator.endpoint();
-    let (kubeconfig, namespace) = (&stage.kubeconfig, &stage.namespace);
-    let release = command(
-        "release",
-        kubeconfig,
-        namespace,
-        &endpoint,
-        Options::default(),
-    )
-    .arg("--all")
-    .output()
-    .await
-    .unwrap();
-    assert!(release.status.success(), "{release:?}");
+    let (well, told) = release(&stage, Options::default()).await;
+    assert!(well, "{told}");
     let released = stage.chat_rooms.get("lobby").await.unwrap();
     let told = message_of(&released, "Synced");
     assert_eq!(judged(&released), verdict("Suspended", "InProgress", &told));

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::release::{Grant, Release};
-use crate::stage::{ControlPlane, DEADLINE, Operator, REGION};
+use crate::stage::{ControlPlane, DEADLINE, Operator, PROMPT, REGION};
 
 /// Whether the chart gives the operator a `ClusterRole`, or a Role in each of the namespaces it watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +35,13 @@ pub struct Scene {
 }
 
 /// How the operator is made fast enough to be tested. It has every lease to itself.
-const FAST: [&str; 22] = [
+const FAST: [&str; 14] = [
     "--lease-duration",
     "3s",
     "--operation-timeout",
     "2s",
     "--kubernetes-timeout",
     "2s",
-    "--lag-bound",
-    "0s",
-    "--clock-skew",
-    "0s",
-    "--jitter",
-    "0",
-    "--quota-factor",
-    "1000",
     "--wait-factor",
     "0.05",
     "--index-interval",
@@ -73,7 +65,8 @@ impl Scene {
         release.install(&client).await;
         let kubeconfig = release.kubeconfig(&client, &control_plane.kubeconfig).await;
         let emulator = Emulator::start(Settings::default()).await.unwrap();
-        let command = release.command(&kubeconfig, &emulator.endpoint(), &FAST);
+        let flags = [&FAST[..], &PROMPT].concat();
+        let command = release.command(&kubeconfig, &emulator.endpoint(), &flags);
         Self {
             operator: Operator::spawn(command),
             client,

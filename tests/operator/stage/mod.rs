@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use crate::iam;
 
 pub use control_plane::ControlPlane;
-pub use operator::{Operator, Options, command};
+pub use operator::{Operator, Options, PROMPT, command};
 pub use scrape::{SERVING, Scrape};
 
 /// The region of objects that name none.
@@ -146,9 +146,13 @@ impl Stage {
 
     /// Changes the spec; null removes a field.
     pub async fn edit(&self, name: &str, spec: Value) -> ChatRoom {
-        let patch = Patch::Merge(json!({"spec": spec}));
+        self.patch(name, json!({"spec": spec})).await
+    }
+
+    /// Merges this into the object; null removes a field.
+    pub async fn patch(&self, name: &str, patch: Value) -> ChatRoom {
         self.chat_rooms
-            .patch(name, &PatchParams::default(), &patch)
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
             .await
             .unwrap()
     }
@@ -204,6 +208,14 @@ impl Stage {
                     == object.metadata.generation
         })
         .await
+    }
+
+    /// Waits until the object's CreateRoom is under way.
+    pub async fn creating(&self, name: &str) {
+        self.until(name, "being created", |object| {
+            status_of(object, "Ready").1 == "CreationPending"
+        })
+        .await;
     }
 
     pub async fn gone(&self, name: &str) {

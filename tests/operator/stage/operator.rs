@@ -75,6 +75,18 @@ impl Options {
     }
 }
 
+/// Nothing is waited for that need not be.
+pub const PROMPT: [&str; 8] = [
+    "--lag-bound",
+    "0s",
+    "--clock-skew",
+    "0s",
+    "--jitter",
+    "0",
+    "--quota-factor",
+    "1000",
+];
+
 /// A running operator. Dropping it kills it.
 pub struct Operator {
     child: Child,
@@ -206,16 +218,7 @@ pub fn command(
             "--cluster-id",
             options.cluster,
         ])
-        .args([
-            "--lag-bound",
-            "0s",
-            "--clock-skew",
-            "0s",
-            "--jitter",
-            "0",
-            "--quota-factor",
-            "1000",
-        ])
+        .args(PROMPT)
         .args([
             "--index-interval",
             options.index_interval,

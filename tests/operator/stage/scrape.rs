@@ -1,6 +1,7 @@
 //! What the operator says over HTTP.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,22 +60,32 @@ impl Operator {
         }
     }
 
-    /// Waits until a series has this value.
-    pub async fn metric(&mut self, series: &str, value: f64) {
-        let waiting = async {
-            while self.scrape().await.of(series).to_bits() != value.to_bits() {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    /// Scrapes until the figures are as wanted: nothing tells when they change.
+    pub async fn scrape_until(&mut self, wanted: impl Fn(&Scrape) -> bool) -> Scrape {
+        let scraping = async {
+            loop {
+                let scrape = self.scrape().await;
+                if wanted(&scrape) {
+                    return scrape;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let waited = tokio::time::timeout(super::DEADLINE, waiting).await;
-        waited.expect("the metric becomes so");
+        let scraped = tokio::time::timeout(super::DEADLINE, scraping).await;
+        scraped.expect("the figures come to that")
+    }
+
+    /// Waits until a series has this value.
+    pub async fn metric(&mut self, series: &str, value: f64) {
+        self.scrape_until(|scrape| scrape.of(series).to_bits() == value.to_bits())
+            .await;
     }
 
     /// Waits until it is ready.
     pub async fn ready(&mut self) {
         let waiting = async {
             while self.get("/readyz").await.0 != 200 {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let waited = tokio::time::timeout(super::DEADLINE, waiting).await;

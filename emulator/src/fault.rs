@@ -17,6 +17,9 @@ pub struct Fault {
     /// Which operation it hits; `None`: any.
     #[serde(default)]
     pub operation: Option<Operation>,
+    /// Which region it hits, as the call's signature names it; `None`: any.
+    #[serde(default)]
+    pub region: Option<String>,
     /// How many matching calls it lets through first: 2 hits the third.
     #[serde(default)]
     pub skip: u64,
@@ -88,6 +91,7 @@ impl Fault {
     pub fn new(operation: Operation, symptom: Symptom) -> Self {
         Self {
             operation: Some(operation),
+            region: None,
             skip: 0,
             probability: 1.0,
             times: None,
@@ -140,6 +144,15 @@ impl Fault {
         (error.code.is_empty() || !printable).then_some("code must be of printable ASCII")
     }
 
+    /// It hits calls to this region only.
+    #[must_use]
+    pub fn in_region(self, region: &str) -> Self {
+        Self {
+            region: Some(region.to_owned()),
+            ..self
+        }
+    }
+
     /// It strikes this often.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
@@ -183,11 +196,12 @@ impl Faults {
     }
 
     /// The fault that hits this call, now one call nearer to being spent.
-    pub(crate) fn strike(&mut self, operation: Operation) -> Option<Fault> {
+    pub(crate) fn strike(&mut self, operation: Operation, region: Option<&str>) -> Option<Fault> {
         self.forget_spent();
         let mut hit = None;
         for (fault, _) in &mut self.armed {
-            if fault.operation.is_some_and(|wanted| wanted != operation) {
+            let elsewhere = fault.region.is_some() && fault.region.as_deref() != region;
+            if elsewhere || fault.operation.is_some_and(|wanted| wanted != operation) {
                 continue;
             }
             // Every fault counts every call, also those that another one hits.

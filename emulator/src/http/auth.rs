@@ -30,6 +30,11 @@ struct Authorization<'a> {
     signature: &'a str,
 }
 
+/// The region that a request says it is for, whether or not its signature is worth anything.
+pub(super) fn claimed_region(headers: &HeaderMap) -> Option<&str> {
+    Authorization::read(headers).ok().map(|it| it.region)
+}
+
 /// The account and region that a request is signed for.
 pub(super) fn authenticate(
     credentials: Option<&Credentials>,

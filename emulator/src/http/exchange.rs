@@ -31,9 +31,10 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(state: &Arc<State>, operation: Operation) -> Self {
+    pub(super) fn new(state: &Arc<State>, operation: Operation, headers: &HeaderMap) -> Self {
+        let region = auth::claimed_region(headers);
         Self {
-            fault: state.faults().strike(operation),
+            fault: state.faults().strike(operation, region),
             state: Arc::clone(state),
             operation,
             at: now(),

@@ -88,7 +88,11 @@ async fn respond(state: &Arc<State>, request: Request<Body>) -> Result<Response<
         return Ok(Reply::json_error(&ApiError::malformed(&problem)).into_response());
     };
     match route::operation(&parts.method, &parts.uri, &body) {
-        Some(operation) => Exchange::new(state, operation).run(parts, body).await,
+        Some(operation) => {
+            Exchange::new(state, operation, &parts.headers)
+                .run(parts, body)
+                .await
+        }
         None => {
             tracing::info!(method = %parts.method, path = parts.uri.path(), "unknown operation");
             Ok(Reply::json_error(&ApiError::unknown_operation()).into_response())

@@ -287,6 +287,12 @@ async fn a_fault_hits_the_nth_call_so_many_times_or_for_so_long_or_always() {
         .unwrap();
     assert_eq!(list.status, 503);
 
+    // Nor is another region.
+    inject(&emulator, fault(json!({"region": "us-east-1"}))).await;
+    assert_eq!(statuses(&emulator, 1).await, [200]);
+    inject(&emulator, fault(json!({"region": "us-west-2", "times": 1}))).await;
+    assert_eq!(statuses(&emulator, 2).await, [503, 200]);
+
     let since = Instant::now();
     inject(&emulator, fault(json!({"lasting": "400ms"}))).await;
     let mut struck = 0;
@@ -318,7 +324,9 @@ async fn faults_can_be_read_back_with_what_is_left_of_them() {
         json!({"operation": "GetRoom", "symptom": {"clockSkew": "-1h"}}),
     )
     .await;
-    let fault = json!({"operation": "CreateRoom", "skip": 1, "times": 3, "delay": "1ms", "symptom": down()});
+    let fault = json!({
+        "operation": "CreateRoom", "region": "us-west-2", "skip": 1, "times": 3, "delay": "1ms", "symptom": down(),
+    });
     inject(&emulator, fault).await;
     statuses(&emulator, 2).await;
     let pending = send(&emulator, "GET /_emulator/faults", "", "")
@@ -326,11 +334,11 @@ async fn faults_can_be_read_back_with_what_is_left_of_them() {
         .unwrap();
     let expected = json!([
         {
-            "operation": "GetRoom", "skip": 0, "probability": 1.0, "times": null, "lasting": null,
+            "operation": "GetRoom", "region": null, "skip": 0, "probability": 1.0, "times": null, "lasting": null,
             "moment": "beforeEffect", "delay": "0s", "symptom": {"clockSkew": "1h ago"},
         },
         {
-            "operation": "CreateRoom", "skip": 0, "probability": 1.0, "times": 2, "lasting": null,
+            "operation": "CreateRoom", "region": "us-west-2", "skip": 0, "probability": 1.0, "times": 2, "lasting": null,
             "moment": "beforeEffect", "delay": "1ms", "symptom": down(),
         },
     ]);

@@ -182,6 +182,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     );
     let index = ivs::Index::new(
         Arc::clone(&rooms),
+        account.clone(),
         arguments.index_interval,
         arguments.lag_bound,
         metrics.clone(),

@@ -52,7 +52,6 @@ impl Pass<'_> {
         }
         // What the record knew was of a room that is proven absent.
         self.record.forget_room();
-        context.memory.forget_room(&self.input.uid);
 
         let deadline = Instant::now() + context.settings.operation_timeout;
         let attempt = Creation {
@@ -68,6 +67,8 @@ impl Pass<'_> {
             message,
         };
         self.write_ahead(&attempt, &pending).await?;
+        // Not before: where the attempt cannot be written, the proof still holds.
+        context.memory.forget_room(&self.input.uid);
         context
             .memory
             .attempt(&self.input.uid, Some(attempt.clone()));
@@ -247,12 +248,8 @@ impl Pass<'_> {
     /// Deletes a room that GetRoom just showed to be ours. That it is gone is for later passes to prove.
     pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
         self.record.bind(room);
-        let (context, now) = (self.context, std::time::Instant::now());
-        let slot = context
-            .memory
-            .delete_at(&self.input.uid, || context.deletions.slot(now));
-        let wait = slot.saturating_duration_since(now);
-        if !wait.is_zero() {
+        let context = self.context;
+        if let Some(again) = self.turn_to_delete(&room.arn) {
             let per_minute = self.context.settings.max_deletions_per_minute;
             let verdict = Verdict::Pending {
                 reason: Reason::Deleting,
@@ -263,7 +260,6 @@ impl Pass<'_> {
                     per_minute.map_or(0, std::num::NonZeroU32::get)
                 ),
             };
-            let again = Again::At(Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX));
             return Ending { verdict, again };
         }
         match self.writes().delete(&room.arn).await {
@@ -272,7 +268,8 @@ impl Pass<'_> {
             Ok(false) => {}
             Err(failure) => return Ending::failed(failure, Knowledge::NotAsSpecified),
         }
-        self.context.index.deleted(account, &room.arn);
+        context.memory.note_deleted(&self.input.uid, &room.arn);
+        context.index.deleted(account, &room.arn);
         let message = format!("Deleted room {}; making sure that none is left", room.arn);
         // A look at once would only meet a read that lags.
         let again = Again::Backoff(Class::NotFound);
@@ -283,6 +280,20 @@ impl Pass<'_> {
             },
             again,
         }
+    }
+
+    /// When it is this room's turn to be deleted, if that is not now. Looked at before, as any room: turns are given back.
+    pub(super) fn turn_to_delete(&self, arn: &RoomArn) -> Option<Again> {
+        let context = self.context;
+        let wait = context
+            .memory
+            .wait_to_delete(&self.input.uid, arn, &context.deletions);
+        if wait.is_zero() {
+            return None;
+        }
+        let wait = wait.min(context.settings.drift_interval);
+        let time = Timestamp::now().checked_add(wait);
+        Some(Again::At(time.unwrap_or(Timestamp::MAX)))
     }
 
     /// Takes over what a room shows, and says so where the record did not know it.

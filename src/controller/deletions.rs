@@ -1,15 +1,29 @@
 //! A cap on how fast rooms are deleted: a namespace deleted by mistake leaves time to stop the operator.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Gives each deletion its time, evenly spread. A time once given is its object's: those that wait do not come back together.
+/// Gives each deletion its turn, evenly spread. A turn once given is its room's: those that wait do not come back together.
 #[derive(Debug)]
 pub(crate) struct Deletions {
     interval: Duration,
-    next: Mutex<Option<Instant>>,
+    taken: Taken,
 }
+
+/// The times that are taken, an interval apart, and the last one that was used.
+type Taken = Arc<Mutex<BTreeSet<Instant>>>;
+
+/// When a room may be deleted. Given back where it ends before its time, for another room.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) at: Instant,
+    taken: Taken,
+}
+
+/// How late a turn can be used. Those who could not use theirs, for want of a right say, must not all come at once later.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Deletions {
     /// `per_minute`: at most so many; `None`: no cap.
@@ -17,20 +31,48 @@ impl Deletions {
         let interval = per_minute.map(|cap| Duration::from_mins(1) / cap.get());
         Self {
             interval: interval.unwrap_or_default(),
-            next: Mutex::default(),
+            taken: Taken::default(),
         }
     }
 
-    /// The next free time, from now on.
-    pub(super) fn slot(&self, now: Instant) -> Instant {
-        if self.interval.is_zero() {
-            return now;
+    /// The next free turn, from now on.
+    pub(super) fn turn(&self, now: Instant) -> Turn {
+        let mut at = now;
+        if !self.interval.is_zero() {
+            let mut taken = lock(&self.taken);
+            taken.retain(|taken| *taken + self.interval > now);
+            for taken in taken.iter() {
+                if at + self.interval <= *taken {
+                    break;
+                }
+                at = at.max(*taken + self.interval);
+            }
+            taken.insert(at);
         }
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = next.map_or(now, |next| next.max(now));
-        *next = slot.checked_add(self.interval);
-        slot
+        Turn {
+            at,
+            taken: Arc::clone(&self.taken),
+        }
     }
+}
+
+impl Turn {
+    /// Whether it was missed.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.at + PATIENCE <= now
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.at > Instant::now() {
+            lock(&self.taken).remove(&self.at);
+        }
+    }
+}
+
+fn lock(taken: &Taken) -> MutexGuard<'_, BTreeSet<Instant>> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -42,15 +84,34 @@ mod tests {
         let deletions = Deletions::new(NonZeroU32::new(2));
         let now = Instant::now();
         let after = |seconds| now + Duration::from_secs(seconds);
-        let slots = [now, now, now].map(|now| deletions.slot(now));
-        assert_eq!(slots, [now, after(30), after(60)]);
-        assert_eq!(deletions.slot(after(300)), after(300));
-        assert_eq!(deletions.slot(after(300)), after(330));
-        let uncapped = Deletions::new(None);
-        // Whoever looked at the clock first does not wait for whoever looked last.
+        let turns = [now, now, now].map(|now| deletions.turn(now));
         assert_eq!(
-            [after(1), now].map(|now| uncapped.slot(now)),
-            [after(1), now]
+            turns.each_ref().map(|it| it.at),
+            [now, after(30), after(60)]
         );
+        assert_eq!(deletions.turn(after(300)).at, after(300));
+    }
+
+    #[test]
+    fn a_turn_that_is_given_back_goes_to_the_next_room_and_one_that_was_missed_is_over() {
+        let deletions = Deletions::new(NonZeroU32::new(2));
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut turns: Vec<_> = (0..4).map(|_| deletions.turn(now)).collect();
+        drop(turns.remove(2));
+        drop(turns.remove(1));
+        let next = [now, now, now].map(|now| deletions.turn(now));
+        let next = next.each_ref().map(|it| it.at);
+        assert_eq!(next, [after(30), after(60), after(120)]);
+        assert!(!turns[0].is_over(after(59)) && turns[0].is_over(after(60)));
+    }
+
+    #[test]
+    fn without_a_cap_nobody_waits_for_another() {
+        let deletions = Deletions::new(None);
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        // Whoever looked at the clock first does not wait for whoever looked last.
+        assert_eq!([later, now].map(|now| deletions.turn(now).at), [later, now]);
     }
 }

@@ -34,8 +34,8 @@ pub(super) enum News {
     DriftCorrected(Vec<Difference>),
     /// The room was deleted.
     Deleted(RoomArn),
-    /// The object goes, and the room that its status names stays: it is not provably the object's.
-    LeftBehind(RoomArn),
+    /// The object goes, and a room stays, for this reason.
+    LeftBehind(RoomArn, &'static str),
 }
 
 impl News {
@@ -72,9 +72,8 @@ impl News {
             Self::DriftCorrected(differences) => {
                 ("DriftCorrected", "UpdateRoom", text(differences))
             }
-            Self::LeftBehind(arn) => {
-                let note =
-                    format!("Room {arn} stays: its tags do not say that it is this object's");
+            Self::LeftBehind(arn, why) => {
+                let note = format!("Room {arn} stays: {why}");
                 return event(EventType::Warning, "LeftBehind", "DeleteRoom", note);
             }
             Self::TwinDeleted(arn) => (
@@ -205,8 +204,8 @@ mod tests {
                 Orphan(_) => Updated(vec![]),
                 Updated(_) => DriftCorrected(vec![]),
                 DriftCorrected(_) => Deleted(arn()),
-                Deleted(_) => LeftBehind(arn()),
-                LeftBehind(_) => Overlap(String::new()),
+                Deleted(_) => LeftBehind(arn(), ""),
+                LeftBehind(..) => Overlap(String::new()),
                 Overlap(_) => break,
             });
         }

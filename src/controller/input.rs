@@ -71,6 +71,12 @@ impl Input {
         }
     }
 
+    /// All but the operator's own.
+    pub(super) fn others_finalizers(&self) -> Vec<String> {
+        let others = self.finalizers.iter().filter(|it| *it != FINALIZER);
+        others.cloned().collect()
+    }
+
     pub(super) fn has_finalizer(&self) -> bool {
         self.finalizers
             .iter()

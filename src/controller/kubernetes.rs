@@ -70,6 +70,11 @@ impl Kubernetes {
         }
     }
 
+    /// No call takes longer.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// With this signature under every write to an object.
     #[must_use]
     pub fn signed(self, signature: Signature) -> Self {
@@ -162,12 +167,7 @@ impl Kubernetes {
         object: &Input,
         version: &str,
     ) -> Result<Option<DynamicObject>, Error> {
-        let others: Vec<_> = object
-            .finalizers
-            .iter()
-            .filter(|finalizer| *finalizer != FINALIZER)
-            .cloned()
-            .collect();
+        let others = object.others_finalizers();
         match self.set_finalizers(object, version, &others).await {
             // Another finalizer's owner was faster, or our own earlier try went through.
             Err(Error::Api(error)) if is_status(&error, 404) => Ok(None),

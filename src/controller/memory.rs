@@ -10,6 +10,7 @@ use crate::api::Creation;
 use crate::room::{Class, RoomArn};
 use crate::telemetry::Shown;
 
+use super::deletions::{Deletions, Turn};
 use super::input::Input;
 
 /// How long the watch is given to bring what was written. Longer, and the watch is lost: then a pass is made all the same.
@@ -38,8 +39,10 @@ struct Entry {
     twins: HashSet<RoomArn>,
     /// Rooms that were this object's, and were let go.
     released: HashSet<RoomArn>,
-    /// When its room may be deleted.
-    delete_at: Option<Instant>,
+    /// When its room may be deleted; none once it was.
+    turn: Option<Turn>,
+    /// The room that was deleted last, though reads may lag behind.
+    deleted: Option<RoomArn>,
     /// The generation that was last seen, and since when it is waited for to become Ready.
     generation: Option<i64>,
     awaited: Option<Timestamp>,
@@ -120,18 +123,39 @@ impl Memory {
             .is_some_and(|entry| entry.released.contains(arn))
     }
 
-    /// When the object's room may be deleted: the time given to it at first.
-    pub(super) fn delete_at(&self, uid: &str, slot: impl FnOnce() -> Instant) -> Instant {
+    /// How long this room of the object has to wait to be deleted.
+    pub(super) fn wait_to_delete(
+        &self,
+        uid: &str,
+        arn: &RoomArn,
+        deletions: &Deletions,
+    ) -> Duration {
+        let now = Instant::now();
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
-        *entry.delete_at.get_or_insert_with(slot)
+        if entry.deleted.as_ref() == Some(arn) {
+            return Duration::ZERO;
+        }
+        let turn = entry.turn.take().filter(|turn| !turn.is_over(now));
+        let turn = entry
+            .turn
+            .insert(turn.unwrap_or_else(|| deletions.turn(now)));
+        turn.at.saturating_duration_since(now)
     }
 
-    /// Whether the object's room has a time to be deleted that has not come yet.
+    /// Takes note that a room of the object was deleted.
+    pub(super) fn note_deleted(&self, uid: &str, arn: &RoomArn) {
+        let mut entries = self.entries();
+        let entry = entries.entry(uid.to_owned()).or_default();
+        entry.deleted = Some(arn.clone());
+        entry.turn = None;
+    }
+
+    /// Whether a room of the object has a turn to be deleted that has not come yet.
     pub(super) fn waits_to_delete(&self, uid: &str) -> bool {
         let entries = self.entries();
-        let slot = entries.get(uid).and_then(|entry| entry.delete_at);
-        slot.is_some_and(|slot| slot > Instant::now())
+        let turn = entries.get(uid).and_then(|entry| entry.turn.as_ref());
+        turn.is_some_and(|turn| turn.at > Instant::now())
     }
 
     /// Counts a failure; gives how many of the same class came before it in a row.
@@ -195,12 +219,13 @@ impl Memory {
         self.entries().get(uid)?.attempt.clone()
     }
 
-    /// The room is gone: what was known of it no longer holds.
+    /// The room is gone, or let go: what was known of it no longer holds.
     pub(super) fn forget_room(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.missing = None;
             entry.learned = None;
             entry.attempt = None;
+            entry.turn = None;
         }
     }
 
@@ -318,6 +343,35 @@ mod tests {
         }
         memory.clear();
         assert!(!memory.others_wrote("taken over", at(3)), "another has led");
+    }
+
+    #[test]
+    fn a_turn_to_be_deleted_is_kept_until_the_room_is_deleted_let_go_or_forgotten() {
+        let memory = Memory::default();
+        let deletions = Deletions::new(std::num::NonZeroU32::new(1));
+        let arn = |id: &str| -> RoomArn {
+            let arn = format!("arn:aws:ivschat:us-west-2:123456789012:room/{id}");
+            arn.parse().unwrap()
+        };
+        let minutes = |uid: &str, id: &str| {
+            let wait = memory.wait_to_delete(uid, &arn(id), &deletions);
+            wait.as_secs_f64() / 60.0
+        };
+        let waits = ["uid-1", "uid-2", "uid-3", "uid-4"].map(|uid| minutes(uid, uid).round());
+        assert_eq!(
+            waits.map(f64::to_bits),
+            [0.0, 1.0, 2.0, 3.0].map(f64::to_bits)
+        );
+        memory.note_deleted("uid-1", &arn("uid-1"));
+        assert!(minutes("uid-1", "uid-1") <= 0.0, "reads lag");
+        memory.forget_room("uid-2");
+        memory.forget("uid-3");
+        assert!(!memory.waits_to_delete("uid-2") && memory.waits_to_delete("uid-4"));
+        let waits = [minutes("uid-4", "uid-4"), minutes("uid-1", "twin")].map(f64::round);
+        assert_eq!(waits.map(f64::to_bits), [3.0, 1.0].map(f64::to_bits));
+        // Another has led.
+        memory.clear();
+        assert!(minutes("uid-5", "uid-5").round() <= 1.0);
     }
 
     #[test]

@@ -254,7 +254,9 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
     Action::requeue(context.backoff(Class::Unavailable, attempt))
 }
 
-/// Runs passes until `shutdown`, while this process leads; then lets another lead. `election`: none where it always leads.
+/// Runs passes until `shutdown`, while this process leads; then lets another lead, once those in hand have ended: each finishes
+/// its call and writes down what it learned. One that still waits for AWS's quota after the time that takes is cut short, as by a
+/// crash. `election`: none where it always leads.
 pub async fn run(
     client: &Client,
     context: Arc<Context>,
@@ -269,7 +271,9 @@ pub async fn run(
     let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
     let credentials = tokio::spawn(resolve_account(Arc::clone(&context), health.clone()));
     let stopping = health.clone();
-    let shutdown = shutdown.inspect(move |()| stopping.stopping());
+    let shutdown = shutdown.inspect(move |()| stopping.stopping()).shared();
+    let patience = context.settings.operation_timeout + context.kubernetes.timeout();
+    let overdue = shutdown.clone().then(|()| tokio::time::sleep(patience));
     let metrics = context.metrics.clone();
     let leadership = context.leadership.clone();
     let passes = passes(client, context, health.clone(), shutdown);
@@ -278,7 +282,10 @@ pub async fn run(
         metrics.lead(leadership.fence().is_some());
         metrics.ready(health.ready().is_ok());
     };
-    turning(passes, turn, log).await;
+    tokio::select! {
+        () = turning(passes, turn, log) => {}
+        () = overdue => tracing::warn!("passes that were not done {patience:?} later are left to the replica that leads next"),
+    }
     credentials.abort();
     // Not before every pass has ended.
     drop(stop);

@@ -102,7 +102,14 @@ impl Pass<'_> {
             _ => {}
         }
         if let Some(adopted) = self.adopted() {
-            return self.sight_of(adopted, identity, account).await;
+            let lost = |room: &ObservedRoom| {
+                room.arn == adopted && self.has_finalizer && self.record.creation.is_none()
+            };
+            return match stranger.filter(lost) {
+                // It was this object's, and neither proves nor consents any more.
+                Some(room) if !identity.may_adopt(&room.tags) => Ok(Sight::Room(room)),
+                _ => self.sight_of(adopted, identity, account, regions).await,
+            };
         }
         match stranger {
             Some(stranger) if identity.retained(&stranger.tags) && self.takes_back() => {
@@ -162,10 +169,14 @@ impl Pass<'_> {
         arn: RoomArn,
         identity: &Identity,
         account: &str,
+        regions: &[String],
     ) -> Result<Sight, Failure> {
         // One just released may still look as if it were this object's, and may be another's already.
         let released = self.context.memory.released(&self.input.uid, &arn);
-        if self.leaving && (released || arn.account() != account) {
+        // An adoption that was begun stands in the record, and its region with it.
+        let foreign =
+            arn.account() != account || !regions.iter().any(|region| region == arn.region());
+        if self.leaving && (released || foreign) {
             return Ok(Sight::Absent);
         }
         let room = match self.context.rooms.get(&arn).await {
@@ -201,7 +212,7 @@ impl Pass<'_> {
         let index = &self.context.index;
         let retained = |tags: &Tags| identity.retained(tags);
         for region in regions {
-            let listed = index.retained(identity, account, region).await;
+            let listed = index.retained(identity, account, region);
             if let Some(room) = self.first(&listed, retained).await? {
                 return Ok(Some(room));
             }
@@ -211,7 +222,7 @@ impl Pass<'_> {
             // The listing may be old, or GetRoom behind: a room made now could be a second one.
             let now = Some(Timestamp::now());
             index.rooms_of(identity, account, region, now).await?;
-            let listed = index.retained(identity, account, region).await;
+            let listed = index.retained(identity, account, region);
             match (self.first(&listed, retained).await?, listed.first()) {
                 (Some(room), _) => return Ok(Some(room)),
                 (None, Some(arn)) => return Err(behind(arn)),

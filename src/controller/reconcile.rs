@@ -199,7 +199,11 @@ impl<'a> Pass<'a> {
             (Sight::Candidate(room), true) => {
                 plan::require_consent(&room, &identity).map(|()| self.compare(&desired, &room))
             }
-            (Sight::Absent, true) => Err(nothing_to_observe()),
+            (Sight::Absent, true) => {
+                self.record.creation = None;
+                self.context.memory.attempt(&self.input.uid, None);
+                Err(nothing_to_observe())
+            }
             (Sight::Candidate(room), false) => self.adopt(room, &identity, &account).await?,
             (Sight::Room(room), false) => match self.plan_for(&desired, &room, &identity) {
                 Ok(plan) => {
@@ -214,7 +218,8 @@ impl<'a> Pass<'a> {
                 Err(failure) => Err(failure),
             },
         };
-        if self.input.observed {
+        // While an attempt to create is outstanding, the room that may come of it would be nobody's.
+        if self.input.observed && self.record.creation.is_none() {
             self.drop_finalizer().await?;
         }
         Ok(Some(ending.unwrap_or_else(|failure| {
@@ -261,32 +266,34 @@ impl<'a> Pass<'a> {
         if !self.has_finalizer {
             return Ok(None);
         }
-        if self.input.observed {
+        if self.input.observed && self.record.creation.is_none() {
             return self.let_go(None).await;
         }
         let identity = self.identity();
-        let default = self.context.settings.default_deletion_policy;
-        let policy = self.input.deletion_policy.unwrap_or(default);
         let Look { account, sight } = match self.look(&identity).await {
             Ok(look) => look,
             // A room that these credentials cannot reach is as good as retained.
-            Err(failure)
-                if failure.class == Class::AccountMismatch && policy == DeletionPolicy::Retain =>
-            {
-                return self.let_go(self.record.arn.clone()).await;
+            Err(failure) if failure.class == Class::AccountMismatch && self.retains() => {
+                let left = self.record.arn.clone();
+                return self.let_go(left.map(|arn| (arn, UNREACHED))).await;
             }
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
         match sight {
+            // What came of an attempt that was made before.
+            Sight::Room(room) if self.input.observed => {
+                self.let_go(Some((room.arn, OBSERVED))).await
+            }
             Sight::Room(room) if identity.prove(&room.tags) == Proof::Ours => {
-                Ok(Some(match policy {
-                    DeletionPolicy::Delete => self.delete(&room, &account).await,
-                    DeletionPolicy::Retain => self.release(&room, &identity, &account).await,
+                Ok(Some(if self.retains() {
+                    self.release(&room, &identity, &account).await
+                } else {
+                    self.delete(&room, &account).await
                 }))
             }
             // A room of someone else never holds an object.
             Sight::Room(room) if !identity.retained(&room.tags) => {
-                self.let_go(Some(room.arn)).await
+                self.let_go(Some((room.arn, FOREIGN))).await
             }
             Sight::Room(_) | Sight::Candidate(_) | Sight::Absent => self.let_go(None).await,
             Sight::Unsettled(Unsettled {
@@ -308,11 +315,21 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Lets the object go. `left`: a room that its status names, and that stays.
-    async fn let_go(&mut self, left: Option<RoomArn>) -> Result<Option<Ending>, Error> {
+    /// Whether the room is to stay when the object goes.
+    pub(super) fn retains(&self) -> bool {
+        let default = self.context.settings.default_deletion_policy;
+        self.input.deletion_policy.unwrap_or(default) == DeletionPolicy::Retain
+    }
+
+    /// Lets the object go. `left`: a room that stays, and why.
+    async fn let_go(
+        &mut self,
+        left: Option<(RoomArn, &'static str)>,
+    ) -> Result<Option<Ending>, Error> {
         self.drop_finalizer().await?;
         tracing::info!(object = %self.object(), "released: no room of its own is left");
-        self.news.extend(left.map(News::LeftBehind));
+        self.news
+            .extend(left.map(|(arn, why)| News::LeftBehind(arn, why)));
         self.publish_news().await;
         Ok(None)
     }
@@ -369,6 +386,11 @@ impl<'a> Pass<'a> {
         format!("{}/{}", self.input.namespace, self.input.name)
     }
 }
+
+/// Why a room stays when its object goes.
+const FOREIGN: &str = "its tags do not say that it is this object's";
+const UNREACHED: &str = "the operator's credentials do not reach its account";
+const OBSERVED: &str = "this object only observes it";
 
 fn nothing_to_observe() -> Failure {
     Failure::new(

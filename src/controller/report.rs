@@ -10,7 +10,7 @@ use crate::room::status::{self, Verdict};
 
 use super::class;
 use super::events;
-use super::input;
+use super::input::{self, Input};
 use super::kubernetes::Error;
 use super::measure;
 use super::reconcile::{Again, Ending, Pass};
@@ -141,7 +141,12 @@ impl Pass<'_> {
                 }
                 Err(Error::Stale) => {
                     let object = self.context.kubernetes.get(self.input).await?;
-                    if !self.is_still_own(&object) || input::status(&object) != self.stored {
+                    // The finalizers of others, too: with the new version the old list could be written over theirs.
+                    if !self.is_still_own(&object)
+                        || input::status(&object) != self.stored
+                        || Input::read(&object).others_finalizers()
+                            != self.input.others_finalizers()
+                    {
                         return Err(Error::Stale);
                     }
                     self.version = object.metadata.resource_version.unwrap_or_default();

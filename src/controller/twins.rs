@@ -35,27 +35,32 @@ impl Pass<'_> {
             return Ok(Ending { again, ..ending });
         }
         for arn in twins {
-            if let Err(failure) = self.heal_twin(identity, account, &kept, &arn).await? {
-                // The room that is kept is as specified all the same.
-                tracing::warn!(object = %self.object(), twin = %arn, %failure, "could not heal a twin");
-                let again = Again::Backoff(failure.class);
-                return Ok(Ending { again, ..ending });
-            }
+            // The room that is kept is as specified all the same.
+            let again = match self.heal_twin(identity, account, &kept, &arn).await? {
+                Ok(None) => continue,
+                Ok(Some(again)) => again,
+                Err(failure) => {
+                    tracing::warn!(object = %self.object(), twin = %arn, %failure, "could not heal a twin");
+                    Again::Backoff(failure.class)
+                }
+            };
+            return Ok(Ending { again, ..ending });
         }
         Ok(ending)
     }
 
+    /// `Some`: not now.
     async fn heal_twin(
         &mut self,
         identity: &Identity,
         account: &str,
         kept: &RoomArn,
         arn: &RoomArn,
-    ) -> Result<Result<(), Failure>, Error> {
+    ) -> Result<Result<Option<Again>, Failure>, Error> {
         let context = self.context;
         let twin = match context.rooms.get(arn).await {
             Ok(Some(twin)) if identity.prove(&twin.tags) == Proof::Ours => twin,
-            Ok(_) => return Ok(Ok(())),
+            Ok(_) => return Ok(Ok(None)),
             Err(failure) => return Ok(Err(failure)),
         };
         // Nor is a room given up for one that was there before the object: that one only carries its tags.
@@ -64,7 +69,10 @@ impl Pass<'_> {
             if context.memory.note_twin(&self.input.uid, arn) {
                 self.news.push(News::TwinLeft(arn.clone()));
             }
-            return Ok(Ok(()));
+            return Ok(Ok(None));
+        }
+        if let Some(again) = self.turn_to_delete(arn) {
+            return Ok(Ok(Some(again)));
         }
         // Another operator may keep the other one of the two: whoever is in the status now decides.
         if !self.keeps(kept).await? {
@@ -72,9 +80,10 @@ impl Pass<'_> {
         }
         match self.writes().delete(arn).await {
             Ok(_) => {
+                context.memory.note_deleted(&self.input.uid, arn);
                 context.index.deleted(account, arn);
                 self.news.push(News::TwinDeleted(arn.clone()));
-                Ok(Ok(()))
+                Ok(Ok(None))
             }
             Err(failure) => Ok(Err(failure)),
         }

@@ -69,10 +69,13 @@ impl Intercept for Attempts {
             let code = response.headers().get("x-amzn-errortype");
             (response.status().as_u16(), code)
         });
-        attempt.end(match answer {
-            Some((200..300, _)) if matches!(context.output_or_error(), Some(Ok(_))) => None,
-            Some((200..300, _)) | None => Some(Class::Unavailable),
-            Some((status, code)) => Some(error::class_of(status, code)),
+        attempt.end(match (answer, context.output_or_error()) {
+            (Some((200..300, _)), Some(Ok(_))) => None,
+            (Some((200..300, _)) | None, outcome) => {
+                let error = outcome.and_then(Result::err);
+                Some(error.map_or(Class::Unavailable, |error| error::class_unsent(error)))
+            }
+            (Some((status, code)), _) => Some(error::class_of(status, code)),
         });
         Ok(())
     }

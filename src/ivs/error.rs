@@ -58,6 +58,24 @@ where
     }
 }
 
+/// As [`read_failure`], of a call to a region that a user may have named.
+pub(super) fn read_failure_in<E>(
+    region: &str,
+    operation: &str,
+    error: &SdkError<E, HttpResponse>,
+) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let failure = read_failure(operation, error);
+    if class_unsent(error) != Class::Unavailable || !never_connected(error) {
+        return failure;
+    }
+    let advice =
+        format!("Is IVS Chat offered in region {region}, and within the operator's reach?");
+    Failure::new(failure.class, format!("{}. {advice}", failure.message))
+}
+
 /// What the error of a call means that names logging configurations besides a room: where one of them is what AWS does not
 /// find, the value is to blame, and nothing is said about the room.
 pub(super) fn write_failure<E>(
@@ -205,6 +223,15 @@ fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>
         Class::Unavailable,
         format!("{operation}: AWS could not be reached: {cause}"),
     )
+}
+
+/// The class of an error that is no answer of AWS, as [`unsent`] tells it.
+pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
+    match find::<Failure>(error) {
+        Some(failure) => failure.class,
+        None if find::<CredentialsError>(error).is_some() => Class::Denied,
+        None => Class::Unavailable,
+    }
 }
 
 fn never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {

@@ -10,19 +10,21 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
+use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
 use crate::telemetry::Metrics;
 
+use super::account::Account;
 use super::list::{Summary, complete_list};
 use super::rooms::Rooms;
 
 /// Rooms by the tags that tell whose they are.
 pub struct Index {
     rooms: Arc<Rooms>,
+    account: Account,
     metrics: Metrics,
     max_age: Duration,
     lag_bound: SignedDuration,
-    /// No list that has begun before counts.
+    /// No list that has begun before counts: until then others may have made and deleted rooms.
     since: Mutex<Timestamp>,
     regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
 }
@@ -30,17 +32,17 @@ pub struct Index {
 /// What is known of one region.
 #[derive(Default)]
 struct Slot {
-    /// Whoever finds the listing too old lists, while the others wait here.
-    listed: tokio::sync::Mutex<Listed>,
-    /// What this process has done since: a list begun before, or lagging behind, does not show it. Apart, so that nobody
-    /// who has made a room waits for a list.
-    done: Mutex<Vec<(Timestamp, Done)>>,
+    /// Whoever finds the listing too old lists, while the others wait here; when that failed last, and why.
+    turn: tokio::sync::Mutex<Option<(Instant, Failure)>>,
+    /// Never held for as long as a list takes.
+    known: Mutex<Known>,
 }
 
 #[derive(Default)]
-struct Listed {
-    listing: Option<Listing>,
-    failed: Option<(Instant, Failure)>,
+struct Known {
+    listing: Option<Arc<Listing>>,
+    /// What this process has done since: a list begun before, or lagging behind, does not show it.
+    done: Vec<(Timestamp, Done)>,
 }
 
 enum Done {
@@ -70,9 +72,10 @@ struct Listing {
 
 impl Index {
     /// An empty index that lists a region again once its listing is older than `max_age`. `lag_bound`: how long ListRooms
-    /// may take to show a new room.
+    /// may take to show a new room. `account`: whose credentials `rooms` works with.
     pub fn new(
         rooms: Arc<Rooms>,
+        account: Account,
         max_age: Duration,
         lag_bound: Duration,
         metrics: Metrics,
@@ -80,10 +83,11 @@ impl Index {
         let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
             rooms,
+            account,
             metrics,
             max_age,
             lag_bound,
-            since: Mutex::new(Timestamp::MIN),
+            since: Mutex::new(Timestamp::now()),
             regions: Mutex::default(),
         }
     }
@@ -101,67 +105,85 @@ impl Index {
         not_before: Option<Timestamp>,
     ) -> Result<Vec<RoomArn>, Failure> {
         let slot = self.slot(account, region);
-        let listed = self.listed(&slot, account, region, not_before).await?;
-        Ok(found(&listed, &slot, identity)
-            .into_iter()
-            .map(|room| room.arn)
-            .collect())
+        self.listed(&slot, account, region, not_before).await?;
+        Ok(arns(slot.known().rooms_of(identity)))
     }
 
     /// A listing begun no earlier than `not_before`, or one that is not too old.
-    async fn listed<'a>(
+    async fn listed(
         &self,
-        slot: &'a Slot,
+        slot: &Slot,
         account: &str,
         region: &str,
         not_before: Option<Timestamp>,
-    ) -> Result<tokio::sync::MutexGuard<'a, Listed>, Failure> {
+    ) -> Result<Arc<Listing>, Failure> {
         let asked = Instant::now();
-        let mut listed = slot.listed.lock().await;
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        let usable = listed.listing.as_ref().is_some_and(|listing| {
-            listing.begun >= since
-                && match not_before {
-                    Some(not_before) => listing.begun >= not_before,
-                    None => listing.listed.elapsed() < self.max_age,
-                }
-        });
-        if !usable {
-            if let Some((at, failure)) = &listed.failed
-                && *at >= asked
-            {
-                return Err(failure.clone());
+        let mut failed = slot.turn.lock().await;
+        let listing = slot.known().listing.clone();
+        if let Some(listing) = listing.clone().filter(|it| self.counts(it, not_before)) {
+            return Ok(listing);
+        }
+        if let Some((at, failure)) = &*failed
+            && *at >= asked
+        {
+            return Err(failure.clone());
+        }
+        let begun = Timestamp::now();
+        match self.list(account, region).await {
+            Ok(rooms) => {
+                self.metrics.listed(begun.into());
+                let mut known = slot.known();
+                // A list shows what was done a lag bound before it began: of that it knows better.
+                known
+                    .done
+                    .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
+                let listing = Arc::new(Listing::new(begun, rooms));
+                Ok(Arc::clone(known.listing.insert(listing)))
             }
-            let begun = Timestamp::now();
-            match complete_list(&mut self.rooms.pages(region)).await {
-                Ok(rooms) => {
-                    // A list shows what was done a lag bound before it began: of that it knows better.
-                    slot.done()
-                        .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
-                    self.metrics.listed(begun.into());
-                    listed.listing = Some(Listing::new(begun, rooms));
+            Err(failure) => {
+                *failed = Some((Instant::now(), failure.clone()));
+                if listing.is_none() {
+                    self.let_go(account, region);
                 }
-                Err(failure) => {
-                    listed.failed = Some((Instant::now(), failure.clone()));
-                    if listed.listing.is_none() {
-                        self.let_go(account, region);
-                    }
-                    return Err(failure);
-                }
+                Err(failure)
             }
         }
-        Ok(listed)
+    }
+
+    /// Whether a listing can be used where one begun no earlier than `not_before` is asked for, or one that is not too old.
+    fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Timestamp::now();
+        let caught_up = since.checked_add(self.lag_bound).unwrap_or(Timestamp::MAX);
+        listing.begun >= since
+            && match not_before {
+                Some(not_before) => listing.begun >= not_before,
+                // What others did last may be missing in a list from then; once no list lags behind it any more, none from
+                // then counts.
+                None => {
+                    listing.listed.elapsed() < self.max_age
+                        && (now < caught_up || listing.begun >= caught_up)
+                }
+            }
+    }
+
+    /// Lists a region, with credentials of this account.
+    async fn list(&self, account: &str, region: &str) -> Result<Vec<Summary>, Failure> {
+        let rooms = complete_list(&mut self.rooms.pages(region)).await?;
+        // They are fetched when a call is signed, and may be another's since.
+        if self.account.id().await? != account {
+            let changed =
+                "ListRooms: the operator's AWS credentials changed to another account meanwhile";
+            return Err(Failure::new(Class::Unavailable, changed));
+        }
+        Ok(rooms)
     }
 
     /// The rooms of a region that prove to be this ChatRoom's, as far as is known without asking AWS or waiting for a list
     /// that is under way.
     pub fn known(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
         let slot = self.slot(account, region);
-        let Ok(listed) = slot.listed.try_lock() else {
-            return Vec::new();
-        };
-        let found = found(&listed, &slot, identity).into_iter();
-        found.map(|room| room.arn).collect()
+        arns(slot.known().rooms_of(identity))
     }
 
     /// The regions that were ever listed with credentials of this account.
@@ -181,33 +203,34 @@ impl Index {
         region: &str,
     ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
-        let listed = self
+        let listing = self
             .listed(&slot, account, region, Some(Timestamp::now()))
             .await?;
-        let owned = listed.listing.iter().flat_map(|listing| &listing.by_owner);
+        let owned = listing.by_owner.iter();
         Ok(owned
             .flat_map(|(owner, rooms)| rooms.iter().map(|room| (owner.clone(), room.arn.clone())))
             .collect())
     }
 
     /// Rooms that an object of this name has released, as far as the last list shows.
-    pub async fn retained(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
+    pub fn retained(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
         let slot = self.slot(account, region);
-        let listed = slot.listed.lock().await;
-        let listing = listed.listing.as_ref();
-        let mut rooms: Vec<Summary> = listing
+        let known = slot.known();
+        let mut rooms: Vec<Summary> = known
+            .listing
+            .as_deref()
             .and_then(|listing| listing.by_consent.get(&identity.owner.to_string()))
             .cloned()
             .unwrap_or_default();
-        for (_, done) in slot.done().iter() {
-            rooms.retain(|known| known.arn != *done.arn());
+        for (_, done) in &known.done {
+            rooms.retain(|room| room.arn != *done.arn());
             if let Done::Made(room) = done {
                 rooms.push(room.clone());
             }
         }
         rooms.retain(|room| identity.retained(&room.tags));
         rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
-        rooms.into_iter().map(|room| room.arn).collect()
+        arns(rooms)
     }
 
     /// Takes in a room that this process has just made, or changed the tags of that tell whose it is.
@@ -219,14 +242,16 @@ impl Index {
             update_time: room.update_time,
         };
         self.slot(account, room.arn.region())
-            .done()
+            .known()
+            .done
             .push((Timestamp::now(), Done::Made(summary)));
     }
 
     /// Takes out a room that this process has just deleted.
     pub fn deleted(&self, account: &str, arn: &RoomArn) {
         self.slot(account, arn.region())
-            .done()
+            .known()
+            .done
             .push((Timestamp::now(), Done::Deleted(arn.clone())));
     }
 
@@ -241,7 +266,10 @@ impl Index {
     fn let_go(&self, account: &str, region: &str) {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.to_owned(), region.to_owned());
-        if regions.get(&key).is_some_and(|slot| slot.done().is_empty()) {
+        if regions
+            .get(&key)
+            .is_some_and(|slot| slot.known().done.is_empty())
+        {
             regions.remove(&key);
         }
     }
@@ -256,35 +284,41 @@ impl Index {
     }
 }
 
-/// What the last list and this process's own acts since show to be this ChatRoom's.
-fn found(listed: &Listed, slot: &Slot, identity: &Identity) -> Vec<Summary> {
-    let listing = listed.listing.as_ref();
-    let mut rooms = listing
-        .map(|listing| listing.rooms_of(identity))
-        .unwrap_or_default();
-    for (_, done) in slot.done().iter() {
-        rooms.retain(|known| known.arn != *done.arn());
-        if let Done::Made(room) = done
-            && identity.prove(&room.tags) == Proof::Ours
-        {
-            rooms.push(room.clone());
-        }
-    }
-    // Rooms that this very object asked for go before those of an earlier one of its name.
-    let age = |room: &Summary| {
-        (
-            !identity.created(&room.tags),
-            room.create_time,
-            room.arn.clone(),
-        )
-    };
-    rooms.sort_by_key(age);
-    rooms
+fn arns(rooms: Vec<Summary>) -> Vec<RoomArn> {
+    rooms.into_iter().map(|room| room.arn).collect()
 }
 
 impl Slot {
-    fn done(&self) -> MutexGuard<'_, Vec<(Timestamp, Done)>> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// What the last list and this process's own acts since show to be this ChatRoom's.
+    fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
+        let listing = self.listing.as_ref();
+        let mut rooms = listing
+            .map(|listing| listing.rooms_of(identity))
+            .unwrap_or_default();
+        for (_, done) in &self.done {
+            rooms.retain(|room| room.arn != *done.arn());
+            if let Done::Made(room) = done
+                && identity.prove(&room.tags) == Proof::Ours
+            {
+                rooms.push(room.clone());
+            }
+        }
+        // Rooms that this very object asked for go before those of an earlier one of its name.
+        let age = |room: &Summary| {
+            (
+                !identity.created(&room.tags),
+                room.create_time,
+                room.arn.clone(),
+            )
+        };
+        rooms.sort_by_key(age);
+        rooms
     }
 }
 

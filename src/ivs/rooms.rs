@@ -51,7 +51,7 @@ impl Rooms {
         let client = self.admitted(arn.region(), OPERATION).await;
         match client.get_room().identifier(arn.as_str()).send().await {
             Ok(output) => Ok(Some(observed_room!(OPERATION, output))),
-            Err(error) => match error::read_failure(OPERATION.name(), &error) {
+            Err(error) => match error::read_failure_in(arn.region(), OPERATION.name(), &error) {
                 Failure {
                     class: Class::NotFound,
                     ..
@@ -79,7 +79,8 @@ impl Rooms {
         const OPERATION: Operation = Operation::ListRooms;
         let client = self.admitted(region, OPERATION).await;
         let page = client.list_rooms().set_next_token(token).send().await;
-        let page = page.map_err(|error| error::read_failure(OPERATION.name(), &error))?;
+        let page =
+            page.map_err(|error| error::read_failure_in(region, OPERATION.name(), &error))?;
         let summary = |room: &RoomSummary| {
             Ok(Summary {
                 arn: convert::arn(OPERATION.name(), room.arn())?,

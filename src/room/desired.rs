@@ -91,11 +91,9 @@ impl TryFrom<(&ChatRoomSpec, Origin<'_>)> for DesiredRoom {
     fn try_from((spec, origin): (&ChatRoomSpec, Origin<'_>)) -> Result<Self, Violations> {
         let mut check = Check::default();
         let adopt = check.adopt(spec);
-        let region = spec
-            .region
-            .as_deref()
-            .or(adopt.as_ref().map(RoomArn::region));
-        let region = check.region(region, origin);
+        let adopted = adopt.as_ref().map(|arn| ("spec.adopt.arn", arn.region()));
+        let asked = spec.region.as_deref().map(|it| ("spec.region", it));
+        let region = check.region(asked.or(adopted), origin);
         let room = Self {
             name: check.name(spec.name.as_deref(), origin.name),
             maximum_message_length: check.range(
@@ -151,26 +149,26 @@ impl Check {
         }
     }
 
-    fn region(&mut self, wanted: Option<&str>, origin: Origin<'_>) -> String {
-        const FIELD: &str = "spec.region";
-        if let Some(region) = wanted {
+    /// `wanted`: the region, and the field that asks for it.
+    fn region(&mut self, wanted: Option<(&str, &str)>, origin: Origin<'_>) -> String {
+        if let Some((field, region)) = wanted {
             let fits = is_region(region);
             self.require(
                 fits,
-                FIELD,
+                field,
                 "must be an AWS region like us-west-2",
                 quoted(region),
             );
             if let Some(fixed) = origin.fixed_region {
                 let limit = format!(
-                    "fixed to {fixed} since the room was asked for; create another ChatRoom instead"
+                    "the region is fixed to {fixed} since the room was asked for; create another ChatRoom instead"
                 );
-                self.require(region == fixed, FIELD, limit, quoted(region));
+                self.require(region == fixed, field, limit, quoted(region));
             }
         }
         origin
             .fixed_region
-            .or(wanted)
+            .or(wanted.map(|(_, region)| region))
             .unwrap_or(origin.default_region)
             .to_owned()
     }

@@ -1,24 +1,31 @@
 //! Credentials that change while the operator runs.
 
+use std::time::Duration;
+
 use ivschat_emulator::Emulator;
 use ivschat_emulator::credentials::Credentials;
+use ivschat_emulator::fault::{Fault, Moment, Symptom};
 use ivschat_emulator::world::{Operation, Room, Scope};
 use jiff::{Timestamp, ToSpan};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, message_of};
+use crate::stage::{ControlPlane, Options, REGION, SERVING, Stage, arn_of, message_of};
 
 const OURS: &str = "111111111111";
 const OTHER: &str = "222222222222";
 
 /// The credentials of two accounts, as a container's endpoint hands them out. They expire so soon that each call fetches them.
-struct Handout(watch::Sender<&'static str>);
+struct Handout {
+    account: watch::Sender<&'static str>,
+    url: &'static str,
+}
 
 impl Handout {
-    async fn start() -> (Self, &'static str) {
+    async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let (account, now) = watch::channel(OURS);
@@ -33,11 +40,12 @@ impl Handout {
                 let _ = connection.write_all(answer.as_bytes()).await;
             }
         });
-        (Self(account), url.leak())
+        let url: &str = url.leak();
+        Self { account, url }
     }
 
     fn switch(&self, account: &'static str) {
-        self.0.send_replace(account);
+        self.account.send_replace(account);
     }
 }
 
@@ -48,6 +56,15 @@ fn credentials(account: &str) -> Value {
         "Token": "token",
         "Expiration": (Timestamp::now() + 5.seconds()).to_string(),
     })
+}
+
+/// An operator that fetches its credentials there.
+fn options(handout: &Handout) -> Options {
+    Options {
+        credentials: Some(handout.url),
+        flags: SERVING,
+        ..Options::watchful()
+    }
 }
 
 /// A stage on which every signature counts, and whose operator fetches its credentials.
@@ -64,11 +81,8 @@ async fn stage() -> (Stage, Handout) {
         credentials: Some(Credentials::parse(&Value::Object(keys).to_string()).unwrap()),
         ..ivschat_emulator::Options::default()
     });
-    let (handout, url) = Handout::start().await;
-    let options = Options {
-        credentials: Some(url),
-        ..Options::watchful()
-    };
+    let handout = Handout::start().await;
+    let options = options(&handout);
     let control_plane = ControlPlane::shared().await;
     let stage = Stage::before(emulator.await.unwrap(), control_plane, options).await;
     (stage, handout)
@@ -127,11 +141,20 @@ async fn credentials_that_change_to_another_account_make_no_second_room_and_lose
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_cannot_be_had_for_a_while_lose_nothing() {
-    let (stage, handout) = stage().await;
+    let (mut stage, handout) = stage().await;
     let arn = arn_of(&stage.settle("lobby", json!({})).await);
     // AWS knows no such key.
     handout.switch("333333333333");
     stage.condition("lobby", "Synced", "False", "Denied").await;
+    let scrape = stage.operator.scrape().await;
+    let looks = ["Denied", "Unavailable"].map(|code| {
+        scrape.of(&format!(
+            "aws_calls_total{{operation=\"GetRoom\",code=\"{code}\"}}"
+        ))
+    });
+    // It is the credentials that an alert speaks of, not the way to AWS.
+    assert!(looks[0] >= 1.0, "{}", scrape.text);
+    assert_eq!(looks[1].to_bits(), 0f64.to_bits(), "{}", scrape.text);
     handout.switch(OURS);
     stage
         .edit("lobby", json!({"maximumMessageLength": 300}))
@@ -165,4 +188,34 @@ async fn every_call_says_that_it_is_the_operators_unless_the_environment_names_i
             assert_eq!(apps, [expected], "{:?}: {agent}", call.operation);
         }
     }
+}
+
+/// Credentials are fetched when a call is signed: this list is another account's, though the pass took it for its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_made_with_other_credentials_than_it_was_asked_with_proves_nothing() {
+    let (mut stage, handout) = stage().await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    let slow = Fault {
+        moment: Moment::AfterEffect,
+        ..Fault::new(Operation::ListRooms, Symptom::Delay).delayed(Duration::from_millis(500))
+    };
+    let settled = Options {
+        drift_interval: "1h",
+        ..options(&handout)
+    };
+    stage.restart(settled).await;
+    stage.more_calls(Operation::GetRoom, 1).await;
+    handout.switch(OTHER);
+    stage.emulator.inject(slow.times(1));
+    let listed = stage.calls(Operation::ListRooms);
+    let wiped = Patch::Merge(json!({"status": null}));
+    stage
+        .chat_rooms
+        .patch_status("lobby", &PatchParams::default(), &wiped)
+        .await
+        .unwrap();
+    stage.calls_since(listed, Operation::ListRooms, 1).await;
+    handout.switch(OURS);
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
 }

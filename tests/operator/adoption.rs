@@ -249,3 +249,51 @@ async fn an_adoption_that_came_to_nothing_does_not_stand_in_the_way_of_a_room_of
     assert_ne!(arn_of(&object), room.arn);
     assert_eq!(stage.rooms_in(REGION).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_to_adopt_in_a_region_that_does_not_exist_holds_no_deletion() {
+    let stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    let nowhere = Fault {
+        operation: None,
+        ..Fault::new(Operation::GetRoom, Symptom::Reset)
+    };
+    stage.emulator.inject(nowhere.in_region("us-wset-2"));
+    let mistyped = "arn:aws:ivschat:us-wset-2:123456789012:room/AbCdEfGhIjKl";
+    let adopt = json!({"adopt": {"arn": mistyped}, "deletionPolicy": "Delete"});
+    stage.edit("lobby", adopt).await;
+    let object = stage
+        .condition("lobby", "Stalled", "True", "InvalidSpec")
+        .await;
+    assert_eq!(
+        message_of(&object, "Stalled"),
+        "spec.adopt.arn: the region is fixed to us-west-2 since the room was asked for; create another ChatRoom instead; found \
+         \"us-wset-2\""
+    );
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adopted_room_that_has_lost_its_tags_is_told_of_and_left_behind() {
+    let stage = Stage::with(Options::watchful()).await;
+    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
+    let object = stage.settle("lobby", adopting(&room)).await;
+    let stripped = Call::UntagResource {
+        resource_arn: room.arn.clone(),
+        tag_keys: stage.own_tags(&object).into_keys().collect(),
+    };
+    let scope = Scope::in_region(REGION);
+    stage.emulator.call(&scope, stripped).unwrap();
+    stage
+        .condition("lobby", "Stalled", "True", "OwnershipLost")
+        .await;
+    let writes = stage.writes();
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let told = stage.event("lobby", "LeftBehind").await;
+    assert!(told.contains(&room.arn), "{told}");
+    assert_eq!(stage.writes(), writes);
+    assert_eq!(stage.room().arn, room.arn);
+}

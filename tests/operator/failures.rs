@@ -7,7 +7,7 @@ use ivschat_emulator::world::{Operation, Scope, Settings};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Options, REGION, Stage, calls, message_of, status_of};
+use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, calls, message_of, status_of};
 
 struct Case {
     status: u16,
@@ -420,4 +420,28 @@ async fn more_objects_than_aws_takes_calls_for_get_one_room_each() {
         "{creates:?}"
     );
     assert_eq!(stage.rooms_in(REGION).len(), 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_in_which_nothing_answers_is_named() {
+    let mut stage = Stage::open().await;
+    stage.operator.kill().await;
+    let options = Options {
+        account: Some("123456789012"),
+        ..Options::default()
+    };
+    // Nothing listens there.
+    let endpoint = "http://127.0.0.1:1";
+    stage.operator = Operator::start(&stage.kubeconfig, &stage.namespace, endpoint, options);
+    stage.create("lobby", json!({"region": "eu-north-1"})).await;
+    let object = stage
+        .condition("lobby", "Synced", "False", "Unavailable")
+        .await;
+    let message = message_of(&object, "Synced");
+    let advice = "Is IVS Chat offered in region eu-north-1, and within the operator's reach?";
+    assert!(
+        message.starts_with("ListRooms: AWS could not be reached: "),
+        "{message}"
+    );
+    assert!(message.ends_with(advice), "{message}");
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ivschat_emulator::fault::Fault;
+use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Call, Operation, Scope, Settings};
-use ivschat_operator::api::Drift;
+use ivschat_operator::api::{ChatRoom, Drift};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
@@ -130,9 +130,8 @@ async fn a_room_that_was_only_observed_does_not_stand_in_the_way_of_one_of_its_o
     stage.settle("lobby", spec).await;
     let own = json!({"managementPolicy": null, "adopt": null});
     stage.edit("lobby", own).await;
-    let made = |object: &ivschat_operator::api::ChatRoom| {
-        status_of(object, "Ready").0 == "True" && arn_of(object) != theirs.arn
-    };
+    let made =
+        |object: &ChatRoom| status_of(object, "Ready").0 == "True" && arn_of(object) != theirs.arn;
     stage
         .until("lobby", "ready with a room of its own", made)
         .await;
@@ -153,7 +152,7 @@ async fn a_release_cut_short_at_any_call_is_taken_up_again() {
             .settle("lobby", json!({"deletionPolicy": "Retain"}))
             .await;
         let fault = if skip {
-            Fault::lose_answer(operation, ivschat_emulator::fault::Symptom::Reset)
+            Fault::lose_answer(operation, Symptom::Reset)
         } else {
             Fault::refuse(operation, 500, "InternalServerException", "down")
         };
@@ -272,7 +271,7 @@ async fn a_room_that_is_only_observed_is_never_written_to_and_shows_how_it_diffe
         .edit("lobby", json!({"maximumMessageLength": 200}))
         .await;
 
-    let complete = |object: &ivschat_operator::api::ChatRoom| {
+    let complete = |object: &ChatRoom| {
         let drift = object.status.clone().unwrap_or_default().drift;
         drift.is_some_and(|drift| drift.len() == 3)
     };
@@ -381,4 +380,55 @@ async fn no_more_rooms_are_deleted_in_a_minute_than_the_cap_allows() {
         .await;
     assert_eq!(stage.room().arn, arn_of(&second));
     assert_eq!(stage.calls(Operation::DeleteRoom), 1);
+}
+
+/// A room that no list shows for a second and a half, made by a CreateRoom whose answer is lost; and the object, which is only to
+/// be observed from now on.
+async fn outstanding_and_observed() -> Stage {
+    let lagging = Settings {
+        list_lag: Duration::from_millis(1500),
+        ..Settings::default()
+    };
+    let stage = Stage::on(ControlPlane::shared().await, Options::default(), lagging).await;
+    let lost = Fault::lose_answer(Operation::CreateRoom, Symptom::Reset);
+    stage.emulator.inject(lost);
+    stage.create("lobby", json!({})).await;
+    stage.calls_since(0, Operation::CreateRoom, 1).await;
+    stage
+        .edit("lobby", json!({"managementPolicy": "Observe"}))
+        .await;
+    let looked = |object: &ChatRoom| {
+        let observed = object.status.as_ref().and_then(|it| it.observed_generation);
+        observed == object.metadata.generation && status_of(object, "Ready").1 == "CreationPending"
+    };
+    let object = stage.until("lobby", "looked at", looked).await;
+    assert_eq!(object.finalizers(), ["ivschat-operator.io/room"]);
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_its_create_is_outstanding_an_observed_object_keeps_its_finalizer() {
+    let stage = outstanding_and_observed().await;
+    let object = stage.ready("lobby").await;
+    assert_eq!(arn_of(&object), stage.room().arn);
+    stage
+        .until("lobby", "free to go", |object| {
+            object.finalizers().is_empty()
+        })
+        .await;
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_of_an_outstanding_create_is_named_when_its_observed_object_is_deleted() {
+    let stage = outstanding_and_observed().await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let told = stage.event("lobby", "LeftBehind").await;
+    let left = format!(
+        "Room {} stays: this object only observes it",
+        stage.room().arn
+    );
+    assert_eq!(told, left);
+    assert_eq!(stage.calls(Operation::DeleteRoom), 0);
 }

@@ -1,12 +1,14 @@
 //! The operator ends, however, and comes back.
 
+use std::time::{Duration, Instant};
+
 use ivschat_emulator::fault::{Fault, Symptom};
-use ivschat_emulator::world::{Operation, Settings};
+use ivschat_emulator::world::{Answer, Call, ListRooms, Operation, Scope, Settings};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, calls};
+use crate::stage::{ControlPlane, Operator, Options, REGION, Scrape, Stage, arn_of, calls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_operator_makes_no_call_that_writes() {
@@ -147,4 +149,85 @@ async fn two_operators_at_once_make_one_room_per_object() {
 fn sorted(mut arns: Vec<String>) -> Vec<String> {
     arns.sort();
     arns
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_the_first_list_did_not_show_yet_is_found_once_no_list_lags_behind_it() {
+    let lagging = Settings {
+        list_lag: Duration::from_secs(2),
+        ..Settings::default()
+    };
+    let options = Options {
+        lag_bound: "2s",
+        ..Options::default()
+    };
+    let mut stage = Stage::on(ControlPlane::shared().await, options, lagging).await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.restart(options).await;
+    let listed = stage.calls(Operation::ListRooms);
+    stage.settle("hall", json!({})).await;
+    assert_eq!(stage.calls(Operation::ListRooms), listed + 1, "too early");
+    // The hall's room is the younger one.
+    let listed = || async {
+        let listed = stage.emulator.call(
+            &Scope::in_region(REGION),
+            Call::ListRooms(ListRooms::default()),
+        );
+        matches!(listed, Ok(Answer::Rooms { rooms, .. }) if rooms.len() == 2)
+    };
+    while !listed().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let wiped = Patch::Merge(json!({"status": null}));
+    stage
+        .chat_rooms
+        .patch_status("lobby", &PatchParams::default(), &wiped)
+        .await
+        .unwrap();
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_asked_to_stop_leaves_what_waits_for_the_quota_to_the_next() {
+    // A GetRoom in 20 seconds.
+    let options = Options {
+        drift_interval: "100ms",
+        operation_timeout: "1s",
+        quota_factor: "0.01",
+        flags: &[
+            "--kubernetes-timeout",
+            "1s",
+            "--http-address",
+            "127.0.0.1:0",
+        ],
+        ..Options::default()
+    };
+    let mut stage = Stage::with(options).await;
+    stage.settle("lobby", json!({})).await;
+    // The pass that made the room has ended, and so has the first look, which was free: this one waits.
+    let waits = |scrape: &Scrape| {
+        scrape.of("reconciles_total{outcome=\"synced\"}") >= 2.0
+            && scrape.of("reconciles_in_flight") >= 1.0
+    };
+    stage.operator.scrape_until(waits).await;
+    let since = Instant::now();
+    assert!(stage.operator.stop().await, "{:?}", stage.operator.log());
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(
+        stage
+            .operator
+            .log()
+            .iter()
+            .any(|line| line.contains("are left to the replica that leads next")),
+        "{:?}",
+        stage.operator.log()
+    );
+    stage.restart(Options::default()).await;
+    stage
+        .edit("lobby", json!({"maximumMessageLength": 300}))
+        .await;
+    stage.ready("lobby").await;
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
 }

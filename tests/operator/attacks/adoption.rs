@@ -139,7 +139,7 @@ async fn a_status_that_already_names_the_room_to_adopt_does_not_stand_for_its_co
     let scene = Scene::open().await;
     for (arn, reason) in [
         (scene.room.arn.clone(), "Foreign"),
-        (scene.unowned.arn.clone(), "ConsentMissing"),
+        (scene.unowned.arn.clone(), "OwnershipLost"),
     ] {
         let forged = json!({"arn": arn, "appliedTagKeys": ["team"]});
         scene.thief_without_room(forged, adopting(&arn)).await;

@@ -1,5 +1,7 @@
 //! `status.arn` says another's room.
 
+use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::world::Operation;
 use kube::api::DeleteParams;
 use serde_json::json;
 
@@ -180,8 +182,8 @@ async fn an_arn_in_a_region_that_cannot_be_asked_leads_an_object_back_to_its_own
         json!({"arn": "arn:aws:ivschat:xx-nowhere-1:123456789012:room/AbCdEfGhIjKl", "region": "xx-nowhere-1"}),
     ] {
         // Only the first look, at the forged ARN, is refused: the room has to be found in that very pass.
-        let denied = ivschat_emulator::fault::Fault::refuse(
-            ivschat_emulator::world::Operation::GetRoom,
+        let denied = Fault::refuse(
+            Operation::GetRoom,
             403,
             "AccessDeniedException",
             "not in this region",
@@ -219,4 +221,52 @@ async fn an_object_deleted_in_the_background_with_a_forged_arn_and_no_finalizer_
         .unwrap();
     scene.stage.gone(THIEF).await;
     scene.unharmed().await;
+}
+
+/// Where nothing answers, and nobody can tell.
+fn nowhere() -> Fault {
+    let anything = Fault {
+        operation: None,
+        ..Fault::new(Operation::GetRoom, Symptom::Reset)
+    };
+    anything.in_region("xx-nowhere-1")
+}
+
+const ELSEWHERE: &str = "arn:aws:ivschat:xx-nowhere-1:999999999999:room/AbCdEfGhIjKl";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arn_forged_to_another_account_in_a_region_that_does_not_exist_leads_an_object_back_to_its_own()
+ {
+    let scene = Scene::open().await;
+    let own = arn_of(&scene.stage.settle(THIEF, json!({})).await);
+    scene.stage.emulator.inject(nowhere());
+    scene
+        .forge(THIEF, json!({"arn": ELSEWHERE, "region": "xx-nowhere-1"}))
+        .await;
+    scene
+        .stage
+        .until(THIEF, "bound again", |object| arn_of(object) == own)
+        .await;
+    scene.stage.ready(THIEF).await;
+    scene.unharmed().await;
+    scene.thief_goes().await;
+    assert_eq!(find(&scene.stage, &own), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arn_forged_to_another_account_in_a_region_that_does_not_exist_holds_the_object_only_until_it_retains()
+ {
+    let scene = Scene::open().await;
+    scene.stage.emulator.inject(nowhere());
+    let status = json!({"arn": ELSEWHERE, "region": "xx-nowhere-1"});
+    scene.thief_without_room(status, json!({})).await;
+    scene
+        .stage
+        .condition(THIEF, "Synced", "False", "Unavailable")
+        .await;
+    scene
+        .stage
+        .edit(THIEF, json!({"deletionPolicy": "Retain"}))
+        .await;
+    scene.thief_goes().await;
 }

@@ -35,7 +35,11 @@ pub struct Scene {
 }
 
 /// How the operator is made fast enough to be tested. It has every lease to itself.
-const FAST: [&str; 14] = [
+const FAST: [&str; 18] = [
+    "--lag-bound",
+    "0s",
+    "--quota-factor",
+    "1000",
     "--lease-duration",
     "3s",
     "--operation-timeout",

@@ -20,6 +20,10 @@ pub struct Options {
     pub index_interval: &'static str,
     /// An AWS call ends after this; with no lag and no skew this is the grace, too.
     pub operation_timeout: &'static str,
+    /// How long reads are taken to lag writes.
+    pub lag_bound: &'static str,
+    /// Multiplies AWS's call quotas.
+    pub quota_factor: &'static str,
     /// Multiplies every wait after a failure.
     pub wait_factor: &'static str,
     /// Credentials that carry no account of their own belong to the emulator's.
@@ -44,6 +48,8 @@ impl Default for Options {
             drift_interval: "1h",
             index_interval: "1h",
             operation_timeout: "2s",
+            lag_bound: "0s",
+            quota_factor: "1000",
             wait_factor: "0.05",
             account: None,
             credentials: None,
@@ -76,16 +82,7 @@ impl Options {
 }
 
 /// Nothing is waited for that need not be.
-pub const PROMPT: [&str; 8] = [
-    "--lag-bound",
-    "0s",
-    "--clock-skew",
-    "0s",
-    "--jitter",
-    "0",
-    "--quota-factor",
-    "1000",
-];
+pub const PROMPT: [&str; 4] = ["--clock-skew", "0s", "--jitter", "0"];
 
 /// A running operator. Dropping it kills it.
 pub struct Operator {
@@ -227,6 +224,8 @@ pub fn command(
         ])
         .args(["--drift-interval", options.drift_interval])
         .args(["--operation-timeout", options.operation_timeout])
+        .args(["--lag-bound", options.lag_bound])
+        .args(["--quota-factor", options.quota_factor])
         .args(["--wait-factor", options.wait_factor])
         .args(options.flags);
     match options.credentials {

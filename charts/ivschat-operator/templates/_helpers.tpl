@@ -42,7 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 
 {{- define "ivschat-operator.image" -}}
-{{- $repository := required "image.repository is required: no image is published yet, so build one and name it, e.g. --set image.repository=REGISTRY/ivschat-operator" .Values.image.repository -}}
+{{- $repository := required "image.repository is required: build an image and name it, e.g. --set image.repository=REGISTRY/ivschat-operator" .Values.image.repository -}}
 {{- if .Values.image.digest -}}
 {{ printf "%s@%s" $repository .Values.image.digest }}
 {{- else -}}

@@ -7,7 +7,6 @@ use ivschat_emulator::credentials::Credentials;
 use ivschat_emulator::fault::{Fault, Moment, Symptom};
 use ivschat_emulator::world::{Operation, Room, Scope};
 use jiff::{Timestamp, ToSpan};
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -208,12 +207,7 @@ async fn a_list_made_with_other_credentials_than_it_was_asked_with_proves_nothin
     handout.switch(OTHER);
     stage.emulator.inject(slow.times(1));
     let listed = stage.calls(Operation::ListRooms);
-    let wiped = Patch::Merge(json!({"status": null}));
-    stage
-        .chat_rooms
-        .patch_status("lobby", &PatchParams::default(), &wiped)
-        .await
-        .unwrap();
+    stage.forge("lobby", json!(null)).await;
     stage.calls_since(listed, Operation::ListRooms, 1).await;
     handout.switch(OURS);
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);

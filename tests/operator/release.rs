@@ -117,12 +117,7 @@ async fn what_cannot_be_let_go_is_named_with_the_reason_and_keeps_its_finalizer_
     stage.delete("going").await;
     // The room of `held` is in an account that these credentials do not reach.
     let elsewhere = arn_of(&held).replace("123456789012", "999999999999");
-    let moved = Patch::Merge(json!({"status": {"arn": elsewhere}}));
-    stage
-        .chat_rooms
-        .patch_status("held", &PatchParams::default(), &moved)
-        .await
-        .unwrap();
+    stage.forge("held", json!({"arn": elsewhere})).await;
     let tags = [("ivschat-operator.io/owner", "else/where/held")];
     let theirs = Call::TagResource {
         resource_arn: arn_of(&held),

@@ -57,13 +57,12 @@ async fn of_two_rooms_the_one_made_first_is_kept_where_the_status_names_none() {
     let object = stage.settle("lobby", json!({})).await;
     stage.operator.kill().await;
     let twin = someone_elses_room(&stage, &borrowed(&stage.own_tags(&object)));
-    let wiped = json!({"status": {"arn": null, "id": null, "region": null, "conditions": null}});
-    let wiped = kube::api::Patch::Merge(wiped);
     stage
-        .chat_rooms
-        .patch_status("lobby", &kube::api::PatchParams::default(), &wiped)
-        .await
-        .unwrap();
+        .forge(
+            "lobby",
+            json!({"arn": null, "id": null, "region": null, "conditions": null}),
+        )
+        .await;
     stage.restart(sweeping()).await;
     stage.event("lobby", "TwinDeleted").await;
     assert_eq!(arn_of(&stage.ready("lobby").await), arn_of(&object));

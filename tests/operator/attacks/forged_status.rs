@@ -2,30 +2,15 @@
 
 use ivschat_emulator::world::Operation;
 use ivschat_operator::api::ChatRoom;
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::stage::{REGION, Stage, arn_of, status_of};
-
-async fn forge_arn(stage: &Stage, name: &str, arn: &str) {
-    let forged = Patch::Merge(json!({"status": {"arn": arn}}));
-    stage
-        .chat_rooms
-        .patch_status(name, &PatchParams::default(), &forged)
-        .await
-        .unwrap();
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_region_does_not_make_the_spec_invalid() {
     let stage = Stage::open().await;
     let own = arn_of(&stage.settle("lobby", json!({"region": REGION})).await);
-    let forged = Patch::Merge(json!({"status": {"region": "eu-west-1"}}));
-    stage
-        .chat_rooms
-        .patch_status("lobby", &PatchParams::default(), &forged)
-        .await
-        .unwrap();
+    stage.forge("lobby", json!({"region": "eu-west-1"})).await;
     let mended = |object: &ChatRoom| {
         object
             .status
@@ -56,12 +41,7 @@ async fn no_edit_of_the_status_leads_to_a_second_room() {
     ] {
         let stage = Stage::open().await;
         let own = arn_of(&stage.settle("lobby", json!({})).await);
-        let patch = Patch::Merge(json!({"status": forged}));
-        stage
-            .chat_rooms
-            .patch_status("lobby", &PatchParams::default(), &patch)
-            .await
-            .unwrap();
+        stage.forge("lobby", forged.clone()).await;
         stage
             .until("lobby", "back at its own room", |object| {
                 let status = object.status.clone().unwrap_or_default();
@@ -83,12 +63,7 @@ async fn a_status_wiped_while_a_create_has_no_known_outcome_does_not_lead_to_a_s
     let stage = Stage::open().await;
     stage.settle("other", json!({})).await;
     stage.create_and_lose("lobby").await;
-    let wiped = json!({"status": {"creation": null, "region": null, "conditions": null, "observedGeneration": null}});
-    stage
-        .chat_rooms
-        .patch_status("lobby", &PatchParams::default(), &Patch::Merge(wiped))
-        .await
-        .unwrap();
+    stage.forge("lobby", json!({"creation": null, "region": null, "conditions": null, "observedGeneration": null})).await;
     let kept = |object: &ChatRoom| {
         object
             .status
@@ -109,13 +84,13 @@ async fn a_forged_arn_of_another_account_leads_back_to_the_objects_own_room() {
     let stage = Stage::open().await;
     let own = arn_of(&stage.settle("lobby", json!({})).await);
     let elsewhere = "arn:aws:ivschat:us-west-2:999999999999:room/AbCdEfGhIjKl";
-    forge_arn(&stage, "lobby", elsewhere).await;
+    stage.forge("lobby", json!({"arn": elsewhere})).await;
     stage
         .until("lobby", "back at its own room", |object| {
             arn_of(object) == own
         })
         .await;
-    forge_arn(&stage, "lobby", elsewhere).await;
+    stage.forge("lobby", json!({"arn": elsewhere})).await;
     stage.delete("lobby").await;
     stage.gone("lobby").await;
     assert_eq!(stage.rooms_in(REGION), [], "its own room went with it");

@@ -143,12 +143,7 @@ impl Scene {
 
     /// Writes into the status of an object, as only the operator should.
     pub async fn forge(&self, name: &str, status: Value) -> ChatRoom {
-        let patch = Patch::Merge(json!({"status": status}));
-        let patched = &self.stage.chat_rooms;
-        patched
-            .patch_status(name, &PatchParams::default(), &patch)
-            .await
-            .unwrap()
+        self.stage.forge(name, status).await
     }
 
     /// An object of the attacker that has no room, and whose status and finalizer he has written himself.

@@ -157,6 +157,15 @@ impl Stage {
             .unwrap()
     }
 
+    /// Merges this into the status, as only the operator should; null removes a field.
+    pub async fn forge(&self, name: &str, status: Value) -> ChatRoom {
+        let patch = Patch::Merge(json!({"status": status}));
+        self.chat_rooms
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap()
+    }
+
     pub async fn delete(&self, name: &str) {
         self.chat_rooms
             .delete(name, &DeleteParams::default())

@@ -123,6 +123,13 @@ impl Memory {
             .is_some_and(|entry| entry.released.contains(arn))
     }
 
+    /// Whether any room was let go: then this process knows what became of the object's.
+    pub(super) fn has_released(&self, uid: &str) -> bool {
+        self.entries()
+            .get(uid)
+            .is_some_and(|entry| !entry.released.is_empty())
+    }
+
     /// How long this room of the object has to wait to be deleted.
     pub(super) fn wait_to_delete(
         &self,

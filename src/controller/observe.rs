@@ -6,6 +6,7 @@ use crate::api::{DeletionPolicy, Reason};
 use crate::room::absence::Evidence;
 use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
 
+use super::Context;
 use super::reconcile::Pass;
 
 /// What a pass sees.
@@ -42,6 +43,7 @@ impl Pass<'_> {
     ) -> Result<Sight, Failure> {
         let mut evidence = Evidence {
             attempt: self.outstanding(),
+            handover: self.handover(),
             ..Evidence::default()
         };
         let mut stranger = None;
@@ -71,10 +73,14 @@ impl Pass<'_> {
         let conclusive = evidence.conclusive_from(self.context.settings.grace());
         let not_before = match conclusive {
             // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
-            Some(conclusive) if conclusive > now && evidence.attempt.is_none() => {
+            Some(conclusive)
+                if conclusive > now
+                    && evidence.first_missing.is_some()
+                    && evidence.attempt.is_none() =>
+            {
                 return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
             }
-            // The room of an attempt may show up any moment.
+            // The room of an attempt, or of another, may show up any moment.
             Some(conclusive) => Some(conclusive.min(now)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
             None => self.input.deleted_at,
@@ -142,6 +148,26 @@ impl Pass<'_> {
         creation
             .filter(|_| !repeatable)
             .map(|creation| creation.started_at)
+    }
+
+    /// When another may last have made a room for the object: it has been worked on before this process was the only one, and its
+    /// status, which somebody may have wiped or a backup left out, tells of nothing.
+    fn handover(&self) -> Option<Timestamp> {
+        let Context {
+            settings,
+            index,
+            memory,
+            ..
+        } = self.context;
+        let since = index.since();
+        let blank = self.record.arn.is_none()
+            && self.record.creation.is_none()
+            && !memory.has_released(&self.input.uid);
+        let elder = self
+            .input
+            .created_at
+            .is_none_or(|created| created.duration_since(since) <= settings.skew());
+        (blank && elder && self.input.has_finalizer()).then_some(since)
     }
 
     /// Whether the attempt on record was an adoption: it alone names its room beforehand.
@@ -304,6 +330,13 @@ impl Pass<'_> {
                 reason: Reason::NotFound,
                 message: format!(
                     "AWS does not show room {arn}; it counts as deleted if it is still missing at {shown}"
+                ),
+                until,
+            },
+            (None, None) => Unsettled {
+                reason: Reason::CreationPending,
+                message: format!(
+                    "Another replica worked on this object before, and its status tells of no room: one is looked for until {shown}"
                 ),
                 until,
             },

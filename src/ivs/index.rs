@@ -152,7 +152,7 @@ impl Index {
 
     /// Whether a listing can be used where one begun no earlier than `not_before` is asked for, or one that is not too old.
     fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.since();
         let now = Timestamp::now();
         let caught_up = since.checked_add(self.lag_bound).unwrap_or(Timestamp::MAX);
         listing.begun >= since
@@ -253,6 +253,11 @@ impl Index {
             .known()
             .done
             .push((Timestamp::now(), Done::Deleted(arn.clone())));
+    }
+
+    /// When others may last have made rooms that no list shows yet: since then it was this process alone.
+    pub fn since(&self) -> Timestamp {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on no list counts that has begun before: others have made and deleted rooms since. What this process has done

@@ -15,16 +15,21 @@ pub struct Evidence {
     pub create_time: Option<Timestamp>,
     /// When the attempt to create began whose outcome is not known.
     pub attempt: Option<Timestamp>,
+    /// Until when another may have made a room that the object, which has lost its status, no longer tells of.
+    pub handover: Option<Timestamp>,
 }
 
 impl Evidence {
     /// From when on a list that shows no room of ours, and a GetRoom that still answers 404, prove it absent.
-    /// `None`: any complete list does, for there is neither an ARN nor an attempt that it could lag behind.
+    /// `None`: any complete list does, for there is nothing that it could lag behind.
     pub fn conclusive_from(&self, grace: jiff::SignedDuration) -> Option<Timestamp> {
-        let latest = [self.first_missing, self.create_time, self.attempt]
-            .into_iter()
-            .flatten()
-            .max()?;
+        let latest = [
+            self.first_missing,
+            self.create_time,
+            self.attempt,
+            self.handover,
+        ];
+        let latest = latest.into_iter().flatten().max()?;
         Some(latest.checked_add(grace).unwrap_or(Timestamp::MAX))
     }
 }
@@ -45,7 +50,7 @@ mod tests {
                 Evidence {
                     first_missing: Some(at(10)),
                     create_time: Some(at(5)),
-                    attempt: None,
+                    ..Evidence::default()
                 },
                 Some(at(140)),
             ),
@@ -53,17 +58,23 @@ mod tests {
                 Evidence {
                     first_missing: Some(at(10)),
                     create_time: Some(at(50)),
-                    attempt: None,
+                    ..Evidence::default()
                 },
                 Some(at(180)),
             ),
             (
                 Evidence {
-                    first_missing: None,
-                    create_time: None,
                     attempt: Some(at(7)),
+                    ..Evidence::default()
                 },
                 Some(at(137)),
+            ),
+            (
+                Evidence {
+                    handover: Some(at(8)),
+                    ..Evidence::default()
+                },
+                Some(at(138)),
             ),
         ];
         for (evidence, conclusive) in cases {

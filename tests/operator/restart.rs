@@ -184,6 +184,27 @@ async fn a_room_that_the_first_list_did_not_show_yet_is_found_once_no_list_lags_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_loses_its_status_just_after_a_handover_gets_no_second_room() {
+    let lagging = Settings {
+        list_lag: Duration::from_secs(2),
+        ..Settings::default()
+    };
+    let options = Options {
+        lag_bound: "2s",
+        ..Options::default()
+    };
+    let mut stage = Stage::on(ControlPlane::shared().await, options, lagging).await;
+    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.operator.kill().await;
+    stage.forge("lobby", json!(null)).await;
+    stage.restart(options).await;
+    let object = stage.chat_rooms.get("lobby").await.unwrap();
+    assert_eq!(arn_of(&object), "");
+    assert_eq!(arn_of(&stage.ready("lobby").await), arn);
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_asked_to_stop_leaves_what_waits_for_the_quota_to_the_next() {
     // A GetRoom in 20 seconds.
     let options = Options {

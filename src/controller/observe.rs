@@ -80,7 +80,9 @@ impl Pass<'_> {
             {
                 return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
             }
-            // The room of an attempt, or of another, may show up any moment.
+            // Of many objects that wait for the same handover each would have the region listed anew.
+            Some(conclusive) if conclusive > now && evidence.attempt.is_none() => evidence.handover,
+            // The room of an attempt may show up any moment.
             Some(conclusive) => Some(conclusive.min(now)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
             None => self.input.deleted_at,

@@ -203,31 +203,25 @@ fn advice(class: Class) -> &'static str {
 }
 
 fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure {
-    // Whose the credentials are could not be found out: its own class says why.
-    if let Some(failure) = find::<Failure>(error) {
-        return Failure::new(failure.class, format!("{operation}: {}", failure.message));
-    }
-    if let Some(credentials) = find::<CredentialsError>(error) {
-        let message = format!(
-            "{operation}: no usable AWS credentials: {}",
-            chain(credentials)
-        );
-        return Failure::new(Class::Denied, message);
-    }
-    // The innermost cause is the one a person can act on: a name that does not resolve, a refused connection.
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    Failure::new(
-        Class::Unavailable,
-        format!("{operation}: AWS could not be reached: {cause}"),
-    )
+    let why = if let Some(failure) = find::<Failure>(error) {
+        failure.message.clone()
+    } else if let Some(credentials) = find::<CredentialsError>(error) {
+        format!("no usable AWS credentials: {}", chain(credentials))
+    } else {
+        // The innermost cause is the one a person can act on: a name that does not resolve, a refused connection.
+        let mut cause: &dyn Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        format!("AWS could not be reached: {cause}")
+    };
+    Failure::new(class_unsent(error), format!("{operation}: {why}"))
 }
 
-/// The class of an error that is no answer of AWS, as [`unsent`] tells it.
+/// The class of an error that is no answer of AWS.
 pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
     match find::<Failure>(error) {
+        // Whose the credentials are could not be found out: its own class says why.
         Some(failure) => failure.class,
         None if find::<CredentialsError>(error).is_some() => Class::Denied,
         None => Class::Unavailable,

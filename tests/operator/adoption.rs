@@ -7,7 +7,7 @@ use ivschat_emulator::world::{Call, Operation, Room, Scope};
 use serde_json::{Value, json};
 
 use crate::ownership::someone_elses_room;
-use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of};
+use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of, unreachable};
 
 const CONSENT: &str = "ivschat-operator.io/adoptable-by";
 
@@ -254,11 +254,7 @@ async fn an_adoption_that_came_to_nothing_does_not_stand_in_the_way_of_a_room_of
 async fn a_room_to_adopt_in_a_region_that_does_not_exist_holds_no_deletion() {
     let stage = Stage::open().await;
     stage.settle("lobby", json!({})).await;
-    let nowhere = Fault {
-        operation: None,
-        ..Fault::new(Operation::GetRoom, Symptom::Reset)
-    };
-    stage.emulator.inject(nowhere.in_region("us-wset-2"));
+    stage.emulator.inject(unreachable("us-wset-2"));
     let mistyped = "arn:aws:ivschat:us-wset-2:123456789012:room/AbCdEfGhIjKl";
     let adopt = json!({"adopt": {"arn": mistyped}, "deletionPolicy": "Delete"});
     stage.edit("lobby", adopt).await;

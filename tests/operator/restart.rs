@@ -8,7 +8,9 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Operator, Options, REGION, Scrape, Stage, arn_of, calls};
+use crate::stage::{
+    ControlPlane, DEADLINE, Operator, Options, REGION, Scrape, Stage, arn_of, calls,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_operator_makes_no_call_that_writes() {
@@ -151,33 +153,45 @@ fn sorted(mut arns: Vec<String>) -> Vec<String> {
     arns
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_the_first_list_did_not_show_yet_is_found_once_no_list_lags_behind_it() {
+const LAGGING: Options = Options {
+    lag_bound: "2s",
+    ..Options::DEFAULT
+};
+
+/// ListRooms shows every room as it was two seconds ago, as the operator is told; with one object, and its room's ARN.
+async fn with_a_room_that_lists_lag_behind() -> (Stage, String) {
     let lagging = Settings {
         list_lag: Duration::from_secs(2),
         ..Settings::default()
     };
-    let options = Options {
-        lag_bound: "2s",
-        ..Options::default()
-    };
-    let mut stage = Stage::on(ControlPlane::shared().await, options, lagging).await;
+    let stage = Stage::on(ControlPlane::shared().await, LAGGING, lagging).await;
     let arn = arn_of(&stage.settle("lobby", json!({})).await);
-    stage.restart(options).await;
+    (stage, arn)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_the_first_list_did_not_show_yet_is_found_once_no_list_lags_behind_it() {
+    let (mut stage, arn) = with_a_room_that_lists_lag_behind().await;
+    stage.restart(LAGGING).await;
     let listed = stage.calls(Operation::ListRooms);
     stage.settle("hall", json!({})).await;
     assert_eq!(stage.calls(Operation::ListRooms), listed + 1, "too early");
     // The hall's room is the younger one.
-    let listed = || async {
+    let listed = || {
         let listed = stage.emulator.call(
             &Scope::in_region(REGION),
             Call::ListRooms(ListRooms::default()),
         );
         matches!(listed, Ok(Answer::Rooms { rooms, .. }) if rooms.len() == 2)
     };
-    while !listed().await {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let shows = async {
+        while !listed() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, shows)
+        .await
+        .expect("lists catch up");
     stage.forge("lobby", json!(null)).await;
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
     assert_eq!(stage.calls(Operation::CreateRoom), 2);
@@ -185,23 +199,18 @@ async fn a_room_that_the_first_list_did_not_show_yet_is_found_once_no_list_lags_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_loses_its_status_just_after_a_handover_gets_no_second_room() {
-    let lagging = Settings {
-        list_lag: Duration::from_secs(2),
-        ..Settings::default()
-    };
-    let options = Options {
-        lag_bound: "2s",
-        ..Options::default()
-    };
-    let mut stage = Stage::on(ControlPlane::shared().await, options, lagging).await;
-    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    let (mut stage, arn) = with_a_room_that_lists_lag_behind().await;
     stage.operator.kill().await;
     stage.forge("lobby", json!(null)).await;
-    stage.restart(options).await;
-    let object = stage.chat_rooms.get("lobby").await.unwrap();
-    assert_eq!(arn_of(&object), "");
+    let listed = stage.calls(Operation::ListRooms);
+    stage.restart(LAGGING).await;
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
+    assert_eq!(
+        stage.calls(Operation::ListRooms),
+        listed + 2,
+        "one at once, and one once none lags any more"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

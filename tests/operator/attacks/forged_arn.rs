@@ -1,12 +1,12 @@
 //! `status.arn` says another's room.
 
-use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::Operation;
 use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::{FINALIZER, Scene, THIEF, finalizers, find, ready};
-use crate::stage::{REGION, arn_of, message_of, status_of};
+use crate::stage::{REGION, arn_of, message_of, status_of, unreachable};
 
 /// The rooms that a thief could be after, with the reason that he is given.
 fn targets(scene: &mut Scene) -> Vec<(String, &'static str)> {
@@ -223,15 +223,6 @@ async fn an_object_deleted_in_the_background_with_a_forged_arn_and_no_finalizer_
     scene.unharmed().await;
 }
 
-/// Where nothing answers, and nobody can tell.
-fn nowhere() -> Fault {
-    let anything = Fault {
-        operation: None,
-        ..Fault::new(Operation::GetRoom, Symptom::Reset)
-    };
-    anything.in_region("xx-nowhere-1")
-}
-
 const ELSEWHERE: &str = "arn:aws:ivschat:xx-nowhere-1:999999999999:room/AbCdEfGhIjKl";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +230,7 @@ async fn an_arn_forged_to_another_account_in_a_region_that_does_not_exist_leads_
  {
     let scene = Scene::open().await;
     let own = arn_of(&scene.stage.settle(THIEF, json!({})).await);
-    scene.stage.emulator.inject(nowhere());
+    scene.stage.emulator.inject(unreachable("xx-nowhere-1"));
     scene
         .forge(THIEF, json!({"arn": ELSEWHERE, "region": "xx-nowhere-1"}))
         .await;
@@ -257,7 +248,7 @@ async fn an_arn_forged_to_another_account_in_a_region_that_does_not_exist_leads_
 async fn an_arn_forged_to_another_account_in_a_region_that_does_not_exist_holds_the_object_only_until_it_retains()
  {
     let scene = Scene::open().await;
-    scene.stage.emulator.inject(nowhere());
+    scene.stage.emulator.inject(unreachable("xx-nowhere-1"));
     let status = json!({"arn": ELSEWHERE, "region": "xx-nowhere-1"});
     scene.thief_without_room(status, json!({})).await;
     scene

@@ -371,6 +371,15 @@ impl Drop for Stage {
     }
 }
 
+/// In this region nothing answers.
+pub fn unreachable(region: &str) -> Fault {
+    let anything = Fault {
+        operation: None,
+        ..Fault::new(Operation::GetRoom, Symptom::Reset)
+    };
+    anything.in_region(region)
+}
+
 pub fn writes(entries: &[Entry]) -> Vec<(Operation, Value)> {
     let writes = entries.iter().filter(|entry| entry.operation.writes());
     writes

@@ -42,23 +42,28 @@ pub struct Options {
     pub flags: &'static [&'static str],
 }
 
+impl Options {
+    /// Nothing is done that is not asked for.
+    pub const DEFAULT: Self = Self {
+        drift_interval: "1h",
+        index_interval: "1h",
+        operation_timeout: "2s",
+        lag_bound: "0s",
+        quota_factor: "1000",
+        wait_factor: "0.05",
+        account: None,
+        credentials: None,
+        cluster: CLUSTER,
+        lease: None,
+        app_id: None,
+        collector: None,
+        flags: &[],
+    };
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            drift_interval: "1h",
-            index_interval: "1h",
-            operation_timeout: "2s",
-            lag_bound: "0s",
-            quota_factor: "1000",
-            wait_factor: "0.05",
-            account: None,
-            credentials: None,
-            cluster: CLUSTER,
-            lease: None,
-            app_id: None,
-            collector: None,
-            flags: &[],
-        }
+        Self::DEFAULT
     }
 }
 

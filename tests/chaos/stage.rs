@@ -8,14 +8,13 @@ use ivschat_emulator::Emulator;
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Room, Scope, Settings};
 use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{self, await_condition};
-use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::call::BYSTANDER;
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{self, ControlPlane};
 use crate::proxy::Upstream;
 use crate::replica::{Election, Replica};
 use crate::script::Script;
@@ -49,12 +48,7 @@ pub struct Stage {
 impl Stage {
     pub async fn open(control_plane: &ControlPlane, setting: &Setting) -> Outcome<Self> {
         let client = control_plane.client().await;
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let namespace = serde_json::from_value(json!({"metadata": {"generateName": "chaos-"}}))?;
-        let namespace = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await?
-            .name_any();
+        let namespace = control_plane::namespace(&client, "chaos").await?;
         let emulator = Emulator::start(setting.world.clone()).await?;
         let script = Arc::new(Script::new());
         emulator

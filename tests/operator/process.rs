@@ -6,13 +6,12 @@ use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Operation, Settings};
 use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
-use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use crate::stage::{
-    ControlPlane, DEADLINE, Operator, Options, SERVING, Stage, arn_of, command, status_of,
+    ControlPlane, DEADLINE, Operator, Options, SERVING, Stage, arn_of, command, new_namespace,
+    status_of,
 };
 
 fn serving() -> Options {
@@ -247,14 +246,6 @@ async fn asked_to_stop_a_second_time_it_ends_at_once_and_the_next_one_finds_the_
     assert_eq!(stage.rooms_in(crate::stage::REGION).len(), 1);
 }
 
-async fn namespace(client: &Client) -> String {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let namespace: Namespace =
-        serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
-    let made = namespaces.create(&PostParams::default(), &namespace).await;
-    made.unwrap().name_any()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn of_three_namespaces_the_two_that_it_is_told_are_looked_at_and_swept() {
     let options = Options {
@@ -264,8 +255,8 @@ async fn of_three_namespaces_the_two_that_it_is_told_are_looked_at_and_swept() {
     let mut stage = Stage::with(options).await;
     stage.operator.kill().await;
     let (second, third) = (
-        namespace(&stage.client).await,
-        namespace(&stage.client).await,
+        new_namespace(&stage.client, "test").await,
+        new_namespace(&stage.client, "test").await,
     );
     let both = format!("{},{second}", stage.namespace);
     let endpoint = stage.emulator.endpoint();

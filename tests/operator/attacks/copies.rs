@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::{CONSENT, FINALIZER, Scene, THIEF, VICTIM, finalizers, find, ready};
 use crate::iam;
-use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, status_of};
+use crate::stage::{
+    ControlPlane, Operator, Options, REGION, Stage, arn_of, new_namespace, status_of,
+};
 
 /// `kubectl get -o yaml`, another name, `kubectl apply`, and the status as well.
 async fn copy(to: &Api<ChatRoom>, original: &ChatRoom, name: &str) -> ChatRoom {
@@ -54,11 +56,7 @@ async fn a_copy_with_the_originals_status_never_gets_the_originals_room() {
 async fn a_copy_in_another_namespace_never_gets_the_originals_room() {
     let scene = Scene::open().await;
     let (stage, client) = (&scene.stage, scene.stage.client.clone());
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let namespace = json!({"metadata": {"generateName": "test-"}});
-    let namespace = serde_json::from_value(namespace).unwrap();
-    let made = namespaces.create(&PostParams::default(), &namespace).await;
-    let elsewhere = made.unwrap().name_any();
+    let elsewhere = new_namespace(&client, "test").await;
     let endpoint = stage.emulator.endpoint();
     let _operator = Operator::start(&stage.kubeconfig, &elsewhere, &endpoint, Options::default());
     let objects: Api<ChatRoom> = Api::namespaced(client, &elsewhere);

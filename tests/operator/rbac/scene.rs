@@ -6,16 +6,15 @@ use ivschat_emulator::Emulator;
 use ivschat_emulator::world::{Room, Scope, Settings};
 use ivschat_operator::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
+use kube::Client;
 use kube::api::{Api, ListParams, PostParams};
 use kube::runtime::wait::await_condition;
-use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::release::{Grant, Release};
-use crate::stage::{ControlPlane, DEADLINE, Operator, PROMPT, REGION};
+use crate::stage::{ControlPlane, DEADLINE, Operator, PROMPT, REGION, new_namespace};
 
 /// Whether the chart gives the operator a `ClusterRole`, or a Role in each of the namespaces it watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,13 +205,7 @@ pub async fn control_plane() -> &'static ControlPlane {
 }
 
 async fn namespaces(client: &Client) -> [String; 4] {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let mut made = Vec::new();
-    for prefix in ["release-", "one-", "two-", "elsewhere-"] {
-        let namespace = json!({"metadata": {"generateName": prefix}});
-        let namespace = serde_json::from_value(namespace).unwrap();
-        let namespace = namespaces.create(&PostParams::default(), &namespace).await;
-        made.push(namespace.unwrap().name_any());
-    }
+    let made = ["release", "one", "two", "elsewhere"].map(|prefix| new_namespace(client, prefix));
+    let made = futures::future::join_all(made).await;
     made.try_into().unwrap()
 }

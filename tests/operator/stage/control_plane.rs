@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ivschat_operator::api::chat_room_crd;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -69,6 +71,20 @@ pub async fn client(kubeconfig: &std::path::Path) -> Client {
         .await
         .unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// A new namespace. Names are counted, for a control plane has one process of tests: one that the API server makes up may be taken
+/// among so many, and then it refuses.
+pub async fn namespace(client: &Client, prefix: &str) -> kube::Result<String> {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{prefix}-{}", MADE.fetch_add(1, Ordering::Relaxed));
+    let mut namespace = Namespace::default();
+    namespace.metadata.name = Some(name.clone());
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    namespaces
+        .create(&PostParams::default(), &namespace)
+        .await?;
+    Ok(name)
 }
 
 fn up() -> PathBuf {

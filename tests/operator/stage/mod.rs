@@ -15,7 +15,6 @@ use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Room, Scope, Settings};
 use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
@@ -74,14 +73,7 @@ impl Stage {
         options: Options,
     ) -> Self {
         let client = control_plane.client().await;
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let namespace: Namespace =
-            serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
-        let namespace = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap()
-            .name_any();
+        let namespace = new_namespace(&client, "test").await;
         for id in LOGGING_IDS {
             let scope = Scope::in_region(REGION);
             emulator.world(|world| world.put_logging_configuration(&scope, id, Timestamp::now()));
@@ -369,6 +361,11 @@ impl Drop for Stage {
             );
         }
     }
+}
+
+/// The name of a namespace that is made for this.
+pub async fn new_namespace(client: &Client, prefix: &str) -> String {
+    control_plane::namespace(client, prefix).await.unwrap()
 }
 
 /// In this region nothing answers.

@@ -160,6 +160,9 @@ def runbook(stage):
     shell = [line for block in blocks("sh") for line in block.splitlines()]
     (columns,) = (line for line in shell if line.startswith("conditions="))
     lines = sorted({line for line in shell if line.startswith("kubectl ")})
+    # `kubectl describe` gets a list and then each by itself: one that goes in between is an error.
+    going = ("get", "chatrooms", "--all-namespaces", "--output=jsonpath={.items[*].metadata.deletionTimestamp}")
+    wait_for("what was deleted is gone", lambda: not stage.kubectl(*going))
     for line in lines:
         script = f"set -euo pipefail\n{columns}\nkubectl() {{ command \"$KUBECTL\" \"$@\"; }}\n{line}"
         environment = stage.environment | {"KUBECTL": os.environ["KUBECTL"]}

@@ -57,11 +57,12 @@ impl Axis {
 pub enum Trial {
     /// Nothing.
     Calm,
-    /// The operator is killed at this call, and comes back or is followed by another.
+    /// The operator is killed at this call, and comes back or is followed by another; somebody does something in between.
     Crash {
         at: Point,
         moment: Moment,
         successor: Successor,
+        between: Option<Deed>,
     },
     /// Calls come to grief.
     Fault {

@@ -10,6 +10,7 @@ use kube::api::{Api, ListParams};
 use crate::call::{BYSTANDER, SUBJECT};
 use crate::end_state::EndState;
 use crate::stage::{Stage, arn_of, is_ready};
+use crate::workload::FOUND;
 use crate::{DEADLINE, Outcome};
 
 /// Nothing is written for this long once all is as it should be. Longer than the drift interval, so that looks are among it.
@@ -46,6 +47,7 @@ pub async fn verify(stage: &Stage, expected: &Expected) -> Outcome {
     bystander(stage, expected.bystander).await?;
     fall_silent(stage, &expected.end).await?;
     foreign_room_untouched(stage)?;
+    observed_room_untouched(stage)?;
     bystander_writes(stage, expected.bystander)?;
     if let Some(wanted) = expected.rooms_made {
         let made = stage
@@ -139,12 +141,19 @@ pub fn foreign_room_untouched(stage: &Stage) -> Outcome {
     if !stage.rooms().contains(foreign) {
         return Err("foreign room: it is not as it was".into());
     }
-    match stage
-        .emulator
-        .journal()
-        .iter()
-        .find(|entry| writes_to(entry, &foreign.arn))
-    {
+    never_written_to(stage, &foreign.arn)
+}
+
+fn observed_room_untouched(stage: &Stage) -> Outcome {
+    let rooms = stage.rooms().into_iter();
+    rooms
+        .filter(|room| room.name == FOUND)
+        .try_for_each(|room| never_written_to(stage, &room.arn))
+}
+
+fn never_written_to(stage: &Stage, arn: &str) -> Outcome {
+    let journal = stage.emulator.journal();
+    match journal.iter().find(|entry| writes_to(entry, arn)) {
         Some(entry) => Err(format!("foreign room: written to: {entry:?}").into()),
         None => Ok(()),
     }

@@ -61,7 +61,8 @@ async fn play(case: &Case, stage: &mut Stage) -> Outcome {
             at,
             moment,
             successor,
-        } => crash(case, stage, at, *moment, *successor).await?,
+            between,
+        } => crash(case, stage, at, *moment, *successor, *between).await?,
         Trial::Fault {
             at,
             fault,
@@ -90,7 +91,8 @@ async fn play(case: &Case, stage: &mut Stage) -> Outcome {
         Trial::Freeze { at, moment } => freeze(case, stage, at, *moment).await?,
         Trial::Relapse { at, moment } => relapse(case, stage, at, *moment).await?,
         Trial::Takeover { at, fault } => {
-            crash(case, stage, at, Moment::Unsent, Successor::OtherReplica).await?;
+            let successor = Successor::OtherReplica;
+            crash(case, stage, at, Moment::Unsent, successor, None).await?;
             stage
                 .script
                 .arm(&Point::renewal(), fault.clone(), Lasting::Times(1));
@@ -117,6 +119,7 @@ async fn crash(
     at: &Point,
     moment: Moment,
     successor: Successor,
+    between: Option<Deed>,
 ) -> Outcome {
     stage
         .script
@@ -125,6 +128,9 @@ async fn crash(
     let replica = struck(&stage.script).await?;
     stage.script.cut_off(replica);
     stage.replicas[replica].kill().await?;
+    if let Some(deed) = between {
+        deed.carry_out(stage).await?;
+    }
     if successor == Successor::SameReplica {
         stage.script.revive(replica);
         stage.replicas[replica].run()?;
@@ -178,7 +184,8 @@ async fn suffer(
 
 /// The leader dies, and the next one as it takes the lease.
 async fn relapse(case: &Case, stage: &mut Stage, at: &Point, moment: Moment) -> Outcome {
-    crash(case, stage, at, Moment::Unsent, Successor::OtherReplica).await?;
+    let successor = Successor::OtherReplica;
+    crash(case, stage, at, Moment::Unsent, successor, None).await?;
     stage
         .script
         .arm(&Point::renewal(), Fault::Pause(moment), Lasting::Times(1));

@@ -8,6 +8,9 @@ use crate::call::SUBJECT;
 use crate::stage::{LOGGING, Stage, arn_of, make_room, scope};
 use crate::{CLUSTER, Outcome, REGION};
 
+/// The name of a room that no object has made. Whoever adopts it gives it another; whoever observes it does not touch it.
+pub const FOUND: &str = "found";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Workload {
     Create,
@@ -15,6 +18,7 @@ pub enum Workload {
     Update,
     Retag,
     Adopt,
+    Observe,
     Delete,
     Retain,
     Recreate,
@@ -31,12 +35,13 @@ pub enum Leaves {
 }
 
 impl Workload {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Create,
         Self::CreateFull,
         Self::Update,
         Self::Retag,
         Self::Adopt,
+        Self::Observe,
         Self::Delete,
         Self::Retain,
         Self::Recreate,
@@ -49,6 +54,7 @@ impl Workload {
             Self::Update => "update",
             Self::Retag => "retag",
             Self::Adopt => "adopt",
+            Self::Observe => "observe",
             Self::Delete => "delete",
             Self::Retain => "retain",
             Self::Recreate => "recreate",
@@ -66,7 +72,7 @@ impl Workload {
     /// How many rooms are ever made for the object, whatever happens.
     pub fn rooms_made(self) -> usize {
         match self {
-            Self::Adopt => 0,
+            Self::Adopt | Self::Observe => 0,
             Self::Recreate => 2,
             _ => 1,
         }
@@ -74,20 +80,20 @@ impl Workload {
 
     /// Whether the step cannot be done without listing rooms.
     pub fn lists(self) -> bool {
-        !matches!(self, Self::Update | Self::Retag)
+        !matches!(self, Self::Update | Self::Retag | Self::Observe)
     }
 
     /// What there is before the step, settled.
     pub async fn prepare(self, stage: &Stage) -> Outcome {
         match self {
             Self::Create | Self::CreateFull => return Ok(()),
-            Self::Adopt => {
+            Self::Adopt | Self::Observe => {
                 let consent = format!("{CLUSTER}/{}/", stage.namespace);
                 let tags = [
                     ("ivschat-operator.io/adoptable-by", consent.as_str()),
                     ("team", "live"),
                 ];
-                make_room(&stage.emulator, "found", &tags)?;
+                make_room(&stage.emulator, FOUND, &tags)?;
                 return Ok(());
             }
             Self::Update | Self::Delete | Self::Recreate => {
@@ -127,13 +133,14 @@ impl Workload {
                     .await
             }
             Self::Adopt => {
-                let found = stage
-                    .rooms()
-                    .into_iter()
-                    .find(|room| room.name == "found")
-                    .ok_or("no room to adopt")?;
                 let spec = json!({
-                    "adopt": {"arn": found.arn}, "deletionPolicy": "Delete", "name": "adopted", "tags": {"team": "live"},
+                    "adopt": {"arn": found(stage)?}, "deletionPolicy": "Delete", "name": "adopted", "tags": {"team": "live"},
+                });
+                stage.create(SUBJECT, spec).await
+            }
+            Self::Observe => {
+                let spec = json!({
+                    "adopt": {"arn": found(stage)?}, "managementPolicy": "Observe", "name": FOUND, "tags": {"team": "live"},
                 });
                 stage.create(SUBJECT, spec).await
             }
@@ -155,6 +162,13 @@ impl Workload {
             }
         }
     }
+}
+
+fn found(stage: &Stage) -> Outcome<String> {
+    let room = stage.rooms().into_iter().find(|room| room.name == FOUND);
+    Ok(room
+        .ok_or("there is no room yet that nobody made for it")?
+        .arn)
 }
 
 /// A spec that leaves nothing out.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::case::{Axis, Case, Successor, Trial};
+use crate::deed::Deed;
 use crate::fault::Moment;
 use crate::record::Recording;
 use crate::replica::Election;
@@ -21,20 +22,29 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
     let mut cases = Vec::new();
     for at in points {
         for moment in Moment::ALL {
-            let case = |who: &str, successor| {
+            let case = |who: &str, successor, between| {
                 let what = format!("{}/{}/{who}", at.title(), moment.name());
                 let trial = Trial::Crash {
                     at: at.clone(),
                     moment,
                     successor,
+                    between,
                 };
                 Case::new(Axis::Crash, *workload, end, &what, trial)
             };
-            cases.push(case("same-replica", Successor::SameReplica));
-            cases.push(case("other-replica", Successor::OtherReplica).with_two(Election::On));
-            // Where reads lag, nothing but what was written down before tells the one that comes back what may exist.
+            let (same, other) = (Successor::SameReplica, Successor::OtherReplica);
+            cases.push(case("same-replica", same, None));
+            cases.push(case("other-replica", other, None).with_two(Election::On));
             if at.writes && at.name != "POST events" {
-                cases.push(case("same-replica-and-lag", Successor::SameReplica).with_lag(LAG, LAG));
+                // Where reads lag, nothing but what was written down before tells the one that comes back what may exist.
+                cases.push(case("same-replica-and-lag", same, None).with_lag(LAG, LAG));
+                // And where that is lost as well, nothing but the finalizer.
+                let lost = case(
+                    "same-replica-lag-and-status-lost",
+                    same,
+                    Some(Deed::WipeStatus),
+                );
+                cases.push(lost.with_lag(LAG, LAG));
             }
         }
     }

@@ -39,6 +39,7 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
                 at: Point::renewal(),
                 moment,
                 successor,
+                between: None,
             };
             let what = format!("renewal/crash/{}/{who}", moment.name());
             cases.push(case(&what, trial));

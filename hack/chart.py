@@ -1,8 +1,7 @@
 """What hack/chart asks of the chart's text: renders every set of values in charts/ivschat-operator/ci for every Kubernetes that is
 supported, by every helm that is given, and looks at each object.
 
-  chart.py check DIR HELM…   DIR gets, per set of values, all.yaml (for Checkov) and old.yaml (for an API server of 1.20)
-  chart.py old               standard input, without what an API server of 1.20 does not know
+  chart.py check DIR HELM…   DIR gets, per set of values, all.yaml (for Checkov) and served.yaml (for an API server)
   chart.py checkov REPORT…   compares Checkov's reports on each all.yaml, as JSON, with what ci/checkov.yaml explains
 """
 
@@ -28,11 +27,8 @@ VERSIONS = [f"1.{minor}" for minor in range(25, 38)]
 NAMESPACE = "chat-system"
 # Kinds of the Prometheus Operator, which is there or not.
 MONITORING = [f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")]
-# What the API server that tests can have, 1.20, does not serve; everything else must pass it.
-NOT_IN_1_20 = {
-    "policy/v1": "came with 1.21",
-    "monitoring.coreos.com/v1": "is the Prometheus Operator's",
-}
+# The Prometheus Operator's, which an API server alone does not serve; it must take everything else.
+NOT_SERVED = "monitoring.coreos.com/v1"
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 
 problems = []
@@ -251,7 +247,7 @@ def check_matrix(directory, helms):
 def write(folder, things):
     folder.mkdir()
     (folder / "all.yaml").write_text(yaml.safe_dump_all(things))
-    (folder / "old.yaml").write_text(yaml.safe_dump_all(t for t in things if t["apiVersion"] not in NOT_IN_1_20))
+    (folder / "served.yaml").write_text(yaml.safe_dump_all(t for t in things if t["apiVersion"] != NOT_SERVED))
 
 
 # --- values ----------------------------------------------------------------------------------------------------------------
@@ -330,9 +326,6 @@ def main():
             check_bad(helms)
         case ["checkov", *reports] if reports:
             check_checkov(reports)
-        case ["old"]:
-            things = [thing for thing in yaml.safe_load_all(sys.stdin) if thing]
-            yaml.safe_dump_all((t for t in things if t["apiVersion"] not in NOT_IN_1_20), sys.stdout)
         case _:
             sys.exit(__doc__)
     if problems:

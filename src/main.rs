@@ -93,7 +93,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
 async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
-    let client = Client::try_from(config)?;
+    let client = controller::client(config)?;
     let timeout = arguments.kubernetes_timeout;
     Ok(check::Cluster {
         kubernetes: Kubernetes::new(client.clone(), timeout, None, Metrics::default()),
@@ -140,7 +140,7 @@ struct Parts {
 async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
-    let client = Client::try_from(config)?;
+    let client = controller::client(config)?;
     let (rooms, account, default_region) = ivs::connect(&aws(arguments), &metrics).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
@@ -241,7 +241,6 @@ fn shutdown() -> io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: finishing what is under way");
         tokio::spawn(async move {
             let signal = tokio::select! {
                 _ = terminate.recv() => SignalKind::terminate(),

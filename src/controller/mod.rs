@@ -53,6 +53,7 @@ pub use leadership::{Election, Leadership, LeaseSettings};
 pub use overlap::Signature;
 pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
+pub use watch::client;
 
 use deletions::Deletions;
 use memory::Memory;
@@ -271,7 +272,11 @@ pub async fn run(
     let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
     let credentials = tokio::spawn(resolve_account(Arc::clone(&context), health.clone()));
     let stopping = health.clone();
-    let shutdown = shutdown.inspect(move |()| stopping.stopping()).shared();
+    let shutdown = shutdown.inspect(move |()| {
+        stopping.stopping();
+        tracing::info!("stopping: finishing what is under way");
+    });
+    let shutdown = shutdown.shared();
     let patience = context.settings.operation_timeout + context.kubernetes.timeout();
     let overdue = shutdown.clone().then(|()| tokio::time::sleep(patience));
     let metrics = context.metrics.clone();
@@ -352,12 +357,12 @@ fn log(passed: Passed) {
 /// What keeps the watch from running, and what to do where that is known.
 fn watch_problem(error: &watcher::Error) -> String {
     let advice = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
-            "; is the CRD installed? ivschat-operator crds | kubectl apply -f -"
-        }
-        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403 => {
-            "; may the operator's account get, list and watch chatrooms?"
-        }
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => match status.code {
+            404 => "; is the CRD installed? ivschat-operator crds | kubectl apply -f -",
+            403 => "; may the operator's account get, list and watch chatrooms?",
+            _ => "",
+        },
         _ => "",
     };
     format!("cannot watch ChatRooms: {}{advice}", chain(error))

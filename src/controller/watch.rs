@@ -1,17 +1,25 @@
 //! The watches of several namespaces as one, with one cache: passes, sweeps and limits need not know how many there are.
+//!
+//! A watch begins with a [streamed list] where the API server has them, object by object, so that neither side ever holds all
+//! objects as one answer; elsewhere with pages.
+//!
+//! [streamed list]: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use futures::{Stream, StreamExt, stream};
-use kube::ResourceExt;
+use futures::future::ready;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use http::{Request, Uri};
 use kube::api::{Api, ApiResource, DynamicObject};
+use kube::client::{Body, ClientBuilder};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
-use kube::{Client, api::ObjectMeta};
+use kube::{Client, Config, ResourceExt, api::ObjectMeta};
+use tower::util::MapRequestLayer;
 
 use crate::api::ChatRoom;
 
@@ -40,7 +48,8 @@ pub(super) fn watch<F: FnMut()>(
     let mut merged = Merged::of(apis.len());
     let watches = apis.into_iter().enumerate().map(|(source, api)| {
         let signature = signature.clone();
-        let events = watcher(api, watcher::Config::default().labels(&selector))
+        let config = watcher::Config::default().labels(&selector);
+        let events = events(client.clone(), api, config)
             .backoff(pauses())
             .modify(move |object| signature.keep_others(object));
         events.map(move |event| (source, event)).boxed()
@@ -53,6 +62,72 @@ pub(super) fn watch<F: FnMut()>(
         }
         stream::iter(events)
     })
+}
+
+/// A client whose streamed lists are as recent as its other lists: kube's watcher would begin with whatever the API server has
+/// cached, which after a restart may be older than what was seen before.
+///
+/// # Errors
+/// The configuration names what cannot be read, or is not TLS.
+pub fn client(config: Config) -> kube::Result<Client> {
+    let most_recent = |mut request: Request<Body>| {
+        *request.uri_mut() = most_recent(request.uri());
+        request
+    };
+    let builder = ClientBuilder::try_from(config)?;
+    Ok(builder
+        .with_layer(&MapRequestLayer::new(most_recent))
+        .build())
+}
+
+fn most_recent(uri: &Uri) -> Uri {
+    let query = uri.query().unwrap_or_default();
+    if !query.contains("sendInitialEvents=true") {
+        return uri.clone();
+    }
+    let kept = query.split('&').filter(|it| *it != "resourceVersion=0");
+    let kept = kept.collect::<Vec<_>>().join("&");
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = format!("{}?{kept}", uri.path()).parse().ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// The events of one watch.
+fn events(
+    client: Client,
+    api: Api<DynamicObject>,
+    config: watcher::Config,
+) -> impl Stream<Item = Watched> {
+    let listed = watcher(api.clone(), config.clone());
+    // One whose feature gate is off, or that was rolled back, refuses: from then on it is asked for pages.
+    let streamed =
+        watcher(api, config.streaming_lists()).take_while(|event| ready(!refused(event)));
+    async move {
+        if knows_streaming(&client).await {
+            streamed.chain(listed).boxed()
+        } else {
+            listed.boxed()
+        }
+    }
+    .flatten_stream()
+}
+
+/// Whether the API server understands that a streamed list is asked for, be it to refuse it. An older one would not say where the
+/// list ends.
+async fn knows_streaming(client: &Client) -> bool {
+    const SINCE: u32 = 27;
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let asked = tokio::time::timeout(PATIENCE, client.apiserver_version()).await;
+    let Ok(Ok(version)) = asked else {
+        return false;
+    };
+    let minor = version.minor.trim_end_matches(|it: char| !it.is_numeric());
+    minor.parse::<u32>().is_ok_and(|minor| minor >= SINCE)
+}
+
+fn refused(event: &Watched) -> bool {
+    // Forbidden by the gate; or its etcd cannot say how far it is.
+    matches!(event, Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) if [400, 422, 500].contains(&status.code))
 }
 
 /// How long after a watch has failed it is set up again: while it is not, nobody's edits are seen, and one client that tries
@@ -211,6 +286,27 @@ mod tests {
             Err(_) => "error".to_owned(),
         };
         events.iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_streamed_list_is_asked_for_as_of_now_and_every_other_request_stays_as_it_is() {
+        for (asked, sent) in [
+            (
+                "/apis/g/v1/things?&watch=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0",
+                "/apis/g/v1/things?&watch=true&timeoutSeconds=290&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
+            ),
+            (
+                "/apis/g/v1/things?&watch=true&resourceVersion=0",
+                "/apis/g/v1/things?&watch=true&resourceVersion=0",
+            ),
+            (
+                "https://host/things?sendInitialEvents=true&resourceVersion=01",
+                "https://host/things?sendInitialEvents=true&resourceVersion=01",
+            ),
+            ("/version", "/version"),
+        ] {
+            assert_eq!(most_recent(&asked.parse().unwrap()), sent);
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ class Stage:
         self.work = pathlib.Path(work)
         self.running = {}
         # Whatever credentials and proxies this shell has are not for here.
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "KUBEBUILDER_ASSETS", "XDG_CACHE_HOME") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "KUBEBUILDER_ASSETS", "K8S_VERSION", "XDG_CACHE_HOME") if name in os.environ}
         self.environment = kept | {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
         self.environment["AWS_REGION"] = self.environment["AWS_DEFAULT_REGION"] = REGION
 
@@ -68,8 +68,7 @@ class Stage:
             "ivschat", region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id="demo", aws_secret_access_key="demo"
         )
         crds = subprocess.run([self.operator_binary, "crds"], stdout=subprocess.PIPE, text=True, check=True).stdout
-        # An API server from before 1.25 stores the CEL rules without knowing them; kubectl's check would refuse them.
-        self.kubectl("apply", "--validate=false", "--filename=-", stdin=crds)
+        self.kubectl("apply", "--validate=warn", "--filename=-", stdin=crds)
         self.kubectl("wait", "--for=condition=Established", "crd/chatrooms.ivschat-operator.io")
         self.kubectl("create", "namespace", NAMESPACE)
         self.kubectl("create", "clusterrolebinding", "operator", "--clusterrole=cluster-admin", f"--serviceaccount={NAMESPACE}:{JOB}")
@@ -118,7 +117,7 @@ class Stage:
         kind = {"apiVersion": "ivschat-operator.io/v1alpha1", "kind": "ChatRoom", "spec": spec}
         items = [kind | {"metadata": {"name": name, "namespace": "default"}} for name in names]
         rooms = {"apiVersion": "v1", "kind": "List", "items": items}
-        self.kubectl("apply", "--validate=false", "--filename=-", stdin=json.dumps(rooms))
+        self.kubectl("apply", "--filename=-", stdin=json.dumps(rooms))
 
     def get(self, name):
         return json.loads(self.kubectl("get", "chatroom", name, "--output=json"))

@@ -23,6 +23,7 @@ mod delete;
 mod failures;
 mod gitops;
 mod iam;
+mod kubernetes;
 mod leadership;
 mod metrics;
 mod ownership;

@@ -1,14 +1,15 @@
 //! Edits of the status that could hide an object's own room, or lead to a second one.
 
-use ivschat_emulator::world::Operation;
+use ivschat_emulator::world::{Operation, Settings};
 use ivschat_operator::api::ChatRoom;
 use serde_json::json;
 
-use crate::stage::{REGION, Stage, arn_of, status_of};
+use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, status_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_region_does_not_make_the_spec_invalid() {
-    let stage = Stage::open().await;
+    let control_plane = ControlPlane::without_cel().await;
+    let stage = Stage::on(control_plane, Options::default(), Settings::default()).await;
     let own = arn_of(&stage.settle("lobby", json!({"region": REGION})).await);
     stage.forge("lobby", json!({"region": "eu-west-1"})).await;
     let mended = |object: &ChatRoom| {

@@ -11,7 +11,7 @@ use crate::stage::{ControlPlane, arn_of, message_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spec_cannot_set_the_operators_own_tags() {
-    let scene = Scene::open().await;
+    let scene = Scene::without_cel().await;
     let victim = scene.stage.chat_rooms.get(VICTIM).await.unwrap();
     let owner = scene.filled("CLUSTER/NAMESPACE/victim");
     let uid = victim.uid().unwrap();
@@ -37,7 +37,7 @@ async fn a_spec_cannot_set_the_operators_own_tags() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settled_object_edited_to_set_the_operators_tags_changes_nothing_on_its_room() {
-    let scene = Scene::open().await;
+    let scene = Scene::without_cel().await;
     let own = arn_of(&scene.stage.settle(THIEF, json!({})).await);
     let room = find(&scene.stage, &own);
     let owner = scene.filled("CLUSTER/NAMESPACE/victim");
@@ -57,7 +57,7 @@ async fn a_settled_object_edited_to_set_the_operators_tags_changes_nothing_on_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spec_cannot_set_tags_of_aws() {
-    let scene = Scene::open().await;
+    let scene = Scene::without_cel().await;
     for key in [
         "aws:",
         "aws:cloudformation:stack-name",

@@ -272,3 +272,59 @@ async fn a_dry_run_finds_no_difference_and_the_operator_owns_nothing_that_a_tool
     }
     assert!(!arn_of(&settled).is_empty());
 }
+
+/// Server-side apply: who else has set a field is told, and the operator is never among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tools_that_set_a_field_conflict_with_each_other_and_neither_with_the_operator() {
+    let stage = Stage::with(Options::watchful()).await;
+    let apply = async |tool: &str, force: bool, spec: Value| {
+        let manifest = json!({"apiVersion": "ivschat-operator.io/v1alpha1", "kind": "ChatRoom",
+                              "metadata": {"name": "lobby"}, "spec": spec});
+        let params = PatchParams {
+            force,
+            ..PatchParams::apply(tool)
+        };
+        let patch = Patch::Apply(manifest);
+        stage.chat_rooms.patch("lobby", &params, &patch).await
+    };
+    let length = |length: i64| json!({"maximumMessageLength": length});
+    apply("flux", false, length(100)).await.unwrap();
+    stage.ready("lobby").await;
+    let refused = apply("helm", false, length(200)).await.unwrap_err();
+    let told = "Apply failed with 1 conflict: conflict with \"flux\"";
+    assert!(refused.to_string().contains(told), "{refused}");
+    assert!(
+        !refused.to_string().contains("ivschat-operator\""),
+        "{refused}"
+    );
+
+    apply("helm", true, length(200)).await.unwrap();
+    stage.ready("lobby").await;
+    assert_eq!(stage.room().maximum_message_length, 200);
+    let refused = apply("flux", false, length(100)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("conflict with \"helm\""),
+        "{refused}"
+    );
+
+    // What each has set goes when the last of them lets it go; finalizer, status and room stay.
+    apply("flux", false, json!({"maximumMessageRatePerSecond": 5}))
+        .await
+        .unwrap();
+    apply("helm", false, json!({})).await.unwrap();
+    let object = stage.ready("lobby").await;
+    let room = stage.room();
+    assert_eq!(object.spec.maximum_message_length, None);
+    assert_eq!(
+        (
+            room.maximum_message_length,
+            room.maximum_message_rate_per_second
+        ),
+        (500, 5)
+    );
+    assert_eq!(object.finalizers(), ["ivschat-operator.io/room"]);
+    assert_eq!(
+        (arn_of(&object), stage.calls(Operation::CreateRoom)),
+        (room.arn, 1)
+    );
+}

@@ -43,8 +43,13 @@ impl ControlPlane {
 
     /// One of the test's own, on which nothing is installed.
     pub async fn without_crd() -> Self {
+        Self::with_flags(&[]).await
+    }
+
+    /// The same, with these flags of kube-apiserver's.
+    pub async fn with_flags(flags: &'static [&'static str]) -> Self {
         Self {
-            kubeconfig: tokio::task::spawn_blocking(up).await.unwrap(),
+            kubeconfig: tokio::task::spawn_blocking(|| up(flags)).await.unwrap(),
         }
     }
 
@@ -52,7 +57,7 @@ impl ControlPlane {
         client(&self.kubeconfig).await
     }
 
-    async fn install(&self, crd: CustomResourceDefinition) {
+    pub async fn install(&self, crd: CustomResourceDefinition) {
         let crds: Api<CustomResourceDefinition> = Api::all(self.client().await);
         crds.create(&PostParams::default(), &crd).await.unwrap();
         let name = crd.name_any();
@@ -87,7 +92,7 @@ pub async fn namespace(client: &Client, prefix: &str) -> kube::Result<String> {
     Ok(name)
 }
 
-fn up() -> PathBuf {
+fn up(flags: &[&str]) -> PathBuf {
     // The script removes it when this process is gone.
     let directory = tempfile::Builder::new()
         .prefix("control-plane-")
@@ -97,7 +102,8 @@ fn up() -> PathBuf {
     let output = Command::new(SCRIPT)
         .arg("up")
         .arg(&directory)
-        .args(["--owner", &std::process::id().to_string()])
+        .args(["--owner", &std::process::id().to_string(), "--"])
+        .args(flags)
         .stderr(Stdio::inherit())
         .output()
         .expect("hack/control-plane runs");

@@ -4,6 +4,7 @@
 pub mod control_plane;
 mod operator;
 mod scrape;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::iam;
 pub use control_plane::ControlPlane;
 pub use operator::{Operator, Options, PROMPT, command};
 pub use scrape::{SERVING, Scrape};
+pub use versions::crd_without_cel;
 
 /// The region of objects that name none.
 pub const REGION: &str = "us-west-2";

@@ -1,0 +1,176 @@
+//! Policies of the cluster that refuse what people, or the operator itself, write.
+
+use ivschat_emulator::world::Operation;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams,
+};
+use serde_json::{Value, json};
+
+use super::{current, until};
+use crate::stage::{REGION, Stage, arn_of};
+
+const SAID: &str = "the platform team says no";
+
+/// A ValidatingAdmissionPolicy in force in one namespace.
+struct Policy {
+    name: String,
+    policies: Api<DynamicObject>,
+    bindings: Api<DynamicObject>,
+}
+
+impl Policy {
+    /// Refuses every update of `resource` in the stage's namespace that `expression` is not true of.
+    async fn enforce(stage: &Stage, resource: &str, expression: &str) -> Self {
+        let kind = |kind: &str| {
+            let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
+            Api::<DynamicObject>::all_with(stage.client.clone(), &ApiResource::from_gvk(&kind))
+        };
+        let policy = Self {
+            name: format!("refuse-{}", stage.namespace),
+            policies: kind("ValidatingAdmissionPolicy"),
+            bindings: kind("ValidatingAdmissionPolicyBinding"),
+        };
+        let matches = json!({
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": stage.namespace}},
+            "resourceRules": [{"apiGroups": ["ivschat-operator.io"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": [resource]}],
+        });
+        let spec = json!({"matchConstraints": matches, "failurePolicy": "Fail",
+                          "validations": [{"expression": expression, "message": SAID}]});
+        policy.create(&policy.policies, spec).await;
+        policy
+            .create(
+                &policy.bindings,
+                json!({"policyName": policy.name, "validationActions": ["Deny"]}),
+            )
+            .await;
+        policy
+    }
+
+    async fn create(&self, api: &Api<DynamicObject>, spec: Value) {
+        let manifest = json!({"metadata": {"name": self.name}, "spec": spec});
+        let object: DynamicObject = serde_json::from_value(manifest).unwrap();
+        api.create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    async fn lift(self) {
+        for api in [&self.bindings, &self.policies] {
+            api.delete(&self.name, &DeleteParams::default())
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// Waits until the API server refuses this write, as it takes a moment to know a new policy.
+async fn in_force(stage: &Stage, name: &str, status: bool, patch: Value) {
+    let dry_run = PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    };
+    let patch = Patch::Merge(patch);
+    until("the policy is in force", async || {
+        let answer = if status {
+            stage.chat_rooms.patch_status(name, &dry_run, &patch).await
+        } else {
+            stage.chat_rooms.patch(name, &dry_run, &patch).await
+        };
+        answer.is_err_and(|error| error.to_string().contains(SAID))
+    })
+    .await;
+}
+
+/// Status first: what it would record before it asks AWS is refused, so nothing is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_room_is_made_while_a_policy_refuses_the_status_and_one_is_once_it_is_lifted() {
+    if current().await.is_none() {
+        return;
+    }
+    let mut stage = Stage::open().await;
+    stage.settle("other", json!({})).await;
+    let policy = Policy::enforce(&stage, "chatrooms/status", "false").await;
+    in_force(
+        &stage,
+        "other",
+        true,
+        json!({"status": {"region": "eu-west-1"}}),
+    )
+    .await;
+    stage.create("lobby", json!({})).await;
+    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
+    stage.operator.log_becomes(|log| refusals(log) >= 3).await;
+    assert_eq!(
+        stage.calls(Operation::CreateRoom),
+        1,
+        "for the other object"
+    );
+    policy.lift().await;
+    let object = stage.ready("lobby").await;
+    assert!(
+        stage
+            .rooms_in(REGION)
+            .iter()
+            .any(|room| room.arn == arn_of(&object))
+    );
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_room_is_made_for_an_object_that_may_have_no_finalizer() {
+    if current().await.is_none() {
+        return;
+    }
+    let mut stage = Stage::open().await;
+    stage.settle("other", json!({})).await;
+    let policy = Policy::enforce(
+        &stage,
+        "chatrooms",
+        "!has(object.metadata.finalizers) || has(oldObject.metadata.finalizers)",
+    )
+    .await;
+    stage.operator.kill().await;
+    stage.create("lobby", json!({})).await;
+    in_force(
+        &stage,
+        "lobby",
+        false,
+        json!({"metadata": {"finalizers": ["example.com/other"]}}),
+    )
+    .await;
+    stage.restart(crate::stage::Options::default()).await;
+    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
+    stage.operator.log_becomes(|log| refusals(log) >= 3).await;
+    assert_eq!(
+        stage.calls(Operation::CreateRoom),
+        1,
+        "for the other object"
+    );
+    policy.lift().await;
+    stage.ready("lobby").await;
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_deleted_while_a_policy_refuses_every_write_goes_with_its_room_once_it_is_lifted()
+{
+    if current().await.is_none() {
+        return;
+    }
+    let mut stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    let policy = Policy::enforce(&stage, "*", "false").await;
+    in_force(
+        &stage,
+        "lobby",
+        false,
+        json!({"spec": {"maximumMessageLength": 7}}),
+    )
+    .await;
+    stage.delete("lobby").await;
+    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
+    stage.operator.log_becomes(|log| refusals(log) >= 2).await;
+    assert!(stage.chat_rooms.get_opt("lobby").await.unwrap().is_some());
+    policy.lift().await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}

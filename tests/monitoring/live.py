@@ -65,7 +65,8 @@ def trouble(stage, targets):
     """Everything that panels and alerts are to show."""
     names = [f"room-{n}" for n in range(ROOMS)]
     stage.apply(names, tags={"team": "live"})
-    stage.apply(["invalid"], tags={"aws:not": "allowed"})
+    # The API server cannot know that a handler must be of the room's own region.
+    stage.apply(["invalid"], messageReviewHandler={"uri": "arn:aws:lambda:eu-west-1:123456789012:function:review"})
     drifting, twinned, healed, *_ = (room_of(stage, name) for name in names)
     # Deletions that do not get on; and a room whose object goes without the operator, and so stays.
     stage.fault(operation="DeleteRoom", lasting="12s", symptom=refusal(403, "AccessDeniedException"))

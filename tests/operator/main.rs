@@ -1,4 +1,6 @@
 //! The operator as its users meet it: the real binary, a real kube-apiserver, the real SDK over HTTP to the emulator.
+//!
+//! `make test-oldest` runs what is marked `oldest` below, on an old version of Kubernetes.
 
 #![allow(
     missing_docs,
@@ -12,21 +14,21 @@
 )]
 
 mod accounts;
-mod adoption;
+mod adoption; // oldest
 mod attacks;
-mod bad_specs;
-mod check;
-mod class;
+mod bad_specs; // oldest
+mod check; // oldest
+mod class; // oldest
 mod crd;
-mod create;
-mod delete;
+mod create; // oldest
+mod delete; // oldest
 mod failures;
-mod gitops;
+mod gitops; // oldest
 mod iam;
-mod kubernetes;
-mod leadership;
+mod kubernetes; // oldest
+mod leadership; // oldest
 mod metrics;
-mod ownership;
+mod ownership; // oldest
 mod policies;
 mod process;
 mod rbac;
@@ -35,7 +37,7 @@ mod restart;
 mod settled;
 mod stage;
 mod sweep;
-mod tags;
+mod tags; // oldest
 #[cfg(feature = "otlp")]
 mod traces;
-mod update;
+mod update; // oldest

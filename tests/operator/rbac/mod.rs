@@ -4,7 +4,7 @@
 mod release;
 mod scene;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Operation, Scope};
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::stage::{REGION, arn_of, calls, status_of};
 use release::{Grant, Release, words};
-use scene::{Mode, Scene, refusal, values};
+use scene::{Mode, Scene, control_plane, refusal, values};
 
 fn ready(object: Option<&ChatRoom>) -> bool {
     object.is_some_and(|object| {
@@ -101,7 +101,7 @@ async fn roles_in_two_namespaces_are_enough_there_and_no_third_one_is_touched() 
 /// What `helm test` prints, and whether it goes well.
 async fn check(scene: &Scene) -> (bool, String) {
     let (client, release) = (&scene.client, &scene.release);
-    let administrator = scene::control_plane().await;
+    let administrator = control_plane().await;
     let kubeconfig = release.kubeconfig(client, &administrator.kubeconfig).await;
     let endpoint = scene.emulator.endpoint();
     let namespaces = scene.namespaces.join(",");
@@ -168,15 +168,31 @@ async fn works_through(scene: &mut Scene) {
 
 /// Makes a second room for the object, as an operator leaves it that was frozen between its last check and the wire.
 fn make_twin(scene: &Scene, object: &ChatRoom) -> String {
-    let own = scene.rooms();
-    let own = own.iter().find(|room| room.arn == arn_of(object)).unwrap();
-    let twin = CreateRoom {
-        tags: Some(own.tags.clone()),
+    make_room(scene, tags_of(scene, object))
+}
+
+/// A room of an object that does not exist, in the namespace of one that does.
+fn make_orphan(scene: &Scene, object: &ChatRoom) -> String {
+    let mut tags = tags_of(scene, object);
+    tags.remove("ivschat-operator.io/creation");
+    let owner = tags.get_mut("ivschat-operator.io/owner").unwrap();
+    owner.push_str("-gone");
+    make_room(scene, tags)
+}
+
+fn tags_of(scene: &Scene, object: &ChatRoom) -> BTreeMap<String, String> {
+    let mut rooms = scene.rooms().into_iter();
+    rooms.find(|room| room.arn == arn_of(object)).unwrap().tags
+}
+
+fn make_room(scene: &Scene, tags: BTreeMap<String, String>) -> String {
+    let room = CreateRoom {
+        tags: Some(tags),
         ..CreateRoom::default()
     };
     let scope = Scope::in_region(REGION);
-    match scene.emulator.call(&scope, Call::CreateRoom(twin)) {
-        Ok(Answer::Room(twin)) => twin.arn,
+    match scene.emulator.call(&scope, Call::CreateRoom(room)) {
+        Ok(Answer::Room(room)) => room.arn,
         other => panic!("a room is made: {other:?}"),
     }
 }
@@ -205,8 +221,12 @@ async fn each_verb_is_needed(mode: Mode) {
 /// Shows what breaks without this verb. A verb that this table does not know is one that nothing was shown to need.
 async fn breaks(mode: Mode, grant: &Grant) {
     let scene = &mut Scene::open(mode, Some(grant)).await;
+    // A streamed list is a watch.
+    let streams = control_plane().await.is_current().await;
     match (grant.resource.as_str(), grant.verb.as_str()) {
         ("chatrooms", "get") => twins_are_never_healed(scene, grant).await,
+        ("chatrooms", "list") if streams => orphans_are_never_reported(scene, grant).await,
+        ("chatrooms", "watch") if streams => it_never_gets_ready(scene, grant).await,
         ("chatrooms", "list") => it_never_gets_ready(scene, grant).await,
         ("chatrooms", "watch") => new_objects_are_never_seen(scene, grant).await,
         ("chatrooms", "patch") => no_finalizer_is_set_and_no_room_made(scene, grant).await,
@@ -237,6 +257,17 @@ async fn twins_are_never_healed(scene: &mut Scene, grant: &Grant) {
     let rooms: Vec<_> = scene.rooms().into_iter().map(|room| room.arn).collect();
     assert!(rooms.contains(&twin), "{rooms:?}");
     assert_eq!(rooms.len(), 2);
+}
+
+/// Before it says that a room has no object, the operator lists the objects of every class.
+async fn orphans_are_never_reported(scene: &mut Scene, grant: &Grant) {
+    let one = scene.namespaces[0].clone();
+    scene.create(&one, "lobby").await;
+    let object = scene.until(&one, "lobby", ready).await.unwrap();
+    make_orphan(scene, &object);
+    scene.refused(grant, 2).await;
+    scene.operator.metric("orphans", 0.0).await;
+    assert!(!scene.events(&one).await.contains(&"Orphan".to_owned()));
 }
 
 async fn it_never_gets_ready(scene: &mut Scene, grant: &Grant) {

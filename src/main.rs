@@ -84,7 +84,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
             };
             aws.check(&mut report, write, id.as_ref()).await;
         }
-        Err(error) => report.fail("AWS region", error.to_string()),
+        Err(error) => report.fail(error.subject(), error.to_string()),
     }
     println!("{report}");
     Ok(report.well())

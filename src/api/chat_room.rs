@@ -30,6 +30,7 @@ use super::limits;
     derive = "PartialEq",
     doc = "A ChatRoom is one Amazon IVS Chat room: created, kept as specified, and deleted with this object.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Synced", type_ = "string", json_path = ".status.conditions[?(@.type=='Synced')].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
     printcolumn(name = "Room", type_ = "string", json_path = ".status.id", description = "The room's id."),
     printcolumn(name = "Region", type_ = "string", json_path = ".status.region"),
@@ -101,8 +102,8 @@ pub struct ChatRoomSpec {
     pub logging_configuration_identifiers: Option<Vec<String>>,
 
     /// The room's tags, at most 48. Keys have 1 to 128 and values at most 256 characters of letters, digits, space and
-    /// _ . : / = + - @. Keys that begin with aws: or ivschat-operator.io/ are reserved. What happens to other tags of the
-    /// room says tagPolicy. Absent: none.
+    /// _ . : / = + - @. Keys that begin with aws:, in any case of letters, or with ivschat-operator.io/ are reserved. tagPolicy
+    /// decides what happens to the room's other tags. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "tags_schema")]
     #[x_kube(
@@ -110,7 +111,7 @@ pub struct ChatRoomSpec {
             .message("tag keys have 1 to 128 characters"),
         validation = Rule::new("self.all(key, key.matches('^[\\\\p{L}\\\\p{N} _.:/=+@-]+$'))")
             .message("tag keys consist of letters, digits, space and _ . : / = + - @"),
-        validation = Rule::new("self.all(key, !key.startsWith('aws:') && !key.startsWith('ivschat-operator.io/'))")
+        validation = Rule::new("self.all(key, !key.matches('^[aA][wW][sS]:') && !key.startsWith('ivschat-operator.io/'))")
             .message("tag keys that begin with aws: or ivschat-operator.io/ are reserved")
     )]
     pub tags: Option<BTreeMap<String, String>>,

@@ -28,8 +28,14 @@ pub const CLASS_LABEL: &str = "ivschat-operator.io/class";
 /// Tag keys that users may not set begin with this.
 pub const RESERVED_TAG_PREFIX: &str = "ivschat-operator.io/";
 
-/// Tag keys that begin with this belong to AWS: never written, never counted, never reported.
+/// Tag keys that begin with this, in any case of letters, belong to AWS: never written, never counted, never reported.
 pub const SYSTEM_TAG_PREFIX: &str = "aws:";
+
+/// Whether a tag key belongs to AWS.
+pub fn is_system_tag(key: &str) -> bool {
+    let start = key.get(..SYSTEM_TAG_PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(SYSTEM_TAG_PREFIX))
+}
 
 /// Who this operator says it is: field manager, event reporter, SDK app name.
 pub const OPERATOR: &str = "ivschat-operator";

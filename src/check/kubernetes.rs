@@ -91,13 +91,18 @@ impl Cluster {
             return self.cluster_id.clone();
         }
         let cluster = self.cluster_id().await;
-        report.tried(
-            "cluster id",
-            cluster
-                .as_ref()
-                .map(ToString::to_string)
-                .map_err(Clone::clone),
-        );
+        match &cluster {
+            Ok(id) if self.cluster_id.is_none() => report.add(
+                "cluster id",
+                Outcome::Warning,
+                format!(
+                    "{id}, the UID of this cluster's namespace kube-system: in a rebuilt cluster, or once --cluster-id is set, its \
+                     rooms are another's. Set --cluster-id to a name of your choice before the first room is made"
+                ),
+            ),
+            Ok(id) => report.add("cluster id", Outcome::Ok, id.to_string()),
+            Err(error) => report.add("cluster id", Outcome::Failed, error),
+        }
         report.tried("CRD", crd::check(self).await);
         self.permissions(report).await;
         self.lease(report).await;

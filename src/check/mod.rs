@@ -18,6 +18,8 @@ pub use kubernetes::Cluster;
 pub enum Outcome {
     /// It works.
     Ok,
+    /// It does for now; the detail says what may come of it, and what to do.
+    Warning,
     /// It does not; the detail says why, and what to do.
     Failed,
     /// It was not tried; the detail says why.
@@ -28,6 +30,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ok => "ok",
+            Self::Warning => "warning",
             Self::Failed => "FAILED",
             Self::Skipped => "skipped",
         })
@@ -95,6 +98,9 @@ impl fmt::Display for Report {
             writeln!(f, "{what:width$}  {outcome:7}  {detail}")?;
         }
         match self.failed() {
+            0 if self.0.iter().any(|row| row.outcome == Outcome::Warning) => {
+                write!(f, "\nall works, with a warning")
+            }
             0 => write!(f, "\nall is well"),
             failed => write!(f, "\n{failed} of {} failed", self.0.len()),
         }

@@ -59,7 +59,7 @@ impl Pass<'_> {
             region: new.room.region.clone(),
             account: account.to_owned(),
         };
-        self.record.region = Some(new.room.region.clone());
+        let fixed = self.record.region.replace(new.room.region.clone());
         self.record.creation = Some(attempt.clone());
         let message = "CreateRoom is under way".to_owned();
         let pending = Verdict::Pending {
@@ -85,6 +85,8 @@ impl Pass<'_> {
                 Ok(Ending::in_sync())
             }
             Err(CreateError::Refused(failure)) => {
+                // Nothing came of it: a region that was mistyped can still be corrected.
+                self.record.region = fixed;
                 self.record.creation = None;
                 context.memory.attempt(&self.input.uid, None);
                 Ok(Ending::failed(failure, Knowledge::NotAsSpecified))

@@ -130,7 +130,7 @@ pub(super) fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Ev
         } => (*reason, message, ConditionType::Ready),
         Verdict::Pending { .. }
         | Verdict::InSync
-        | Verdict::Paused
+        | Verdict::Paused(_)
         | Verdict::Released
         | Verdict::Drifted(_) => return None,
     };

@@ -11,7 +11,7 @@ use serde_path_to_error::Segment;
 
 use crate::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
 use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
-use crate::room::{Violation, Violations};
+use crate::room::{Pause, Violation, Violations};
 
 use super::overlap::Other;
 
@@ -29,7 +29,7 @@ pub(super) struct Input {
     /// When it was asked for.
     pub(super) created_at: Option<Timestamp>,
     /// Whether an annotation stops changes.
-    pub(super) paused: bool,
+    pub(super) pause: Option<Pause>,
     /// The request for a pass, in an annotation.
     pub(super) reconcile_at: Option<String>,
     /// What becomes of the room with the object; `None`: the operator's default. Read on its own: it must be known of a spec
@@ -54,7 +54,7 @@ impl Input {
         Self {
             other: Other::last(meta.managed_fields.as_deref()),
             created_at: meta.creation_timestamp.map(|time| time.0),
-            paused: annotation(PAUSED_ANNOTATION).as_deref() == Some("true"),
+            pause: annotation(PAUSED_ANNOTATION).and_then(|value| Pause::read(&value)),
             reconcile_at: annotation(RECONCILE_AT_ANNOTATION),
             deletion_policy: deletion_policy(&object.data["spec"]),
             observed: observed(&object.data["spec"]),
@@ -91,8 +91,8 @@ impl Input {
     /// The fingerprint that the object has once these are written.
     pub(super) fn fingerprint_with(&self, has_finalizer: bool, status: &ChatRoomStatus) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let asked = (self.generation, self.deleted_at.is_some(), self.paused);
-        (asked, &self.reconcile_at, has_finalizer).hash(&mut hasher);
+        let asked = (self.generation, self.deleted_at.is_some());
+        (asked, &self.pause, &self.reconcile_at, has_finalizer).hash(&mut hasher);
         // A status is made of strings, numbers and lists: it always serializes.
         serde_json::to_string(status)
             .unwrap_or_default()

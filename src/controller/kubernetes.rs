@@ -249,9 +249,19 @@ impl Kubernetes {
         // A fresh recorder each time: one that remembers would repeat the text of the first event of a kind for those that
         // follow, and the text is what tells them apart.
         let recorder = Recorder::new(self.client.clone(), reporter);
-        if let Err(error) = self.in_time(recorder.publish(event, object)).await {
-            self.metrics.event_lost();
-            tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
+        match self.in_time(recorder.publish(event, object)).await {
+            Ok(()) => {}
+            // A namespace that goes takes no new objects, and nobody reads its events.
+            Err(error) if namespace_ends(&error) => {
+                tracing::debug!(
+                    reason = event.reason,
+                    "no event, as the namespace is being deleted"
+                );
+            }
+            Err(error) => {
+                self.metrics.event_lost();
+                tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
+            }
         }
     }
 
@@ -272,6 +282,20 @@ impl Kubernetes {
     ) -> Result<T, Error> {
         in_time(self.timeout, call).await
     }
+}
+
+/// Whether the API server refuses because the namespace is being deleted.
+fn namespace_ends(error: &Error) -> bool {
+    let Error::Api(error) = error else {
+        return false;
+    };
+    let KubeError::Api(status) = &**error else {
+        return false;
+    };
+    let details = status.details.iter();
+    details
+        .flat_map(|it| &it.causes)
+        .any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// Objects of a page of a list.

@@ -27,7 +27,7 @@ pub(super) fn outcome(verdict: &Verdict) -> &'static str {
         Verdict::InSync => "synced",
         Verdict::Pending { .. } => "waiting",
         Verdict::Drifted(_) => "drifted",
-        Verdict::Paused => "paused",
+        Verdict::Paused(_) => "paused",
         Verdict::Released => "released",
         Verdict::Failed { .. } => "failed",
     }

@@ -196,9 +196,11 @@ where
     let forgetful = Arc::clone(&context);
     let shutdown = shutdown.shared();
     let unready = unready_at(shutdown.clone(), store.clone());
-    let synced = move || {
-        listed.synced.store(true, Ordering::Relaxed);
-        health.watch_synced();
+    let synced = move |unlisted: Vec<String>| {
+        if unlisted.is_empty() {
+            listed.synced.store(true, Ordering::Relaxed);
+        }
+        health.listed_all_but(unlisted);
     };
     let objects = watch::watch(client, &context, &resource, synced)
         .inspect(move |event| match event {

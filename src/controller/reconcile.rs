@@ -176,8 +176,8 @@ impl<'a> Pass<'a> {
 
     /// The object is wanted: make the room what its spec says, or see how it differs.
     async fn converge(&mut self) -> Result<Option<Ending>, Error> {
-        if self.input.paused {
-            let (verdict, again) = (Verdict::Paused, Again::Interval);
+        if let Some(pause) = &self.input.pause {
+            let (verdict, again) = (Verdict::Paused(pause.clone()), Again::Interval);
             return Ok(Some(Ending { verdict, again }));
         }
         let identity = self.identity();

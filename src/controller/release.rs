@@ -203,7 +203,7 @@ async fn release_pass(context: &Context, input: &Input, fence: Fence) -> Result<
         }
         Verdict::Failed { failure, .. } => Progress::Again(wait, failure.to_string()),
         Verdict::Pending { message, .. } => Progress::Again(wait, message),
-        Verdict::Released | Verdict::InSync | Verdict::Drifted(_) | Verdict::Paused => {
+        Verdict::Released | Verdict::InSync | Verdict::Drifted(_) | Verdict::Paused(_) => {
             Progress::Done
         }
     })

@@ -27,10 +27,10 @@ use super::{Context, class};
 
 type Watched = Result<Event<DynamicObject>, watcher::Error>;
 
-/// Watches the objects that are this operator's. `synced` is called once every namespace has been listed.
+/// Watches the objects that are this operator's. `synced` is told each time which namespaces have not been listed yet.
 ///
 /// A namespace that cannot be listed does not hold up the others: what the first list lacks comes later, as if it were new.
-pub(super) fn watch<F: FnMut()>(
+pub(super) fn watch<F: FnMut(Vec<String>)>(
     client: &Client,
     context: &Context,
     resource: &ApiResource,
@@ -46,6 +46,10 @@ pub(super) fn watch<F: FnMut()>(
         namespaces.iter().map(api).collect()
     };
     let mut merged = Merged::of(apis.len());
+    let names = namespaces.clone();
+    if !names.is_empty() {
+        synced(names.clone());
+    }
     let watches = apis.into_iter().enumerate().map(|(source, api)| {
         let signature = signature.clone();
         let config = watcher::Config::default().labels(&selector);
@@ -55,10 +59,14 @@ pub(super) fn watch<F: FnMut()>(
         events.map(move |event| (source, event)).boxed()
     });
     stream::select_all(watches).flat_map(move |(source, event)| {
-        let unlisted = !merged.unlisted.is_empty();
+        let before = merged.unlisted.len();
         let events = merged.take(source, event);
-        if unlisted && merged.unlisted.is_empty() {
-            synced();
+        if merged.unlisted.len() < before {
+            let unlisted = merged
+                .unlisted
+                .iter()
+                .filter_map(|source| names.get(*source));
+            synced(unlisted.cloned().collect());
         }
         stream::iter(events)
     })
@@ -100,8 +108,13 @@ fn events(
 ) -> impl Stream<Item = Watched> {
     let listed = watcher(api.clone(), config.clone());
     // One whose feature gate is off, or that was rolled back, refuses: from then on it is asked for pages.
-    let streamed =
-        watcher(api, config.streaming_lists()).take_while(|event| ready(!refused(event)));
+    let streamed = watcher(api, config.streaming_lists()).take_while(|event| {
+        let refused = refused(event);
+        if refused {
+            tracing::debug!("the API server streams no lists; it is asked for pages from now on");
+        }
+        ready(!refused)
+    });
     async move {
         if knows_streaming(&client).await {
             streamed.chain(listed).boxed()
@@ -186,7 +199,11 @@ impl Merged {
                 out.push(Err(error));
                 self.settle(source, &mut out);
             }
-            Ok(Event::Init) => at.listing.clear(),
+            // A list that broke off has been passed on as far as it came: what the next one lacks is gone.
+            Ok(Event::Init) => {
+                let cut_off = mem::take(&mut at.listing);
+                at.known.extend(cut_off);
+            }
             Ok(Event::InitApply(object)) => {
                 let (key, uid) = (key(&object), object.uid().unwrap_or_default());
                 // Made anew while nobody watched.
@@ -346,6 +363,19 @@ mod tests {
             words(&merged.take(0, Ok(Event::InitDone))),
             ["delete a-one"]
         );
+    }
+
+    #[test]
+    fn an_object_of_a_list_that_broke_off_is_taken_out_if_the_next_list_lacks_it() {
+        let mut merged = Merged::of(1);
+        merged.take(0, Ok(Event::Init));
+        merged.take(0, Ok(Event::InitApply(object("a", "one"))));
+        merged.take(0, Ok(Event::InitApply(object("a", "two"))));
+        assert!(merged.take(0, Ok(Event::Init)).is_empty());
+        let again = merged.take(0, Ok(Event::InitApply(object("a", "two"))));
+        assert_eq!(words(&again), ["list a-two"]);
+        let done = merged.take(0, Ok(Event::InitDone));
+        assert_eq!(words(&done), ["listed", "delete a-one"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::api::limits;
-use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX};
+use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX, is_system_tag};
 use crate::api::{ChatRoomSpec, FallbackResult, ManagementPolicy, MessageReviewHandler};
 
 use super::{KeyPattern, RoomArn, Tags};
@@ -384,7 +384,7 @@ impl Check {
             limit,
             quoted(key),
         );
-        let reserved = key.starts_with(SYSTEM_TAG_PREFIX) || key.starts_with(RESERVED_TAG_PREFIX);
+        let reserved = is_system_tag(key) || key.starts_with(RESERVED_TAG_PREFIX);
         let limit = format!(
             "keys that begin with {SYSTEM_TAG_PREFIX} or {RESERVED_TAG_PREFIX} are reserved"
         );
@@ -414,7 +414,7 @@ pub fn check_default_tags(tags: &Tags, ignored_tags: &[KeyPattern]) -> Result<()
 }
 
 /// A value as a message shows it: quoted, and cut where it is so long that it would bury the message.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = value.chars().take(SHOWN).collect();
     if shown.len() < value.len() {

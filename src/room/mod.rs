@@ -9,6 +9,7 @@ mod desired;
 mod failure;
 mod observed;
 mod owner;
+mod pause;
 pub mod plan;
 pub mod status;
 mod tagging;
@@ -22,6 +23,7 @@ pub use desired::{
 pub use failure::{Class, Failure};
 pub use observed::ObservedRoom;
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
+pub use pause::Pause;
 pub use tagging::{InvalidKeyPattern, KeyPattern, TagScope};
 
 /// Tag keys and values.

@@ -8,7 +8,9 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG, RESERVED_TAG_PREFI
 
 use super::desired::Handler;
 use super::tagging::counted;
-use super::{Class, DesiredRoom, Failure, Identity, ObservedRoom, Proof, RoomArn, TagScope, Tags};
+use super::{
+    Class, DesiredRoom, Failure, Identity, ObservedRoom, Owner, Proof, RoomArn, TagScope, Tags,
+};
 
 /// What a pass has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,9 +223,9 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
         Proof::Foreign(owner) => Err(Failure::new(
             Class::Foreign,
             format!(
-                "Room {arn} belongs to {owner}, not to {}: nothing is changed on it. If the object was copied, remove its \
-                 status; if the room should be this object's, change its tag {OWNER_TAG}",
-                identity.owner
+                "Room {arn} belongs to {owner}, not to {}: nothing is changed on it. {}",
+                identity.owner,
+                remedy(&owner, &identity.owner)
             ),
         )),
         Proof::Missing => Err(Failure::new(
@@ -235,6 +237,23 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
                 identity.owner
             ),
         )),
+    }
+}
+
+/// What a person can do about a room of another owner. One of the same name and another cluster is most likely of this cluster
+/// before its id was changed.
+fn remedy(theirs: &str, ours: &Owner) -> String {
+    let former = Owner::parse(theirs).filter(|it| {
+        (&it.namespace, &it.name) == (&ours.namespace, &ours.name) && it.cluster != ours.cluster
+    });
+    match former {
+        Some(Owner { cluster, .. }) => format!(
+            "If {cluster} was this cluster's id before, start the operator with --former-cluster-id {cluster}; if another cluster \
+             has this ChatRoom too, remove the status here"
+        ),
+        None => format!(
+            "If the object was copied, remove its status; if the room should be this object's, change its tag {OWNER_TAG}"
+        ),
     }
 }
 

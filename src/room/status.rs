@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
 
 use super::plan::Difference;
-use super::{Failure, ObservedRoom, RoomArn, is_region};
+use super::{Failure, ObservedRoom, Pause, RoomArn, is_region};
 
 /// What the status remembers of the room, beside the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub enum Verdict {
     /// The room exists, is only observed, and differs.
     Drifted(Vec<Difference>),
     /// Somebody has asked for nothing to be changed.
-    Paused,
+    Paused(Pause),
     /// The room is nobody's any more: no operator looks after it.
     Released,
     /// Something went wrong.
@@ -160,7 +160,7 @@ fn drift(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Vec<Drift>> {
     };
     match verdict {
         Verdict::Drifted(differences) => Some(differences.iter().map(shown).collect()),
-        Verdict::Paused
+        Verdict::Paused(_)
         | Verdict::Failed {
             room: Knowledge::Nothing,
             ..
@@ -179,10 +179,10 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
 }
 
 const SYNCED: &str = "AWS answered every call of the last pass";
-const PAUSED: &str = "The annotation ivschat-operator.io/paused stops changes; remove it to go on";
 const RELEASED: &str = "`ivschat-operator release` has let the room go: no operator looks after it until one is started again";
 /// A condition's message may not be empty.
-const UNSTALLED: &str = "Nothing waits for a person";
+const UNSTALLED: &str =
+    "The operator acts on its own. Where a person can help, Ready and Synced say how";
 
 /// Whether the room was known to be as this generation of the spec says: what differs now was changed by someone else.
 pub fn was_ready(status: &ChatRoomStatus, generation: i64) -> bool {
@@ -224,13 +224,14 @@ impl Conditions<'_> {
                     self.condition(Stalled, Truth::False, Reason::Drifted, UNSTALLED),
                 ]
             }
-            Verdict::Paused => {
+            Verdict::Paused(pause) => {
+                let paused = pause.to_string();
                 // Of an edit nobody knows what it will come to.
                 let ready = self.still_proven(Knowledge::Nothing);
-                let unknown = || self.condition(Ready, Truth::Unknown, Reason::Paused, PAUSED);
+                let unknown = || self.condition(Ready, Truth::Unknown, Reason::Paused, &paused);
                 vec![
                     ready.unwrap_or_else(unknown),
-                    self.condition(Synced, Truth::False, Reason::Paused, PAUSED),
+                    self.condition(Synced, Truth::False, Reason::Paused, &paused),
                     self.condition(Stalled, Truth::False, Reason::Paused, UNSTALLED),
                 ]
             }

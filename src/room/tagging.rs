@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::api::TagPolicy;
-use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX};
+use crate::api::names::{RESERVED_TAG_PREFIX, is_system_tag};
 
 use super::Tags;
 
@@ -65,7 +65,7 @@ pub struct TagScope<'a> {
 impl TagScope<'_> {
     /// Whether a tag that is not wanted is to be removed.
     pub fn removes(&self, key: &str) -> bool {
-        if key.starts_with(SYSTEM_TAG_PREFIX) {
+        if is_system_tag(key) {
             return false;
         }
         // Tags of the operator itself that say nothing any more, such as a consent that was used.
@@ -84,9 +84,7 @@ impl TagScope<'_> {
 
 /// The tags that count against a room's limit.
 pub(super) fn counted(tags: &Tags) -> usize {
-    tags.keys()
-        .filter(|key| !key.starts_with(SYSTEM_TAG_PREFIX))
-        .count()
+    tags.keys().filter(|key| !is_system_tag(key)).count()
 }
 
 #[cfg(test)]
@@ -130,6 +128,9 @@ mod tests {
             ("cost-center", false, false),
             ("cost-mine", false, false),
             ("aws:stack", false, false),
+            ("AWS:stack", false, false),
+            ("Aws:mine", false, false),
+            ("awsome:", true, false),
             ("ivschat-operator.io/adoptable-by", true, true),
         ];
         for (key, exclusive, additive) in cases {

@@ -16,6 +16,8 @@ struct Inner {
     stuck_after: Duration,
     turned: Mutex<Instant>,
     watch: AtomicBool,
+    /// Namespaces without a list, where only some are watched.
+    unlisted: Mutex<Vec<String>>,
     credentials: AtomicBool,
     stopping: AtomicBool,
 }
@@ -33,6 +35,7 @@ impl Health {
             stuck_after,
             turned: Mutex::new(Instant::now()),
             watch: AtomicBool::default(),
+            unlisted: Mutex::default(),
             credentials: AtomicBool::default(),
             stopping: AtomicBool::default(),
         }))
@@ -43,9 +46,10 @@ impl Health {
         *self.last_turn() = Instant::now();
     }
 
-    /// Every object has been listed once.
-    pub fn watch_synced(&self) {
-        self.0.watch.store(true, Ordering::Relaxed);
+    /// Every object has been listed once, but for those of these namespaces.
+    pub fn listed_all_but(&self, namespaces: Vec<String>) {
+        self.0.watch.store(namespaces.is_empty(), Ordering::Relaxed);
+        *self.unlisted() = namespaces;
     }
 
     /// AWS credentials, and whose they are, have been found once.
@@ -79,21 +83,29 @@ impl Health {
         if set(&self.0.stopping) {
             return Err("stopping: finishing what is under way".to_owned());
         }
-        let missing: Vec<_> = [
-            (&self.0.watch, "the ChatRooms have not been listed yet"),
-            (
-                &self.0.credentials,
-                "no AWS credentials have been resolved yet",
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(flag, what)| (!set(flag)).then_some(what))
-        .collect();
+        let mut missing = Vec::new();
+        if !set(&self.0.watch) {
+            let unlisted = self.unlisted().join(", ");
+            missing.push(match unlisted.as_str() {
+                "" => "the ChatRooms have not been listed yet".to_owned(),
+                _ => format!("the ChatRooms of {unlisted} have not been listed yet"),
+            });
+        }
+        if !set(&self.0.credentials) {
+            missing.push("no AWS credentials have been resolved yet".to_owned());
+        }
         if missing.is_empty() {
             Ok(())
         } else {
             Err(missing.join("; "))
         }
+    }
+
+    fn unlisted(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0
+            .unlisted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_turn(&self) -> std::sync::MutexGuard<'_, Instant> {
@@ -115,7 +127,10 @@ mod tests {
                     .to_owned()
             )
         );
-        health.watch_synced();
+        health.listed_all_but(vec!["live".to_owned(), "test".to_owned()]);
+        let told = "the ChatRooms of live, test have not been listed yet; no AWS credentials have been resolved yet";
+        assert_eq!(health.ready(), Err(told.to_owned()));
+        health.listed_all_but(Vec::new());
         assert_eq!(
             health.ready(),
             Err("no AWS credentials have been resolved yet".to_owned())

@@ -29,8 +29,9 @@ pub struct Telemetry(
 /// # Errors
 /// Traces are asked for, and cannot be sent as the environment says.
 pub fn start_logs(format: LogFormat) -> Result<Telemetry, Box<dyn std::error::Error>> {
+    // What kube warns of, a list that is refused, reaches the operator as an error, and is logged there with advice.
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,ivschat_operator=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,ivschat_operator=info,kube_runtime=error"));
     let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let logs = match format {
         LogFormat::Text => logs

@@ -9,7 +9,7 @@ use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings};
 use kube::config::Kubeconfig;
 use serde_json::json;
 
-use crate::stage::{CLUSTER, ControlPlane, Options, REGION, Stage, command};
+use crate::stage::{CLUSTER, ControlPlane, DEADLINE, Options, REGION, Stage, command};
 
 /// Runs it, and gives whether all is well and what it printed, one line each, without what differs from run to run.
 async fn check(
@@ -314,4 +314,108 @@ async fn without_an_api_server_aws_is_tried_all_the_same() {
     assert_eq!(row(&table, "AWS credentials"), HEAD[10]);
     assert_eq!(table.last().unwrap(), "1 of 6 failed");
     assert!(!well);
+}
+
+/// The same without one of its flags.
+pub fn without(flag: &str, command: &tokio::process::Command) -> tokio::process::Command {
+    let command = command.as_std();
+    let mut arguments: Vec<_> = command.get_args().collect();
+    let at = arguments.iter().position(|it| *it == flag).unwrap();
+    arguments.drain(at..=at + 1);
+    let mut fewer = tokio::process::Command::new(command.get_program());
+    fewer.env_clear().args(arguments);
+    fewer.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    fewer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_id_that_nobody_chose_is_warned_of() {
+    let stage = Stage::open().await;
+    let endpoint = stage.emulator.endpoint();
+    let check = command(
+        "check",
+        &stage.kubeconfig,
+        &stage.namespace,
+        &endpoint,
+        replicas(),
+    );
+    let output = without("--cluster-id", &check).output().await.unwrap();
+    assert!(output.status.success());
+    let told = String::from_utf8(output.stdout).unwrap();
+    let row = told
+        .lines()
+        .find(|line| line.starts_with("cluster id"))
+        .unwrap();
+    assert!(row.contains(" warning "), "{row}");
+    assert!(
+        row.contains("Set --cluster-id to a name of your choice before the first room is made"),
+        "{row}"
+    );
+    assert!(told.ends_with("all works, with a warning\n"), "{told}");
+}
+
+/// What the SDK would take, to fail at every call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_or_an_endpoint_that_cannot_be_one_ends_the_operator_at_once_and_fails_the_check()
+{
+    let stage = Stage::open().await;
+    let endpoint = stage.emulator.endpoint();
+    for (variable, value, row, told) in [
+        (
+            "AWS_REGION",
+            "Oregon",
+            "AWS region",
+            "\"Oregon\" is not the name of an AWS region",
+        ),
+        (
+            "AWS_REGION",
+            "us-west-2a",
+            "AWS region",
+            "\"us-west-2a\" is not the name of an AWS region",
+        ),
+        (
+            "AWS_REGION",
+            "us-west-2\n",
+            "AWS region",
+            "\"us-west-2\\n\" is not the name of an AWS region",
+        ),
+        (
+            "AWS_ENDPOINT_URL",
+            "127.0.0.1:4680",
+            "AWS endpoint",
+            "\"127.0.0.1:4680\" is not an endpoint: AWS_ENDPOINT_URL takes",
+        ),
+        (
+            "AWS_ENDPOINT_URL_IVSCHAT",
+            "http://a/b",
+            "AWS endpoint",
+            "\"http://a/b\" is not an endpoint: AWS_ENDPOINT_URL_IVSCHAT takes",
+        ),
+    ] {
+        let run = |subcommand| {
+            let mut command = command(
+                subcommand,
+                &stage.kubeconfig,
+                &stage.namespace,
+                &endpoint,
+                replicas(),
+            );
+            command.env(variable, value);
+            command
+        };
+        let output = run("check").output().await.unwrap();
+        let table = String::from_utf8(output.stdout).unwrap();
+        let wrong = table.lines().find(|line| line.starts_with(row)).unwrap();
+        assert!(wrong.contains("FAILED") && wrong.contains(told), "{wrong}");
+        assert!(!output.status.success());
+        let output = tokio::time::timeout(DEADLINE, run("run").output());
+        let output = output.await.expect("it ends").unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(log.contains(told), "{log}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Operation, Scope};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::stage::{Options, REGION, Stage, arn_of, calls, message_of, status_of};
@@ -180,4 +182,30 @@ async fn an_object_recreated_under_the_same_name_gets_a_room_of_its_own() {
     let second = arn_of(&stage.settle("lobby", json!({})).await);
     assert_ne!(first, second);
     assert_eq!(stage.room().arn, second);
+}
+
+/// The namespace's own controller is not there: the test deletes the object as it would.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_goes_with_its_namespace_warns_of_nothing() {
+    let stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+    let parameters = DeleteParams::default();
+    namespaces
+        .delete(&stage.namespace, &parameters)
+        .await
+        .unwrap();
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+    let log = stage.operator.log();
+    let said = |level: &str, text: &str| {
+        let mut lines = log.iter();
+        lines.any(|line| line.contains(level) && line.contains(text))
+    };
+    assert!(
+        said("DEBUG", "as the namespace is being deleted"),
+        "{log:#?}"
+    );
+    assert!(!said("\"level\":\"WARN\"", ""), "{log:#?}");
 }

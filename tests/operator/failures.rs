@@ -7,7 +7,9 @@ use ivschat_emulator::world::{Operation, Scope, Settings};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, calls, message_of, status_of};
+use crate::stage::{
+    ControlPlane, DEADLINE, Operator, Options, REGION, Stage, arn_of, calls, message_of, status_of,
+};
 
 struct Case {
     status: u16,
@@ -444,4 +446,33 @@ async fn a_region_in_which_nothing_answers_is_named() {
         "{message}"
     );
     assert!(message.ends_with(advice), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_where_the_room_was_refused_can_still_be_corrected() {
+    let stage = Stage::open().await;
+    let refuse = Fault::refuse(Operation::CreateRoom, 403, "AccessDeniedException", "no");
+    stage.emulator.inject(refuse.in_region("eu-west-1"));
+    stage.create("lobby", json!({"region": "eu-west-1"})).await;
+    let refused = stage.condition("lobby", "Synced", "False", "Denied").await;
+    assert_eq!(refused.status.unwrap().region, None);
+    // While an attempt is under way, the region is fixed.
+    let corrected = Patch::Merge(json!({"spec": {"region": REGION}}));
+    let edited = async {
+        let parameters = PatchParams::default();
+        while stage
+            .chat_rooms
+            .patch("lobby", &parameters, &corrected)
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, edited)
+        .await
+        .expect("it can be edited");
+    let object = stage.ready("lobby").await;
+    assert_eq!(stage.room().arn, arn_of(&object));
+    assert_eq!(stage.rooms_in("eu-west-1"), []);
 }

@@ -9,6 +9,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, PostParams};
 use serde_json::json;
 
+use crate::check::without;
 use crate::stage::{
     ControlPlane, DEADLINE, Operator, Options, SERVING, Stage, arn_of, command, new_namespace,
     status_of,
@@ -135,6 +136,24 @@ async fn an_aws_outage_later_leaves_it_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_of_all_namespaces_is_not_ready_before_they_are_listed() {
+    let control_plane = ControlPlane::without_crd().await;
+    let stage = Stage::on(&control_plane, serving(), Settings::default()).await;
+    let (endpoint, namespace) = (stage.emulator.endpoint(), &stage.namespace);
+    let run = command("run", &stage.kubeconfig, namespace, &endpoint, serving());
+    let mut operator = Operator::spawn(without("--namespace", &run));
+    operator
+        .log_until(|line| line.contains("is the CRD installed?"))
+        .await;
+    let (status, body) = operator.get("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(
+        body.starts_with("the ChatRooms have not been listed yet"),
+        "{body}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_crd_it_is_alive_and_not_ready() {
     let control_plane = ControlPlane::without_crd().await;
     let stage = Stage::on(&control_plane, serving(), Settings::default());
@@ -145,10 +164,11 @@ async fn without_the_crd_it_is_alive_and_not_ready() {
         .await;
     let (status, body) = stage.operator.get("/readyz").await;
     assert_eq!(status, 503);
-    assert!(
-        body.starts_with("the ChatRooms have not been listed yet"),
-        "{body}"
+    let told = format!(
+        "the ChatRooms of {} have not been listed yet",
+        stage.namespace
     );
+    assert!(body.starts_with(&told), "{body}");
     assert_eq!(stage.operator.get("/livez").await.0, 200);
 }
 

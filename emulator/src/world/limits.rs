@@ -13,8 +13,13 @@ use super::room::{MessageReviewHandler, Tags};
 
 /// Tags a resource may carry, those of AWS itself not counted.
 pub const MAX_TAGS: usize = 50;
-/// Keys that begin with this belong to AWS.
+/// Keys that begin with this, in any case of letters, belong to AWS.
 const SYSTEM_TAG_PREFIX: &str = "aws:";
+
+fn is_system(key: &str) -> bool {
+    let start = key.get(..SYSTEM_TAG_PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(SYSTEM_TAG_PREFIX))
+}
 
 /// Of all attributes of a token or an event together, keys and values.
 const MAX_ATTRIBUTE_BYTES: usize = 1024;
@@ -222,10 +227,7 @@ pub(super) fn tags(field: &str, tags: &Tags) -> Check {
 }
 
 pub(super) fn tag_count(field: &str, tags: &Tags) -> Check {
-    let count = tags
-        .keys()
-        .filter(|key| !key.starts_with(SYSTEM_TAG_PREFIX))
-        .count();
+    let count = tags.keys().filter(|key| !is_system(key)).count();
     require(count <= MAX_TAGS, field, || {
         format!("at most {MAX_TAGS} tags, found {count}")
     })
@@ -239,7 +241,7 @@ pub(super) fn tag_keys(field: &str, keys: &[String]) -> Check {
 }
 
 fn tag_key(field: &str, key: &str) -> Check {
-    require(!key.starts_with(SYSTEM_TAG_PREFIX), field, || {
+    require(!is_system(key), field, || {
         format!("tag key '{key}' is reserved for AWS")
     })?;
     let characters = key.chars().count();

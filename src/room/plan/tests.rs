@@ -287,6 +287,13 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
             .contains("belongs to prod/live/other, not to prod/live/lobby"),
         "{failure}"
     );
+    assert!(failure.message.contains("If the object was copied"));
+
+    let owner = "0ba5/live/lobby".to_owned();
+    foreign.tags.insert(OWNER_TAG.to_owned(), owner);
+    let failure = plan(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
+    let told = "start the operator with --former-cluster-id 0ba5;";
+    assert!(failure.message.contains(told), "{failure}");
 
     let lost = ObservedRoom {
         tags: desired().tags,

@@ -333,11 +333,14 @@ fn a_room_that_is_only_observed_and_differs_is_not_ready_and_shows_every_field()
 
 #[test]
 fn a_pause_keeps_what_was_known_of_the_room_until_the_spec_is_edited() {
-    let paused = next(&settled(), &record(), &Verdict::Paused, GENERATION, at(20));
+    let asked = Pause::Asked.to_string();
+    let asked = asked.as_str();
+    let verdict = Verdict::Paused(Pause::Asked);
+    let paused = next(&settled(), &record(), &verdict, GENERATION, at(20));
     let ready = settled().conditions.unwrap()[0].clone();
     let conditions = vec![
         ready,
-        condition("Synced", "False", "Paused", PAUSED, at(20), 3),
+        condition("Synced", "False", "Paused", asked, at(20), 3),
         condition("Stalled", "False", "Paused", UNSTALLED, at(10), 3),
     ];
     assert_eq!(paused.conditions, Some(conditions));
@@ -346,11 +349,11 @@ fn a_pause_keeps_what_was_known_of_the_room_until_the_spec_is_edited() {
         let paused = next(
             &previous,
             &record(),
-            &Verdict::Paused,
+            &Verdict::Paused(Pause::Asked),
             GENERATION + 1,
             at(20),
         );
-        let ready = condition("Ready", "Unknown", "Paused", PAUSED, at(20), 4);
+        let ready = condition("Ready", "Unknown", "Paused", asked, at(20), 4);
         assert_eq!(paused.conditions.unwrap()[0], ready);
         assert_eq!(paused.observed_generation, Some(4));
     }

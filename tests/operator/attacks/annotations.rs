@@ -36,13 +36,36 @@ async fn pausing_neither_hides_a_theft_nor_holds_the_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_true_pauses_an_object() {
+async fn every_spelling_of_a_boolean_is_read_and_another_value_stops_changes_and_is_told() {
     let scene = Scene::open().await;
     scene.stage.settle(THIEF, json!({})).await;
-    for value in ["TRUE", "yes", "1", " true", ""] {
+    for (value, paused, told) in [
+        ("TRUE", true, "stops changes; remove it to go on"),
+        ("False", false, ""),
+        ("1", true, "stops changes; remove it to go on"),
+        ("0", false, ""),
+        (
+            "yes",
+            true,
+            "has the value \"yes\", which is neither true nor false",
+        ),
+        (
+            "",
+            true,
+            "has the value \"\", which is neither true nor false",
+        ),
+    ] {
         annotate(&scene.stage, THIEF, json!({PAUSED: value})).await;
         let object = scene.pass(THIEF).await;
-        assert_eq!(status_of(&object, "Synced").0, "True", "{value:?}");
+        let wanted = if paused {
+            ("False", "Paused")
+        } else {
+            ("True", "Available")
+        };
+        let (status, reason) = status_of(&object, "Synced");
+        assert_eq!((status.as_str(), reason.as_str()), wanted, "{value:?}");
+        let message = message_of(&object, "Synced");
+        assert!(message.contains(told), "{value:?}: {message}");
     }
     scene.thief_goes().await;
 }

@@ -1,13 +1,17 @@
 //! Policies of the cluster that refuse what people, or the operator itself, write.
 
-use ivschat_emulator::world::Operation;
+use std::process::Command;
+
+use ivschat_emulator::world::{Operation, Settings};
+use ivschat_operator::api::chat_room_crd;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams,
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
+    PatchParams, PostParams,
 };
 use serde_json::{Value, json};
 
-use super::{current, until};
-use crate::stage::{REGION, Stage, arn_of};
+use super::{CRD, Kubectl, crds, current, until};
+use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of};
 
 const SAID: &str = "the platform team says no";
 
@@ -136,7 +140,7 @@ async fn no_room_is_made_for_an_object_that_may_have_no_finalizer() {
         json!({"metadata": {"finalizers": ["example.com/other"]}}),
     )
     .await;
-    stage.restart(crate::stage::Options::default()).await;
+    stage.restart(Options::default()).await;
     let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
     stage.operator.log_becomes(|log| refusals(log) >= 3).await;
     assert_eq!(
@@ -173,4 +177,87 @@ async fn an_object_deleted_while_a_policy_refuses_every_write_goes_with_its_room
     stage.gone("lobby").await;
     assert_eq!(stage.rooms_in(REGION), []);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+/// The chart's own policies, where they are asked for.
+async fn protect(control_plane: &ControlPlane) -> Kubectl {
+    let kubectl = Kubectl::new(&control_plane.kubeconfig);
+    let helm = super::tool("helm");
+    let rendered = Command::new(helm)
+        .args(["template", "release", "charts/ivschat-operator"])
+        .args(["--values", "charts/ivschat-operator/ci/minimal-values.yaml"])
+        .args([
+            "--set",
+            "protection.enabled=true",
+            "--kube-version",
+            "1.30.0",
+        ])
+        .args(["--show-only", "templates/protection.yaml"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let policies = String::from_utf8(rendered.stdout).unwrap();
+    let applied = kubectl.fed(&policies, &["apply", "-f", "-"]).unwrap();
+    assert_eq!(applied.lines().count(), 4, "{applied}");
+    let crds = crds(&control_plane.client().await);
+    let dry_run = DeleteParams::default().dry_run();
+    until("the policies are in force", async || {
+        crds.delete(CRD, &dry_run).await.is_err()
+    })
+    .await;
+    kubectl
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_object_and_the_crd_are_not_deleted_by_mistake() {
+    if current().await.is_none() {
+        return;
+    }
+    let control_plane = ControlPlane::start(chat_room_crd().unwrap()).await;
+    let stage = Stage::on(&control_plane, Options::default(), Settings::default()).await;
+    let annotation = "ivschat-operator.io/deletion-protection";
+    for (name, value) in [("true", "true"), ("unclear", "yes"), ("false", "False")] {
+        stage.settle(name, json!({})).await;
+        let annotations = json!({"metadata": {"annotations": {annotation: value}}});
+        stage.patch(name, annotations).await;
+    }
+    stage.settle("plain", json!({})).await;
+    let kubectl = protect(&control_plane).await;
+
+    let all = (DeleteParams::default(), ListParams::default());
+    let refused = stage.chat_rooms.delete("true", &all.0).await;
+    let refused = refused.unwrap_err().to_string();
+    let told = "the annotation ivschat-operator.io/deletion-protection protects this ChatRoom and its room: remove the annotation";
+    assert!(refused.contains(told), "{refused}");
+    // As the controller of namespaces deletes what is in one.
+    let refused = stage.chat_rooms.delete_collection(&all.0, &all.1).await;
+    assert!(refused.unwrap_err().to_string().contains(told));
+    for unprotected in ["plain", "false"] {
+        let _ = stage.chat_rooms.delete(unprotected, &all.0).await;
+        stage.gone(unprotected).await;
+    }
+    assert_eq!(stage.rooms_in(REGION).len(), 2);
+
+    let refused = kubectl.run(&["delete", "crd", CRD]).unwrap_err();
+    assert!(
+        refused.contains("deleting this CRD deletes every ChatRoom and every room"),
+        "{refused}"
+    );
+    let allowed = [
+        "annotate",
+        "crd",
+        CRD,
+        "ivschat-operator.io/allow-deletion=true",
+    ];
+    kubectl.run(&allowed).unwrap();
+    let dry_run = DeleteParams::default().dry_run();
+    crds(&stage.client).delete(CRD, &dry_run).await.unwrap();
+
+    for protected in ["true", "unclear"] {
+        let patch = json!({"metadata": {"annotations": {annotation: null}}});
+        stage.patch(protected, patch).await;
+        stage.delete(protected).await;
+        stage.gone(protected).await;
+    }
+    assert_eq!(stage.rooms_in(REGION), []);
 }

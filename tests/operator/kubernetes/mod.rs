@@ -47,6 +47,17 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 const CRD: &str = "chatrooms.ivschat-operator.io";
 
+/// The path of a program, as `hack/tool` finds it.
+fn tool(name: &str) -> PathBuf {
+    let tool = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/hack/tool"))
+        .arg(name)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(tool.status.success(), "hack/tool finds {name}");
+    String::from_utf8(tool.stdout).unwrap().trim().into()
+}
+
 /// kubectl as `hack/tool` finds it, with a cache of its own: what it knows of one API server it must not take for another's.
 struct Kubectl {
     program: PathBuf,
@@ -56,14 +67,8 @@ struct Kubectl {
 
 impl Kubectl {
     fn new(kubeconfig: &Path) -> Self {
-        let tool = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/hack/tool"))
-            .arg("kubectl")
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(tool.status.success(), "hack/tool finds kubectl");
         Self {
-            program: String::from_utf8(tool.stdout).unwrap().trim().into(),
+            program: tool("kubectl"),
             kubeconfig: kubeconfig.to_owned(),
             cache: tempfile::tempdir().unwrap(),
         }

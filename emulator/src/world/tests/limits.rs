@@ -95,6 +95,8 @@ fn every_limit_is_kept_at_its_bounds_and_refused_past_them_by_the_member_that_br
         (pair("k!", "v"), "tags"),
         (pair("k", "v!"), "tags"),
         (pair("aws:k", "v"), "tags"),
+        (pair("AWS:k", "v"), "tags"),
+        (pair("aWs:", "v"), "tags"),
     ] {
         let shown = format!("{bad:?}");
         let error = Stage::new().call(Call::CreateRoom(bad)).expect_err(&shown);

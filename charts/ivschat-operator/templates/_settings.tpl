@@ -2,7 +2,7 @@
 The operator's settings, as a map from environment variable to value: what a pod runs with, and what `release` must be given.
 */}}
 {{- define "ivschat-operator.settings" -}}
-LEASE_NAMESPACE: {{ .Release.Namespace | quote }}
+LEASE_NAMESPACE: {{ include "ivschat-operator.namespace" . | quote }}
 LEASE_NAME: {{ include "ivschat-operator.fullname" . | quote }}
 LEASE_DURATION: {{ .Values.leaseDuration | quote }}
 {{- with .Values.clusterId }}
@@ -51,6 +51,11 @@ AWS_ENDPOINT_URL: {{ . | quote }}
       fieldPath: metadata.name
 - name: HTTP_ADDRESS
   value: "[::]:8080"
+{{- if ne .Values.logLevel "info" }}
+# Libraries log only warnings and errors.
+- name: RUST_LOG
+  value: {{ has .Values.logLevel (list "error" "warn") | ternary .Values.logLevel (print "warn,kube_runtime=error,ivschat_operator=" .Values.logLevel) | quote }}
+{{- end }}
 {{- range $name, $value := include "ivschat-operator.settings" . | fromYaml }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -64,7 +69,7 @@ AWS_ENDPOINT_URL: {{ . | quote }}
   value: {{ . | quote }}
 {{- end }}
 {{- if include "ivschat-operator.hasPrivateCa" . }}
-# Both are read: the image's own certificates and the private ones.
+# The image's own certificates and the private ones.
 - name: SSL_CERT_DIR
   value: /etc/ssl/certs:/etc/ivschat-operator/ca
 {{- end }}
@@ -82,10 +87,10 @@ AWS_ENDPOINT_URL: {{ . | quote }}
 - name: private-ca
   {{- if .Values.privateCa.configMap }}
   configMap:
-    name: {{ .Values.privateCa.configMap }}
+    name: {{ .Values.privateCa.configMap | quote }}
   {{- else }}
   secret:
-    secretName: {{ .Values.privateCa.secret }}
+    secretName: {{ .Values.privateCa.secret | quote }}
   {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -104,21 +109,34 @@ AWS_ENDPOINT_URL: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* What a pod of the operator and that of `helm test` have in common. */}}
+{{/* The part of the pod that the operator and `helm test` share. */}}
 {{- define "ivschat-operator.podSpec" -}}
-serviceAccountName: {{ include "ivschat-operator.serviceAccountName" . }}
+serviceAccountName: {{ include "ivschat-operator.serviceAccountName" . | quote }}
 automountServiceAccountToken: true
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 enableServiceLinks: false
+{{- with .Values.podSecurityContext }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with include "ivschat-operator.volumes" . | trim }}
 volumes:
   {{- . | nindent 2 }}
@@ -133,7 +151,7 @@ tolerations:
 {{- end }}
 {{- end -}}
 
-{{/* The same of their containers. */}}
+{{/* The part of the container that they share. */}}
 {{- define "ivschat-operator.container" -}}
 image: {{ include "ivschat-operator.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -143,11 +161,10 @@ env:
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.securityContext }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: [ALL]
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}

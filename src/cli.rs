@@ -29,7 +29,7 @@ pub enum Command {
     /// Let every room go before the operator is uninstalled: takes the finalizers and the operator's tags off and leaves the
     /// rooms as they are. Scale the operator down to 0 replicas first, and give this the same flags and environment.
     Release(Box<ReleaseArguments>),
-    /// Try whether all is there that the operator needs: the API server, the CRD, permissions, the lease, AWS credentials and
+    /// Check that everything the operator needs is in place: the API server, the CRD, permissions, the lease, AWS credentials and
     /// what they may do. Give this the flags and environment of `run`, where and as who the operator runs. Fails if anything
     /// does.
     Check(Box<CheckArguments>),

@@ -83,6 +83,12 @@ async fn in_force(stage: &Stage, name: &str, status: bool, patch: Value) {
     .await;
 }
 
+/// Waits until the operator's log has told of this many refusals.
+async fn told_of_refusals(stage: &mut Stage, count: usize) {
+    let told = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
+    stage.operator.log_becomes(|log| told(log) >= count).await;
+}
+
 /// Status first: what it would record before it asks AWS is refused, so nothing is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_room_is_made_while_a_policy_refuses_the_status_and_one_is_once_it_is_lifted() {
@@ -100,8 +106,7 @@ async fn no_room_is_made_while_a_policy_refuses_the_status_and_one_is_once_it_is
     )
     .await;
     stage.create("lobby", json!({})).await;
-    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
-    stage.operator.log_becomes(|log| refusals(log) >= 3).await;
+    told_of_refusals(&mut stage, 3).await;
     assert_eq!(
         stage.calls(Operation::CreateRoom),
         1,
@@ -141,8 +146,7 @@ async fn no_room_is_made_for_an_object_that_may_have_no_finalizer() {
     )
     .await;
     stage.restart(Options::default()).await;
-    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
-    stage.operator.log_becomes(|log| refusals(log) >= 3).await;
+    told_of_refusals(&mut stage, 3).await;
     assert_eq!(
         stage.calls(Operation::CreateRoom),
         1,
@@ -170,8 +174,7 @@ async fn an_object_deleted_while_a_policy_refuses_every_write_goes_with_its_room
     )
     .await;
     stage.delete("lobby").await;
-    let refusals = |log: &[String]| log.iter().filter(|line| line.contains(SAID)).count();
-    stage.operator.log_becomes(|log| refusals(log) >= 2).await;
+    told_of_refusals(&mut stage, 2).await;
     assert!(stage.chat_rooms.get_opt("lobby").await.unwrap().is_some());
     policy.lift().await;
     stage.gone("lobby").await;

@@ -213,6 +213,15 @@ def look_at(where, source, thing, allowed=frozenset(), release="release"):
 # --- the matrix ------------------------------------------------------------------------------------------------------------
 
 
+def agreed(where, answers):
+    """The objects that every helm renders; None where one fails."""
+    if failed := [answer.stderr for answer in answers if answer.returncode]:
+        return problem(where, failed[0])
+    if any(answer.stdout != answers[0].stdout for answer in answers):
+        problem(where, "one helm renders what the other does not")
+    return list(objects(answers[0].stdout))
+
+
 def check_matrix(directory, helms):
     sets = sorted(CI.glob("*-values.yaml"))
     wanted = yaml.safe_load((CI / "objects.yaml").read_text())
@@ -229,12 +238,8 @@ def check_matrix(directory, helms):
     for (file, version), answers in zip(cases, rendered):
         name = file.name.removesuffix("-values.yaml")
         where = f"{name}, Kubernetes {version}"
-        if failed := [answer.stderr for answer in answers if answer.returncode]:
-            problem(where, failed[0])
+        if (found := agreed(where, answers)) is None:
             continue
-        if any(answer.stdout != answers[0].stdout for answer in answers):
-            problem(where, "one helm renders what the other does not")
-        found = list(objects(answers[0].stdout))
         common = yaml.safe_load(file.read_text()).get("commonLabels", {})
         for source, thing in found:
             validate(where, version, thing)
@@ -277,12 +282,8 @@ def check_releases(directory, helms):
         namespace = "2024" if release == "2024" else NAMESPACE
         answers = [template(helm, files, VERSIONS[0], release=release, namespace=namespace) for helm in helms]
         where = f"the release {release}"
-        if failed := [answer.stderr for answer in answers if answer.returncode]:
-            problem(where, failed[0])
+        if (found := agreed(where, answers)) is None:
             continue
-        if any(answer.stdout != answers[0].stdout for answer in answers):
-            problem(where, "one helm renders what the other does not")
-        found = list(objects(answers[0].stdout))
         for source, thing in found:
             validate(where, VERSIONS[0], thing)
             look_at(where, source, thing, release=release)

@@ -2,7 +2,7 @@
 //!
 //! One direction: each layer knows only those below it.
 //!
-//! - [`check`]: tries whether all is there that the operator needs.
+//! - [`check`]: checks that everything the operator needs is in place.
 //! - [`controller`]: drives Kubernetes: watches, calls, writes status. Start at [`controller::reconcile`].
 //! - [`ivs`]: drives IVS Chat; the only place that names the AWS SDK.
 //! - [`room`]: the domain, pure: what is wanted, what is there, what to do about it, what to say of it.

@@ -50,7 +50,7 @@ pub(crate) async fn calls(arguments: &Calls) -> Result<String, Failure> {
     Ok(format!("{calls}\n{counts}"))
 }
 
-/// What the emulator tells of its calls.
+/// What the emulator reports about its calls.
 async fn journal(endpoint: &str, arguments: &Calls) -> Result<Bytes, Failure> {
     let which = if arguments.json {
         String::new()

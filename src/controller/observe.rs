@@ -338,7 +338,7 @@ impl Pass<'_> {
             (None, None) => Unsettled {
                 reason: Reason::CreationPending,
                 message: format!(
-                    "Another replica worked on this object before, and its status tells of no room: one is looked for until {shown}"
+                    "Another replica worked on this object before, and its status names no room: the operator keeps looking for one until {shown}"
                 ),
                 until,
             },

@@ -92,6 +92,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N")]
     logging_configuration_limit: Option<usize>,
 
+    /// Seed: the same calls get the same ids, tokens and lags. A state file keeps the seed that it was made with. Without a seed
+    /// nobody can guess them.
+    #[arg(long, value_name = "N")]
+    seed: Option<u128>,
+
     /// How far GetRoom, GetLoggingConfiguration and ListTagsForResource lag behind writes.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     get_lag: Duration,
@@ -99,6 +104,11 @@ pub(crate) struct Serve {
     /// How far ListRooms and ListLoggingConfigurations lag behind writes.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     list_lag: Duration,
+
+    /// Each call and each page is answered by another replica: its lag is drawn anew, between 0 and --get-lag or --list-lag, so
+    /// that a later read may show an older state.
+    #[arg(long)]
+    lag_is_drawn: bool,
 
     /// All pages of a list show what there was when the first one was read. Without it something that is updated between two
     /// pages jumps to the front and the later pages miss it.
@@ -150,6 +160,7 @@ impl Serve {
         Ok(Options {
             listen: self.listen,
             settings: self.settings(),
+            seed: self.seed,
             credentials: credentials.transpose()?,
             state: self.state.clone(),
             journal: usize::try_from(self.journal).unwrap_or(usize::MAX),
@@ -163,6 +174,7 @@ impl Serve {
             logging_configuration_limit: self.logging_configuration_limit,
             get_lag: self.get_lag,
             list_lag: self.list_lag,
+            lag_is_drawn: self.lag_is_drawn,
             pages_are_a_snapshot: self.pages_are_a_snapshot,
             tagging_moves_update_time: self.tagging_moves_update_time,
             idle_update_moves_update_time: self.idle_update_moves_update_time,

@@ -36,6 +36,9 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How IVS Chat behaves.
     pub settings: Settings,
+    /// The same seed gives the same ids, tokens and lags for the same calls. A state file keeps the seed that it was made with.
+    /// `None`: one that nobody can guess.
+    pub seed: Option<u128>,
     /// Who may call. `None`: anyone, as the default account, and no signature is verified.
     pub credentials: Option<Credentials>,
     /// The file that keeps rooms and logging configurations across restarts. `None`: they end with the emulator.
@@ -49,6 +52,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             settings: Settings::default(),
+            seed: None,
             credentials: None,
             state: None,
             journal: 200_000,
@@ -93,12 +97,13 @@ impl Emulator {
 
     /// Starts one.
     pub async fn serve(options: Options) -> Result<Self, StartError> {
+        let seed = options.seed.unwrap_or_else(new_seed);
         let (store, world) = match &options.state {
             Some(path) => {
-                let (store, world) = Store::open(path, options.settings)?;
+                let (store, world) = Store::open(path, options.settings, seed)?;
                 (Some(store), world)
             }
-            None => (None, World::new(options.settings, seed())),
+            None => (None, World::new(options.settings, seed)),
         };
         let unusable = |problem| StartError::Listen {
             address: options.listen,
@@ -197,7 +202,7 @@ impl Drop for Emulator {
 }
 
 /// What nobody can guess.
-pub(crate) fn seed() -> u128 {
+fn new_seed() -> u128 {
     uuid::Uuid::new_v4().as_u128()
 }
 

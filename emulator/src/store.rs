@@ -60,17 +60,21 @@ enum ThingKind {
 }
 
 impl Store {
-    /// Opens the file, or makes it, and restores the world in it.
-    pub(crate) fn open(path: &Path, settings: Settings) -> Result<(Self, World), StoreError> {
-        Self::restore(path, settings).map_err(|problem| StoreError {
+    /// Opens the file, or makes it with this seed, and restores the world in it.
+    pub(crate) fn open(
+        path: &Path,
+        settings: Settings,
+        seed: u128,
+    ) -> Result<(Self, World), StoreError> {
+        Self::restore(path, settings, seed).map_err(|problem| StoreError {
             path: path.to_owned(),
             problem,
         })
     }
 
-    fn restore(path: &Path, settings: Settings) -> Result<(Self, World), Problem> {
+    fn restore(path: &Path, settings: Settings, seed: u128) -> Result<(Self, World), Problem> {
         if !path.try_exists()? {
-            make(path)?;
+            make(path, seed)?;
         }
         let database = Database::open(path)?;
         let (seed, starts) = start(&database)?;
@@ -143,7 +147,7 @@ impl Inner {
 }
 
 /// Makes an empty state file under another name first, so that an end in the middle leaves none that cannot be opened.
-fn make(path: &Path) -> Result<(), Problem> {
+fn make(path: &Path, seed: u128) -> Result<(), Problem> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
@@ -153,9 +157,7 @@ fn make(path: &Path) -> Result<(), Problem> {
     let database = Database::create(&new)?;
     let transaction = database.begin_write()?;
     transaction.open_table(THINGS)?;
-    transaction
-        .open_table(NUMBERS)?
-        .insert(SEED, crate::server::seed())?;
+    transaction.open_table(NUMBERS)?.insert(SEED, seed)?;
     transaction.commit()?;
     drop(database);
     Ok(std::fs::rename(new, path)?)
@@ -237,7 +239,7 @@ mod tests {
             directory.path().join("state"),
             directory.path().join("away"),
         );
-        let (store, mut world) = Store::open(&path, Settings::default()).unwrap();
+        let (store, mut world) = Store::open(&path, Settings::default(), 7).unwrap();
         let scope = Scope::in_region("us-west-2");
         let mut create = |name: &str| {
             let room = CreateRoom {
@@ -259,7 +261,7 @@ mod tests {
         assert!(store.inner().unsaved.is_empty());
         drop(store);
 
-        let (_, restored) = Store::open(&path, Settings::default()).unwrap();
+        let (_, restored) = Store::open(&path, Settings::default(), 8).unwrap();
         assert_eq!(restored.rooms(&scope), world.rooms(&scope));
         assert_eq!(restored.rooms(&scope).len(), 3);
     }
@@ -269,7 +271,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state");
         std::fs::write(directory.path().join("state.new"), "half of a data").unwrap();
-        Store::open(&path, Settings::default()).unwrap();
+        Store::open(&path, Settings::default(), 7).unwrap();
         assert!(path.exists());
     }
 }

@@ -62,6 +62,9 @@ pub struct Settings {
     pub get_lag: Duration,
     /// How far ListRooms and ListLoggingConfigurations show things as they were before.
     pub list_lag: Duration,
+    /// Whether each call and each page is answered by another replica: its lag is drawn anew, between 0 and `get_lag` or
+    /// `list_lag`, so that a later read may show an older state.
+    pub lag_is_drawn: bool,
     /// Whether the pages of a list show what there was when its first page was read, instead of what there is.
     pub pages_are_a_snapshot: bool,
     /// Whether TagResource and UntagResource move `updateTime`.
@@ -91,6 +94,7 @@ impl Default for Settings {
             logging_configuration_limit: None,
             get_lag: Duration::ZERO,
             list_lag: Duration::ZERO,
+            lag_is_drawn: false,
             pages_are_a_snapshot: false,
             tagging_moves_update_time: false,
             idle_update_moves_update_time: false,
@@ -148,7 +152,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty world. The same seed gives the same ids and tokens for the same calls.
+    /// An empty world. The same seed gives the same ids, tokens and lags for the same calls.
     pub fn new(settings: Settings, seed: u128) -> Self {
         Self::restored(settings, seed, 0, [])
     }
@@ -205,8 +209,7 @@ impl World {
     pub fn call(&mut self, scope: &Scope, call: Call, now: Timestamp) -> Result<Answer, ApiError> {
         self.changes.clear();
         self.settle(now);
-        self.get_replica.catch_up(now, self.settings.get_lag);
-        self.list_replica.catch_up(now, self.settings.list_lag);
+        self.turn_replicas(now);
         self.buckets
             .take(self.settings.quotas, scope, call.operation(), now)?;
         match call {
@@ -249,6 +252,27 @@ impl World {
     /// What the last call changed, in order: what has to be stored before it is answered.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// Chooses how far back the call in hand sees.
+    fn turn_replicas(&mut self, now: Timestamp) {
+        let Settings {
+            get_lag,
+            list_lag,
+            lag_is_drawn,
+            ..
+        } = self.settings;
+        for (replica, longest) in [
+            (&mut self.get_replica, get_lag),
+            (&mut self.list_replica, list_lag),
+        ] {
+            let lag = if lag_is_drawn {
+                self.random.part(longest)
+            } else {
+                longest
+            };
+            replica.turn_to(now, lag, longest);
+        }
     }
 
     /// What gets show.

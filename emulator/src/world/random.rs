@@ -1,4 +1,6 @@
-//! Ids, tokens and seals: unguessable without the seed, the same again with it.
+//! Ids, tokens, seals and lags: unguessable without the seed, the same again with it.
+
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +18,8 @@ pub(super) struct Random {
     /// Which start of a stored world this is: a restart must not draw the ids of the time before again.
     start: u64,
     drawn: u64,
+    /// Counted apart, so that what is read changes no id.
+    parts: u64,
 }
 
 impl Random {
@@ -24,12 +28,13 @@ impl Random {
             seed,
             start,
             drawn: 0,
+            parts: 0,
         }
     }
 
     /// 12 of `[a-zA-Z0-9]`.
     pub(super) fn id(&mut self) -> String {
-        let bytes = self.draw();
+        let bytes = self.fresh();
         let number = bytes.first_chunk::<16>().copied().unwrap_or_default();
         let mut number = u128::from_be_bytes(number);
         let digit = |_| {
@@ -42,7 +47,16 @@ impl Random {
 
     /// 256 bits, for URLs.
     pub(super) fn token(&mut self) -> String {
-        URL_SAFE_NO_PAD.encode(self.draw())
+        URL_SAFE_NO_PAD.encode(self.fresh())
+    }
+
+    /// From nothing to all of `whole`.
+    pub(super) fn part(&mut self, whole: Duration) -> Duration {
+        self.parts += 1;
+        let bytes = self.draw("part", self.parts);
+        let share = bytes.first_chunk().copied().map_or(0, u32::from_be_bytes);
+        // Less than 1: no product overflows.
+        whole.mul_f64(f64::from(share) / (f64::from(u32::MAX) + 1.0))
     }
 
     /// The seal that tells what this world wrote from what others did.
@@ -55,11 +69,15 @@ impl Random {
         seal
     }
 
-    fn draw(&mut self) -> [u8; 32] {
+    fn fresh(&mut self) -> [u8; 32] {
         self.drawn += 1;
-        let mut seal = self.seal("draw");
+        self.draw("draw", self.drawn)
+    }
+
+    fn draw(&self, purpose: &str, number: u64) -> [u8; 32] {
+        let mut seal = self.seal(purpose);
         seal.update(&self.start.to_be_bytes());
-        seal.update(&self.drawn.to_be_bytes());
+        seal.update(&number.to_be_bytes());
         seal.finalize().into_bytes().into()
     }
 }

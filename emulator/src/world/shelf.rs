@@ -78,10 +78,20 @@ pub enum Shelved {
     LoggingConfiguration(Option<Arc<LoggingConfiguration>>),
 }
 
+/// An item and where it stands.
+type Standing<T> = (Place, Arc<T>);
+
+/// What a change took the place of; `None`: nothing was there.
+#[derive(Debug, Clone)]
+pub(super) enum Replaced {
+    Room(Option<Standing<Room>>),
+    LoggingConfiguration(Option<Standing<LoggingConfiguration>>),
+}
+
 /// Items of one kind, by id and in the order of lists.
 #[derive(Debug, Clone)]
 pub(super) struct Shelf<T> {
-    items: BTreeMap<String, (Place, Arc<T>)>,
+    items: BTreeMap<String, Standing<T>>,
     order: BTreeMap<Place, Arc<T>>,
 }
 
@@ -103,18 +113,35 @@ impl<T: Item> Shelf<T> {
     }
 
     /// Puts the item in, or takes it out. One whose `updateTime` moved jumps to the front; any other stays in its place.
-    fn apply(&mut self, id: &str, number: u64, item: Option<&Arc<T>>) {
-        let stood = self.items.remove(id);
-        if let Some((place, _)) = &stood {
-            self.order.remove(place);
+    fn apply(&mut self, id: &str, number: u64, item: Option<&Arc<T>>) -> Option<Standing<T>> {
+        let stood = self.take(id);
+        if let Some(item) = item {
+            let place = match &stood {
+                Some((place, before)) if before.update_time() == item.update_time() => *place,
+                _ => Reverse((item.update_time(), number)),
+            };
+            self.put(id, (place, Arc::clone(item)));
         }
-        let Some(item) = item else { return };
-        let place = match stood {
-            Some((place, before)) if before.update_time() == item.update_time() => place,
-            _ => Reverse((item.update_time(), number)),
-        };
-        self.order.insert(place, Arc::clone(item));
-        self.items.insert(id.to_owned(), (place, Arc::clone(item)));
+        stood
+    }
+
+    /// Takes back what [`Self::apply`] did, given what it returned.
+    fn undo(&mut self, id: &str, stood: Option<Standing<T>>) {
+        self.take(id);
+        if let Some(standing) = stood {
+            self.put(id, standing);
+        }
+    }
+
+    fn take(&mut self, id: &str) -> Option<Standing<T>> {
+        let stood = self.items.remove(id)?;
+        self.order.remove(&stood.0);
+        Some(stood)
+    }
+
+    fn put(&mut self, id: &str, (place, item): Standing<T>) {
+        self.order.insert(place, Arc::clone(&item));
+        self.items.insert(id.to_owned(), (place, item));
     }
 }
 
@@ -135,20 +162,35 @@ impl Regions {
         self.0.len()
     }
 
-    pub(super) fn apply(&mut self, change: &Change) {
-        let region = self.0.entry(change.scope.clone()).or_default();
-        match &change.shelved {
-            Shelved::Room(item) => region.rooms.apply(&change.id, change.number, item.as_ref()),
+    pub(super) fn apply(&mut self, change: &Change) -> Replaced {
+        let Change { id, number, .. } = change;
+        self.edit(&change.scope, |region| match &change.shelved {
+            Shelved::Room(item) => Replaced::Room(region.rooms.apply(id, *number, item.as_ref())),
             Shelved::LoggingConfiguration(item) => {
-                region
-                    .logging_configurations
-                    .apply(&change.id, change.number, item.as_ref());
+                let configurations = &mut region.logging_configurations;
+                Replaced::LoggingConfiguration(configurations.apply(id, *number, item.as_ref()))
             }
-        }
+        })
+    }
+
+    /// Takes back a change, the last one that was applied.
+    fn undo(&mut self, change: &Change, replaced: Replaced) {
+        self.edit(&change.scope, |region| match replaced {
+            Replaced::Room(stood) => region.rooms.undo(&change.id, stood),
+            Replaced::LoggingConfiguration(stood) => {
+                region.logging_configurations.undo(&change.id, stood);
+            }
+        });
+    }
+
+    fn edit<T>(&mut self, scope: &Scope, edit: impl FnOnce(&mut Region) -> T) -> T {
+        let region = self.0.entry(scope.clone()).or_default();
+        let edited = edit(region);
         // Clients may call any region, and more than there are.
         if region.rooms.items.is_empty() && region.logging_configurations.items.is_empty() {
-            self.0.remove(&change.scope);
+            self.0.remove(scope);
         }
+        edited
     }
 
     pub(super) fn shelf<T: Item>(&self, scope: &Scope) -> Option<&Shelf<T>> {
@@ -182,11 +224,14 @@ impl Regions {
     }
 }
 
-/// A view that shows each change only some time after it was made.
+/// A view of how things were some time before, which may be another time at each look.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Replica {
+    /// What it does not show yet.
     ahead: VecDeque<Change>,
     seen: Regions,
+    /// What it shows and may have to take back.
+    behind: VecDeque<(Change, Replaced)>,
 }
 
 impl Replica {
@@ -199,14 +244,32 @@ impl Replica {
         self.ahead.push_back(change.clone());
     }
 
-    /// Shows whatever is older than `lag` at `now`.
-    pub(super) fn catch_up(&mut self, now: Timestamp, lag: Duration) {
+    /// Shows what there was `lag` before `now`. No later look goes back further than `longest`.
+    pub(super) fn turn_to(&mut self, now: Timestamp, lag: Duration, longest: Duration) {
+        while let Some((change, replaced)) = self
+            .behind
+            .pop_back_if(|(change, _)| later(change.at, lag) > now)
+        {
+            self.seen.undo(&change, replaced);
+            self.ahead.push_front(change);
+        }
         while let Some(change) = self
             .ahead
             .pop_front_if(|change| later(change.at, lag) <= now)
         {
-            self.seen.apply(&change);
+            let replaced = self.seen.apply(&change);
+            self.behind.push_back((change, replaced));
         }
+        while self
+            .behind
+            .pop_front_if(|(change, _)| later(change.at, longest) <= now)
+            .is_some()
+        {}
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.ahead.len() + self.behind.len()
     }
 
     pub(super) fn seen(&self) -> &Regions {

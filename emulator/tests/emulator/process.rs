@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use crate::stage::{DEADLINE, Process, SIGNED, exchange, parse};
+use aws_sdk_ivschat::error::ProvideErrorMetadata;
+
+use crate::stage::{DEADLINE, Process, SIGNED, client, exchange, parse};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_it_answers_what_it_has_in_hand_and_takes_nothing_new() {
@@ -102,6 +104,41 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
         assert!(said.contains(reason), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_drawn_lag_a_room_that_was_there_may_be_missing_again() {
+    let process = Process::start(&["--get-lag", "2s", "--lag-is-drawn"]).await;
+    let sdk = client(&process.endpoint());
+    let arn = sdk.create_room().send().await.unwrap().arn.unwrap();
+    let there = async || {
+        let got = sdk.get_room().identifier(&arn).send().await;
+        got.inspect_err(|error| {
+            assert_eq!(error.code(), Some("ResourceNotFoundException"));
+        })
+        .is_ok()
+    };
+    let missing_again = async {
+        while !there().await {}
+        while there().await {}
+    };
+    tokio::time::timeout(DEADLINE, missing_again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_seed_gives_the_same_ids() {
+    let ids = async |seed: &str| {
+        let process = Process::start(&["--seed", seed]).await;
+        let sdk = client(&process.endpoint());
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(sdk.create_room().send().await.unwrap().id.unwrap());
+        }
+        ids
+    };
+    let seven = ids("7").await;
+    assert_eq!(ids("7").await, seven);
+    assert_ne!(ids("8").await, seven);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -198,6 +198,27 @@ async fn rooms_tags_and_logging_configurations_come_back_as_they_were_and_what_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_file_keeps_the_seed_that_it_was_made_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state");
+    let state = ["--state", file.to_str().unwrap(), "--seed"];
+    let process = Process::start(&[&state[..], &["7"]].concat()).await;
+    let sdk = client(&process.endpoint());
+    for name in ["a", "b"] {
+        sdk.create_room().name(name).send().await.unwrap();
+    }
+    let one = sdk.list_rooms().max_results(1).send().await.unwrap();
+    let token = one.next_token.unwrap();
+    process.kill().await;
+
+    let process = Process::start(&[&state[..], &["8"]].concat()).await;
+    // The seal on it is made with the seed.
+    let rest = client(&process.endpoint()).list_rooms().next_token(token);
+    let rest = rest.send().await.unwrap();
+    assert_eq!(rest.rooms[0].name(), Some("a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_state_file_serves_one_emulator_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("state");

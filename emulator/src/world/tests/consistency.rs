@@ -2,7 +2,209 @@
 
 use std::time::Duration;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 use super::*;
+
+const BOUND: Duration = Duration::from_secs(10);
+
+/// Each read lags by a time of its own, up to ten seconds.
+fn drawn() -> Settings {
+    Settings {
+        get_lag: BOUND,
+        list_lag: BOUND,
+        lag_is_drawn: true,
+        ..Settings::default()
+    }
+}
+
+fn touched(room: &Room, rate: i32) -> UpdateRoom {
+    UpdateRoom {
+        identifier: room.arn.clone(),
+        maximum_message_rate_per_second: Some(rate),
+        ..UpdateRoom::default()
+    }
+}
+
+#[test]
+fn a_drawn_lag_shows_older_states_after_newer_ones_and_none_beyond_its_bound_and_repeats_by_seed() {
+    // How many updates each read is behind. One comes every two seconds, and the read a second after it.
+    let behind = |seed| {
+        let mut stage = Stage::with(drawn());
+        stage.world = World::new(drawn(), seed);
+        let room = stage.named("lobby");
+        stage.update(touched(&room, 100)).unwrap();
+        stage.now += 1.minute();
+        let reads = (1..=99).map(|rate| {
+            stage.update(touched(&room, rate)).unwrap();
+            let seen = stage.get(&room.arn).unwrap();
+            match seen.maximum_message_rate_per_second {
+                100 => rate,
+                seen => rate - seen,
+            }
+        });
+        reads.collect::<Vec<i32>>()
+    };
+    let reads = behind(7);
+    for age in 0..=5 {
+        assert!(reads.contains(&age), "{age} of {reads:?}");
+    }
+    assert!(reads.iter().all(|age| (0..=5).contains(age)), "{reads:?}");
+    assert!(
+        reads.windows(2).any(|reads| reads[1] > reads[0] + 1),
+        "the later read shows the older state: {reads:?}"
+    );
+    assert_eq!(behind(7), reads);
+    assert_ne!(behind(8), reads);
+}
+
+#[test]
+fn what_lags_are_drawn_changes_no_id() {
+    let ids = |settings| {
+        let mut stage = Stage::with(settings);
+        ["a", "b", "c"].map(|name| stage.named(name).id)
+    };
+    assert_eq!(ids(drawn()), ids(Settings::default()));
+}
+
+#[test]
+fn what_no_read_can_show_any_more_is_forgotten() {
+    let mut stage = Stage::with(drawn());
+    let room = stage.named("lobby");
+    for rate in 1..=100 {
+        stage.update(touched(&room, rate)).unwrap();
+    }
+    for replica in [&stage.world.get_replica, &stage.world.list_replica] {
+        assert_eq!(replica.remembered(), 10, "a change a second");
+    }
+    stage.now += 1.minute();
+    assert_eq!(
+        stage
+            .get(&room.arn)
+            .unwrap()
+            .maximum_message_rate_per_second,
+        100
+    );
+    for replica in [&stage.world.get_replica, &stage.world.list_replica] {
+        assert_eq!(replica.remembered(), 0);
+    }
+}
+
+#[test]
+fn with_a_drawn_lag_a_room_that_moves_between_pages_may_be_neither_in_its_page_nor_in_the_front_read_again()
+ {
+    let missed = |settings| {
+        let mut stage = Stage::with(settings);
+        let (mover, other) = (stage.named("mover"), stage.named("other"));
+        let page = |next_token| ListRooms {
+            max_results: Some(1),
+            next_token,
+            ..ListRooms::default()
+        };
+        let missed = (1..=100).filter(|rate| {
+            stage.update(touched(&other, *rate)).unwrap();
+            stage.now += 1.minute();
+            let (first, token) = stage.list(page(None)).unwrap();
+            assert_eq!(first, ["other"]);
+            stage.update(touched(&mover, *rate)).unwrap();
+            let (second, _) = stage.list(page(token)).unwrap();
+            let (front, _) = stage.list(page(None)).unwrap();
+            !second.iter().chain(&front).any(|name| name == "mover")
+        });
+        missed.count()
+    };
+    assert!(missed(drawn()) > 0);
+    let fixed = Settings {
+        lag_is_drawn: false,
+        ..drawn()
+    };
+    assert_eq!(missed(fixed), 0);
+    assert_eq!(missed(Settings::default()), 0);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Create,
+    Update(Index, i32),
+    Tag(Index, usize),
+    Delete(Index),
+    Read(Index),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => Just(Step::Create),
+        3 => (any::<Index>(), 1..100).prop_map(|(which, rate)| Step::Update(which, rate)),
+        2 => (any::<Index>(), 0..5_usize).prop_map(|(which, count)| Step::Tag(which, count)),
+        1 => any::<Index>().prop_map(Step::Delete),
+        6 => any::<Index>().prop_map(Step::Read),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_a_drawn_lag_a_read_shows_what_there_was_at_some_moment_within_the_bound(
+        steps in vec(any_step(), 1..100),
+    ) {
+        let mut stage = Stage::with(drawn());
+        let mut known = vec![stage.named("lobby").arn];
+        // What there was, and since when.
+        let mut states = vec![(Timestamp::UNIX_EPOCH, Vec::new())];
+        states.push((stage.now, stage.world.rooms(&stage.scope)));
+        for step in steps {
+            let arn = |which: Index| which.get(&known).clone();
+            match step {
+                Step::Create => {
+                    let arn = stage.named("lobby").arn;
+                    known.push(arn);
+                }
+                // What is gone is refused.
+                Step::Update(which, rate) => {
+                    let update = UpdateRoom {
+                        identifier: arn(which),
+                        maximum_message_rate_per_second: Some(rate),
+                        ..UpdateRoom::default()
+                    };
+                    let _ = stage.update(update);
+                }
+                Step::Tag(which, count) => {
+                    let _ = stage.tag(&arn(which), tags(count));
+                }
+                Step::Delete(which) => {
+                    let _ = stage.delete(&arn(which));
+                }
+                Step::Read(which) => {
+                    let arn = arn(which);
+                    let got = stage.get(&arn).ok();
+                    let shows = |rooms: &Vec<Room>| rooms.iter().find(|room| room.arn == arn) == got.as_ref();
+                    prop_assert!(within_the_bound(&states, stage.now).any(shows), "{got:?} of {states:?}");
+                    let Ok(Answer::Rooms { rooms: listed, .. }) = stage.call(Call::ListRooms(ListRooms::default())) else {
+                        panic!("no list");
+                    };
+                    let shows = |rooms: &Vec<Room>| rooms.iter().map(Room::summary).eq(listed.iter().cloned());
+                    prop_assert!(within_the_bound(&states, stage.now).any(shows), "{listed:?} of {states:?}");
+                }
+            }
+            states.push((stage.now, stage.world.rooms(&stage.scope)));
+        }
+    }
+}
+
+/// The states that there were at some time within the bound before `now`.
+fn within_the_bound(
+    states: &[(Timestamp, Vec<Room>)],
+    now: Timestamp,
+) -> impl Iterator<Item = &Vec<Room>> {
+    let oldest = states
+        .iter()
+        .rposition(|(since, _)| *since <= now - BOUND)
+        .unwrap_or(0);
+    states[oldest..].iter().map(|(_, rooms)| rooms)
+}
 
 #[test]
 fn gets_and_lists_show_each_change_only_after_their_lag() {

@@ -112,8 +112,17 @@ pub(crate) struct Serve {
 
     /// All pages of a list show what there was when the first one was read. Without it something that is updated between two
     /// pages jumps to the front and the later pages miss it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "page_tokens_are_offsets")]
     pages_are_a_snapshot: bool,
+
+    /// A page token counts what was listed so far: after a deletion between two pages the list misses a room, after a creation it
+    /// shows one twice (AWS does not document what a token is).
+    #[arg(long)]
+    page_tokens_are_offsets: bool,
+
+    /// How long a page token is taken; then it is refused with ValidationException. Without it for ever (AWS documents neither).
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    page_token_life: Option<Duration>,
 
     /// TagResource and UntagResource move updateTime (AWS does not document whether they do).
     #[arg(long)]
@@ -176,6 +185,8 @@ impl Serve {
             list_lag: self.list_lag,
             lag_is_drawn: self.lag_is_drawn,
             pages_are_a_snapshot: self.pages_are_a_snapshot,
+            page_tokens_are_offsets: self.page_tokens_are_offsets,
+            page_token_life: self.page_token_life,
             tagging_moves_update_time: self.tagging_moves_update_time,
             idle_update_moves_update_time: self.idle_update_moves_update_time,
             name_filter_matches_prefix: self.name_filter_matches_prefix,

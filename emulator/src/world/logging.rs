@@ -193,6 +193,7 @@ impl World {
         &mut self,
         scope: &Scope,
         request: &ListLoggingConfigurations,
+        now: Timestamp,
     ) -> Result<Answer, ApiError> {
         limits::list_logging_configurations(request)?;
         let list = List {
@@ -200,6 +201,7 @@ impl World {
             filters: String::new(),
             max_results: request.max_results,
             next_token: request.next_token.as_deref(),
+            now,
         };
         let page = self.page::<LoggingConfiguration>(&list, |_| true)?;
         let shown = page

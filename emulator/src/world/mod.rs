@@ -67,6 +67,11 @@ pub struct Settings {
     pub lag_is_drawn: bool,
     /// Whether the pages of a list show what there was when its first page was read, instead of what there is.
     pub pages_are_a_snapshot: bool,
+    /// Whether a page token counts what was listed so far, instead of naming the last of it: a deletion between two pages
+    /// makes the list skip a room. The pages of a snapshot are not concerned.
+    pub page_tokens_are_offsets: bool,
+    /// How long a page token is taken; `None`: for ever.
+    pub page_token_life: Option<Duration>,
     /// Whether TagResource and UntagResource move `updateTime`.
     pub tagging_moves_update_time: bool,
     /// Whether an UpdateRoom that changes nothing moves `updateTime`.
@@ -96,6 +101,8 @@ impl Default for Settings {
             list_lag: Duration::ZERO,
             lag_is_drawn: false,
             pages_are_a_snapshot: false,
+            page_tokens_are_offsets: false,
+            page_token_life: None,
             tagging_moves_update_time: false,
             idle_update_moves_update_time: false,
             name_filter_matches_prefix: false,
@@ -217,7 +224,7 @@ impl World {
             Call::GetRoom { identifier } => self.get_room(scope, &identifier),
             Call::UpdateRoom(request) => self.update_room(scope, request, now),
             Call::DeleteRoom { identifier } => self.delete_room(scope, &identifier, now),
-            Call::ListRooms(request) => self.list_rooms(scope, &request),
+            Call::ListRooms(request) => self.list_rooms(scope, &request, now),
             Call::TagResource { resource_arn, tags } => self.tag(scope, &resource_arn, tags, now),
             Call::UntagResource {
                 resource_arn,
@@ -241,7 +248,7 @@ impl World {
                 self.delete_logging_configuration(scope, &identifier, now)
             }
             Call::ListLoggingConfigurations(request) => {
-                self.list_logging_configurations(scope, &request)
+                self.list_logging_configurations(scope, &request, now)
             }
             Call::GetCallerIdentity => Ok(Answer::CallerIdentity {
                 account: scope.account.clone(),

@@ -1,10 +1,10 @@
 //! Lists in pages, and the tokens between them: opaque, bound to the list they came from, refused when forged.
 //!
 //! By default a token is a live cursor: it remembers a place in the order, not what is behind it. What is updated during paging
-//! jumps in front of the cursor and the remaining pages miss it. With the setting `pages_are_a_snapshot` the first page fixes
-//! what all of them show.
+//! jumps in front of the cursor and the remaining pages miss it. With the setting `page_tokens_are_offsets` a token remembers how
+//! many were listed: what a deletion moves up is missed, what a new one moves down is listed twice. With the setting
+//! `pages_are_a_snapshot` the first page fixes what all of them show.
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,10 +12,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::error::ApiError;
-use super::logging::LoggingConfiguration;
+use super::logging::{LoggingConfiguration, later};
 use super::room::Room;
 use super::shelf::{Item, Place};
 use super::{Scope, World};
@@ -32,6 +33,7 @@ pub(super) struct List<'a> {
     pub(super) filters: String,
     pub(super) max_results: Option<i32>,
     pub(super) next_token: Option<&'a str>,
+    pub(super) now: Timestamp,
 }
 
 /// A page, and the token for the next one.
@@ -40,11 +42,21 @@ pub(super) struct Page<T> {
     pub(super) next_token: Option<String>,
 }
 
+/// What a token says under its seal.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    made: Timestamp,
+    cursor: Cursor,
+}
+
 /// Where the next page begins.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 enum Cursor {
     Behind(Place),
+    /// After so many.
+    After(usize),
     /// In the snapshot of this number, at this position.
-    In(u64, u64),
+    In(u64, usize),
 }
 
 /// What lists under way began with; the oldest first.
@@ -129,23 +141,35 @@ impl World {
             Some(Cursor::In(number, position)) => {
                 self.page_of_snapshot(list, number, position, size)
             }
-            None => Ok(self.page_behind(list, None, size, matches)),
-            Some(Cursor::Behind(place)) => Ok(self.page_behind(list, Some(place), size, matches)),
+            None if self.settings.page_tokens_are_offsets => {
+                Ok(self.live_page(list, Some(0), None, size, matches))
+            }
+            Some(Cursor::After(count)) => {
+                Ok(self.live_page(list, Some(count), None, size, matches))
+            }
+            None => Ok(self.live_page(list, None, None, size, matches)),
+            Some(Cursor::Behind(place)) => {
+                Ok(self.live_page(list, None, Some(place), size, matches))
+            }
         }
     }
 
-    fn page_behind<T: Paged>(
-        &mut self,
+    /// A page of what there is: after the first `count`, where that is what tokens say, else behind `place`.
+    fn live_page<T: Paged>(
+        &self,
         list: &List<'_>,
-        after: Option<Place>,
+        count: Option<usize>,
+        place: Option<Place>,
         size: usize,
         matches: impl Fn(&T) -> bool,
     ) -> Page<T> {
+        let skipped = count.unwrap_or(0);
         let things = self.lists().shelf::<T>(list.scope);
         let matching = things
             .into_iter()
-            .flat_map(|things| things.behind(after))
-            .filter(|(_, item)| matches(item));
+            .flat_map(|things| things.behind(place))
+            .filter(|(_, item)| matches(item))
+            .skip(skipped);
         // One more than the page holds tells whether another follows.
         let mut items: Vec<_> = matching
             .take(size.saturating_add(1))
@@ -153,10 +177,13 @@ impl World {
             .collect();
         let more = items.len() > size;
         items.truncate(size);
-        let next_token = items
-            .last()
-            .filter(|_| more)
-            .map(|(place, _)| self.close::<T>(&Cursor::Behind(*place), list));
+        let next_token = items.last().filter(|_| more).map(|(place, _)| {
+            let cursor = match count {
+                Some(_) => Cursor::After(skipped.saturating_add(items.len())),
+                None => Cursor::Behind(*place),
+            };
+            self.close::<T>(cursor, list)
+        });
         let items = items.into_iter().map(|(_, item)| item).collect();
         Page { items, next_token }
     }
@@ -165,48 +192,42 @@ impl World {
         &mut self,
         list: &List<'_>,
         number: u64,
-        position: u64,
+        position: usize,
         size: usize,
     ) -> Result<Page<T>, ApiError> {
-        let begin = usize::try_from(position).unwrap_or(usize::MAX);
         let snapshot = T::snapshots(self).get(number).ok_or_else(refused)?;
-        let rest = snapshot.get(begin..).ok_or_else(refused)?;
+        let rest = snapshot.get(position..).ok_or_else(refused)?;
         let items: Vec<_> = rest.iter().take(size).cloned().collect();
         let more = rest.len() > items.len();
-        let next = position.saturating_add(u64::try_from(items.len()).unwrap_or(u64::MAX));
-        let next_token = more.then(|| self.close::<T>(&Cursor::In(number, next), list));
+        let next = position + items.len();
+        let next_token = more.then(|| self.close::<T>(Cursor::In(number, next), list));
         Ok(Page { items, next_token })
     }
 
-    fn close<T: Item>(&self, cursor: &Cursor, list: &List<'_>) -> String {
-        let mut bytes = match cursor {
-            Cursor::Behind(Reverse((at, number))) => {
-                let at = at.as_nanosecond().to_be_bytes();
-                [at.as_slice(), &number.to_be_bytes()].concat()
-            }
-            Cursor::In(number, position) => [number.to_be_bytes(), position.to_be_bytes()].concat(),
+    fn close<T: Item>(&self, cursor: Cursor, list: &List<'_>) -> String {
+        let token = Token {
+            made: list.now,
+            cursor,
         };
+        let mut bytes = serde_json::to_vec(&token).unwrap_or_default();
         let seal = self.seal::<T>(&bytes, list).finalize().into_bytes();
         bytes.extend(seal);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The cursor in `token`, provided that this world made it for the same list.
+    /// The cursor in `token`, provided that this world made it for the same list, and not too long ago.
     fn open<T: Item>(&self, token: &str, list: &List<'_>) -> Result<Cursor, ApiError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
         let split = bytes.len().checked_sub(MAC_BYTES).ok_or_else(refused)?;
         let (bytes, mac) = bytes.split_at(split);
         let seal = self.seal::<T>(bytes, list);
         seal.verify_slice(mac).map_err(|_| refused())?;
-        // What is sealed is ours, and its length tells which kind of cursor it is.
-        if let Ok([a, b]) = <[[u8; 8]; 2]>::try_from(bytes.as_chunks::<8>().0) {
-            return Ok(Cursor::In(u64::from_be_bytes(a), u64::from_be_bytes(b)));
+        let token: Token = serde_json::from_slice(bytes).map_err(|_| refused())?;
+        let life = self.settings.page_token_life;
+        if life.is_some_and(|life| later(token.made, life) <= list.now) {
+            return Err(ApiError::field("nextToken", "The token has expired"));
         }
-        let (at, number) = bytes.split_first_chunk().ok_or_else(refused)?;
-        let (number, _) = number.split_first_chunk().ok_or_else(refused)?;
-        let at = Timestamp::from_nanosecond(i128::from_be_bytes(*at)).map_err(|_| refused())?;
-        let number = u64::from_be_bytes(*number);
-        Ok(Cursor::Behind(Reverse((at, number))))
+        Ok(token.cursor)
     }
 
     fn seal<T: Item>(&self, bytes: &[u8], list: &List<'_>) -> Hmac<Sha256> {

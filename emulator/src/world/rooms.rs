@@ -121,6 +121,7 @@ impl World {
         &mut self,
         scope: &Scope,
         request: &ListRooms,
+        now: Timestamp,
     ) -> Result<Answer, ApiError> {
         limits::list_rooms(request)?;
         let name = request.name.as_deref();
@@ -132,6 +133,7 @@ impl World {
             filters: format!("{name:?} {handler:?} {logging:?}"),
             max_results: request.max_results,
             next_token: request.next_token.as_deref(),
+            now,
         };
         let page = self.page(&list, |room: &Room| {
             let named = |name| room.name == name || by_prefix && room.name.starts_with(name);

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use aws_sdk_ivschat::error::ProvideErrorMetadata;
+use aws_sdk_ivschat::operation::list_rooms::ListRoomsError;
 
 use crate::stage::{DEADLINE, Process, SIGNED, client, exchange, parse};
 
@@ -95,6 +96,17 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
             vec!["--list-lag".to_owned(), "soon".to_owned()],
             "must be a time like 500ms, 90s or 10m",
         ),
+        (
+            vec!["--page-token-life=-1s".to_owned()],
+            "must not be negative",
+        ),
+        (
+            vec![
+                "--pages-are-a-snapshot".to_owned(),
+                "--page-tokens-are-offsets".to_owned(),
+            ],
+            "cannot be used with",
+        ),
     ] {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let said = Process::try_start(&arguments)
@@ -103,6 +115,42 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
             .expect("no start");
         assert!(said.contains(reason), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_aws_leaves_open_is_switched_on_the_command_line() {
+    let process = Process::start(&["--page-tokens-are-offsets", "--page-token-life", "1h"]).await;
+    let sdk = client(&process.endpoint());
+    let mut arns = Vec::new();
+    for name in ["a", "b", "c"] {
+        let room = sdk.create_room().name(name).send().await.unwrap();
+        arns.push(room.arn.unwrap());
+    }
+    let one = sdk.list_rooms().max_results(1);
+    let token = one.clone().send().await.unwrap().next_token;
+    sdk.delete_room().identifier(&arns[2]).send().await.unwrap();
+    let next = one.set_next_token(token).send().await.unwrap();
+    assert_eq!(next.rooms[0].name(), Some("a"), "b moved up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_token_without_any_life_is_never_taken() {
+    let process = Process::start(&["--page-token-life", "0s"]).await;
+    let sdk = client(&process.endpoint());
+    for _ in 0..2 {
+        sdk.create_room().send().await.unwrap();
+    }
+    let one = sdk.list_rooms().max_results(1);
+    let token = one.clone().send().await.unwrap().next_token.unwrap();
+    let error = one.next_token(token).send().await.unwrap_err();
+    match error.into_service_error() {
+        ListRoomsError::ValidationException(error) => {
+            assert_eq!(error.reason().as_str(), "FIELD_VALIDATION_FAILED");
+            assert_eq!(error.field_list()[0].name(), "nextToken");
+            assert_eq!(error.field_list()[0].message(), "The token has expired");
+        }
+        other => panic!("{other:?}"),
     }
 }
 

@@ -68,8 +68,89 @@ fn rooms_are_listed_newest_update_first_in_pages_that_follow_each_other() {
 }
 
 #[test]
+fn a_token_that_is_an_offset_misses_what_a_deletion_moves_up_and_repeats_what_a_new_room_moves_down()
+ {
+    let mut stage = Stage::with(Settings {
+        page_tokens_are_offsets: true,
+        ..Settings::default()
+    });
+    for name in ["a", "b", "b", "c", "d"] {
+        stage.named(name);
+    }
+    let newest = stage.named("e");
+    let two = |next_token| ListRooms {
+        max_results: Some(2),
+        next_token,
+        ..ListRooms::default()
+    };
+    let (first, token) = stage.list(two(None)).unwrap();
+    assert_eq!(first, ["e", "d"]);
+    stage.delete(&newest.arn).unwrap();
+    let (second, token) = stage.list(two(token)).unwrap();
+    assert_eq!(second, ["b", "b"], "c is in neither");
+    assert_eq!(stage.list(two(token)), Ok((vec!["a".to_owned()], None)));
+
+    let (first, token) = stage.list(two(None)).unwrap();
+    assert_eq!(first, ["d", "c"]);
+    stage.named("f");
+    let (second, _) = stage.list(two(token)).unwrap();
+    assert_eq!(second, ["c", "b"], "c is in both");
+
+    // Only what the filter lets through counts.
+    let only_b = |next_token| ListRooms {
+        name: Some("b".to_owned()),
+        max_results: Some(1),
+        next_token,
+        ..ListRooms::default()
+    };
+    let (_, token) = stage.list(only_b(None)).unwrap();
+    assert_eq!(stage.list(only_b(token)), Ok((vec!["b".to_owned()], None)));
+}
+
+#[test]
+fn a_page_token_is_refused_once_its_life_is_over_whatever_the_clock_shows() {
+    let kinds = [(false, false), (true, false), (false, true)];
+    for (page_tokens_are_offsets, pages_are_a_snapshot) in kinds {
+        let mut stage = Stage::with(Settings {
+            page_tokens_are_offsets,
+            pages_are_a_snapshot,
+            page_token_life: Some(Duration::from_secs(3)),
+            ..Settings::default()
+        });
+        stage.named("a");
+        stage.named("b");
+        let page = |next_token| ListRooms {
+            max_results: Some(1),
+            next_token,
+            ..ListRooms::default()
+        };
+        let (_, token) = stage.list(page(None)).unwrap();
+        assert_eq!(stage.list(page(token.clone())).unwrap().0, ["a"], "1 s");
+        for hours in [-1, 1] {
+            let call = Call::ListRooms(page(token.clone()));
+            let (now, skew) = (stage.now + 1.second(), SignedDuration::from_hours(hours));
+            let listed = stage.world.call_with_skew(&stage.scope, call, now, skew);
+            assert!(listed.is_ok(), "2 s: {listed:?}");
+        }
+        stage.now += 1.second();
+        let error = stage.list(page(token)).unwrap_err();
+        assert_eq!(refused_field(&error), "nextToken", "3 s");
+        assert!(error.message().contains("expired"), "{error:?}");
+    }
+}
+
+#[test]
 fn a_page_token_serves_only_the_list_it_came_from() {
-    let mut stage = Stage::new();
+    for page_tokens_are_offsets in [false, true] {
+        token_serves_only_its_list(Settings {
+            page_tokens_are_offsets,
+            ..Settings::default()
+        });
+    }
+}
+
+fn token_serves_only_its_list(settings: Settings) {
+    let mut stage = Stage::with(settings);
     for n in 0..3 {
         stage.named(&format!("room-{n}"));
     }

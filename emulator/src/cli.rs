@@ -140,6 +140,14 @@ pub(crate) struct Serve {
     #[arg(long)]
     detached_handler_is_empty_object: bool,
 
+    /// The logging configuration identifiers of a room come back sorted and each once (AWS does not document whether they do).
+    #[arg(long)]
+    logging_identifiers_are_a_set: bool,
+
+    /// Tag values come back without white space at their ends (AWS does not document whether they do).
+    #[arg(long)]
+    tag_values_are_trimmed: bool,
+
     /// How long a logging configuration is CREATING, UPDATING or DELETING.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     logging_transition: Duration,
@@ -191,6 +199,8 @@ impl Serve {
             idle_update_moves_update_time: self.idle_update_moves_update_time,
             name_filter_matches_prefix: self.name_filter_matches_prefix,
             detached_handler_is_empty_object: self.detached_handler_is_empty_object,
+            logging_identifiers_are_a_set: self.logging_identifiers_are_a_set,
+            tag_values_are_trimmed: self.tag_values_are_trimmed,
             logging_transition: self.logging_transition,
             failing_destinations: self.failing_destination.clone(),
             attached_logging_configuration_can_be_deleted: self

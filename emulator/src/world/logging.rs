@@ -125,7 +125,7 @@ impl World {
             update_time: self.shown(now),
             destination_configuration: request.destination_configuration,
             state: LoggingConfigurationState::Creating,
-            tags: request.tags.unwrap_or_default(),
+            tags: self.kept_tags(request.tags.unwrap_or_default()),
         };
         Ok(self.begin(scope, configuration, now))
     }

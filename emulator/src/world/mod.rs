@@ -80,6 +80,10 @@ pub struct Settings {
     pub name_filter_matches_prefix: bool,
     /// Whether a room whose handler was detached comes back with an empty handler object instead of none.
     pub detached_handler_is_empty_object: bool,
+    /// Whether the logging configuration identifiers of a room come back sorted and each once, instead of as they were given.
+    pub logging_identifiers_are_a_set: bool,
+    /// Whether tag values come back without white space at their ends.
+    pub tag_values_are_trimmed: bool,
     /// How long a logging configuration is `CREATING`, `UPDATING` or `DELETING`.
     pub logging_transition: Duration,
     /// Names of buckets, log groups and streams that cannot be written to: a logging configuration that names one ends in
@@ -107,6 +111,8 @@ impl Default for Settings {
             idle_update_moves_update_time: false,
             name_filter_matches_prefix: false,
             detached_handler_is_empty_object: false,
+            logging_identifiers_are_a_set: false,
+            tag_values_are_trimmed: false,
             logging_transition: Duration::from_secs(1),
             failing_destinations: Vec::new(),
             attached_logging_configuration_can_be_deleted: false,

@@ -53,10 +53,12 @@ impl World {
             message_review_handler: request
                 .message_review_handler
                 .and_then(MessageReviewHandler::attached),
-            tags: request.tags.unwrap_or_default(),
-            logging_configuration_identifiers: request
-                .logging_configuration_identifiers
-                .unwrap_or_default(),
+            tags: self.kept_tags(request.tags.unwrap_or_default()),
+            logging_configuration_identifiers: self.kept_identifiers(
+                request
+                    .logging_configuration_identifiers
+                    .unwrap_or_default(),
+            ),
         };
         self.put(scope, Arc::new(room.clone()), now);
         Ok(Answer::Room(room))
@@ -96,7 +98,7 @@ impl World {
             room.message_review_handler = handler.or(kept).attached().or(detached);
         }
         if let Some(identifiers) = request.logging_configuration_identifiers {
-            room.logging_configuration_identifiers = identifiers;
+            room.logging_configuration_identifiers = self.kept_identifiers(identifiers);
         }
         if room != *before || self.settings.idle_update_moves_update_time {
             room.update_time = self.shown(now);
@@ -151,6 +153,15 @@ impl World {
     pub fn rooms(&self, scope: &Scope) -> Vec<Room> {
         let rooms = self.truth.rooms(scope);
         rooms.map(|room| Room::clone(room)).collect()
+    }
+
+    /// The identifiers as a room keeps them.
+    fn kept_identifiers(&self, mut identifiers: Vec<String>) -> Vec<String> {
+        if self.settings.logging_identifiers_are_a_set {
+            identifiers.sort();
+            identifiers.dedup();
+        }
+        identifiers
     }
 
     /// Whether there are logging configurations of these ARNs, none of them on its way out.

@@ -48,7 +48,7 @@ impl World {
         limits::tags("tags", &new)?;
         let tagged = Tagged::find(&self.truth, scope, arn)?;
         let mut tags = tagged.tags().clone();
-        tags.extend(new);
+        tags.extend(self.kept_tags(new));
         limits::tag_count("tags", &tags)?;
         self.retag(scope, tagged, tags, now);
         Ok(Answer::Empty {})
@@ -93,6 +93,16 @@ impl World {
         tags.insert(key.to_owned(), value.to_owned());
         self.retag(scope, tagged, tags, now);
         true
+    }
+
+    /// Tags that were given, as they are kept.
+    pub(super) fn kept_tags(&self, mut tags: Tags) -> Tags {
+        if self.settings.tag_values_are_trimmed {
+            for value in tags.values_mut() {
+                *value = value.trim().to_owned();
+            }
+        }
+        tags
     }
 
     fn retag(&mut self, scope: &Scope, tagged: Tagged, tags: Tags, now: Timestamp) {

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use aws_sdk_ivschat::error::ProvideErrorMetadata;
 use aws_sdk_ivschat::operation::list_rooms::ListRoomsError;
+use aws_sdk_ivschat::types::{DestinationConfiguration, S3DestinationConfiguration};
 
 use crate::stage::{DEADLINE, Process, SIGNED, client, exchange, parse};
 
@@ -120,11 +121,41 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_aws_leaves_open_is_switched_on_the_command_line() {
-    let process = Process::start(&["--page-tokens-are-offsets", "--page-token-life", "1h"]).await;
+    let process = Process::start(&[
+        "--tag-values-are-trimmed",
+        "--logging-identifiers-are-a-set",
+        "--page-tokens-are-offsets",
+        "--page-token-life",
+        "1h",
+    ])
+    .await;
     let sdk = client(&process.endpoint());
+    let bucket = S3DestinationConfiguration::builder().bucket_name("logs");
+    let destination = DestinationConfiguration::S3(bucket.build().unwrap());
+    let logs = sdk
+        .create_logging_configuration()
+        .destination_configuration(destination)
+        .send()
+        .await
+        .unwrap()
+        .arn
+        .unwrap();
     let mut arns = Vec::new();
     for name in ["a", "b", "c"] {
-        let room = sdk.create_room().name(name).send().await.unwrap();
+        let room = sdk
+            .create_room()
+            .name(name)
+            .tags("team", " live ")
+            .logging_configuration_identifiers(&logs)
+            .logging_configuration_identifiers(&logs)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(room.tags.unwrap()["team"], "live");
+        assert_eq!(
+            room.logging_configuration_identifiers,
+            Some(vec![logs.clone()])
+        );
         arns.push(room.arn.unwrap());
     }
     let one = sdk.list_rooms().max_results(1);

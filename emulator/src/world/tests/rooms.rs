@@ -124,6 +124,59 @@ fn what_aws_leaves_open_is_a_setting() {
 }
 
 #[test]
+fn logging_identifiers_and_tag_values_may_come_back_other_than_they_were_given() {
+    for on in [false, true] {
+        let mut stage = Stage::with(Settings {
+            logging_identifiers_are_a_set: on,
+            tag_values_are_trimmed: on,
+            ..Settings::default()
+        });
+        let scope = stage.scope.clone();
+        let configuration = |id: &str| scope.arn("logging-configuration", id);
+        stage
+            .world
+            .put_logging_configuration(&scope, "ZbCdEfGhIjKl", stage.now);
+        let (a, z) = (configuration("AbCdEfGhIjKl"), configuration("ZbCdEfGhIjKl"));
+        let given = vec![z.clone(), a.clone(), z.clone()];
+        let kept = if on { vec![a, z] } else { given.clone() };
+        let tags = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
+
+        let created = stage.create(CreateRoom {
+            logging_configuration_identifiers: Some(given.clone()),
+            tags: Some(tags(" a b ", " live ")),
+            ..CreateRoom::default()
+        });
+        assert_eq!(created.logging_configuration_identifiers, kept);
+        let mut tagged = tags(" a b ", if on { "live" } else { " live " });
+        assert_eq!(created.tags, tagged);
+
+        let again = UpdateRoom {
+            identifier: created.arn.clone(),
+            logging_configuration_identifiers: Some(given),
+            ..UpdateRoom::default()
+        };
+        assert_eq!(stage.update(again), Ok(created.clone()), "nothing new");
+        stage.tag(&created.arn, tags("stage", "beta ")).unwrap();
+        tagged.extend(tags("stage", if on { "beta" } else { "beta " }));
+        assert_eq!(stage.get(&created.arn).unwrap().tags, tagged);
+
+        let logging = CreateLoggingConfiguration {
+            name: None,
+            destination_configuration: DestinationConfiguration::S3 {
+                bucket_name: "logs".to_owned(),
+            },
+            tags: Some(tags("team", " live")),
+        };
+        match stage.call(Call::CreateLoggingConfiguration(logging)) {
+            Ok(Answer::LoggingConfiguration(made)) => {
+                assert_eq!(made.tags, tags("team", if on { "live" } else { " live" }));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_is_gone_was_never_there_or_is_someone_elses_answers_so() {
     let mut stage = Stage::new();
     let room = stage.named("lobby");

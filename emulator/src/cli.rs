@@ -97,6 +97,11 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N")]
     seed: Option<u128>,
 
+    /// How far the emulator's clock is ahead of the machine's, or behind with -10m: in the Date header, in createTime and
+    /// updateTime, and where signatures are verified. POST /_emulator/clock steps it while the emulator runs.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = signed_duration, allow_hyphen_values = true)]
+    clock_offset: SignedDuration,
+
     /// How far GetRoom, GetLoggingConfiguration and ListTagsForResource lag behind writes.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     get_lag: Duration,
@@ -178,6 +183,7 @@ impl Serve {
             listen: self.listen,
             settings: self.settings(),
             seed: self.seed,
+            clock_offset: self.clock_offset,
             credentials: credentials.transpose()?,
             state: self.state.clone(),
             journal: usize::try_from(self.journal).unwrap_or(usize::MAX),
@@ -210,8 +216,10 @@ impl Serve {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration: SignedDuration = text
-        .parse()
-        .map_err(|_| "must be a time like 500ms, 90s or 10m".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
+    Duration::try_from(signed_duration(text)?).map_err(|_| "must not be negative".to_owned())
+}
+
+fn signed_duration(text: &str) -> Result<SignedDuration, String> {
+    text.parse()
+        .map_err(|_| "must be a time like 500ms, 90s or 10m".to_owned())
 }

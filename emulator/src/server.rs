@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -39,6 +39,9 @@ pub struct Options {
     /// The same seed gives the same ids, tokens and lags for the same calls. A state file keeps the seed that it was made with.
     /// `None`: one that nobody can guess.
     pub seed: Option<u128>,
+    /// How far the emulator's clock is ahead of the machine's, or behind where it is negative: see
+    /// [`Emulator::set_clock_offset`].
+    pub clock_offset: SignedDuration,
     /// Who may call. `None`: anyone, as the default account, and no signature is verified.
     pub credentials: Option<Credentials>,
     /// The file that keeps rooms and logging configurations across restarts. `None`: they end with the emulator.
@@ -53,6 +56,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             settings: Settings::default(),
             seed: None,
+            clock_offset: SignedDuration::ZERO,
             credentials: None,
             state: None,
             journal: 200_000,
@@ -115,6 +119,7 @@ impl Emulator {
             world: Mutex::new(world),
             store,
             credentials: options.credentials,
+            clock_offset: Mutex::new(options.clock_offset),
             faults: Mutex::default(),
             guard: Guarded::default(),
             journal: watch::Sender::new(Journal::new(options.journal)),
@@ -163,7 +168,16 @@ impl Emulator {
 
     /// Carries out a call as another client would, unseen by the journal and past the state file.
     pub fn call(&self, scope: &Scope, call: Call) -> Result<Answer, ApiError> {
-        self.state.world().call(scope, call, http::now())
+        let skew = self.state.clock_offset();
+        let mut world = self.state.world();
+        world.call_with_skew(scope, call, http::now(), skew)
+    }
+
+    /// Steps the emulator's clock: from now on it is ahead of the machine's by this much, or behind where it is negative. It
+    /// shows in the Date header and in the times of answers, and signatures are held against it. What takes its time (quotas,
+    /// lag, transitions, lives of tokens) takes no notice, and the journal keeps the machine's time.
+    pub fn set_clock_offset(&self, offset: SignedDuration) {
+        self.state.set_clock_offset(offset);
     }
 
     /// Lets `guard` decide from now on which calls over HTTP may take effect. By default all may.
@@ -212,6 +226,7 @@ pub(crate) struct State {
     world: Mutex<World>,
     store: Option<Store>,
     pub(crate) credentials: Option<Credentials>,
+    clock_offset: Mutex<SignedDuration>,
     faults: Mutex<Faults>,
     guard: Guarded,
     pub(crate) journal: watch::Sender<Journal>,
@@ -250,13 +265,34 @@ impl State {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out a call, now, by a clock that is ahead by `skew`; what it changed is in the state file when this returns.
+    pub(crate) fn clock_offset(&self) -> SignedDuration {
+        *self.offset()
+    }
+
+    pub(crate) fn set_clock_offset(&self, offset: SignedDuration) {
+        *self.offset() = offset;
+    }
+
+    fn offset(&self) -> MutexGuard<'_, SignedDuration> {
+        let offset = self.clock_offset.lock();
+        offset.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What time it is by a clock that is ahead of the emulator's by `skew`.
+    pub(crate) fn clock(&self, skew: SignedDuration) -> Timestamp {
+        let now = http::now();
+        let ahead = self.clock_offset().saturating_add(skew);
+        now.saturating_add(ahead).unwrap_or(now)
+    }
+
+    /// Carries out a call, now, by a clock that is ahead of the emulator's by `skew`; what it changed is in the state file when this returns.
     pub(crate) async fn call(
         self: &Arc<Self>,
         scope: &Scope,
         call: Call,
         skew: SignedDuration,
     ) -> Result<Answer, ApiError> {
+        let skew = skew.saturating_add(self.clock_offset());
         let Some(store) = &self.store else {
             return self.world().call_with_skew(scope, call, http::now(), skew);
         };

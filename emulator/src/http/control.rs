@@ -1,4 +1,4 @@
-//! What is not AWS's: health, the journal, and faults to script. Apart from the API: no operation has such a path.
+//! What is not AWS's: health, the journal, the clock, and faults to script. Apart from the API: no operation has such a path.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::extract::{Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -27,6 +28,7 @@ pub(crate) fn control(state: Arc<State>) -> Router {
     Router::new()
         .route(HEALTH, get(async || "ok\n"))
         .route("/_emulator/calls", get(calls).delete(forget_calls))
+        .route("/_emulator/clock", get(clock).post(set_clock))
         .route(
             "/_emulator/faults",
             get(faults).post(inject).delete(clear_faults),
@@ -65,6 +67,49 @@ async fn calls(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) ->
 async fn forget_calls(Shared(state): Shared<Arc<State>>) -> StatusCode {
     state.journal.send_modify(Journal::clear);
     StatusCode::NO_CONTENT
+}
+
+/// How to set the clock.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewClock {
+    offset: SignedDuration,
+}
+
+#[derive(Serialize)]
+struct Clock {
+    /// How far it is ahead of the machine's.
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    offset: SignedDuration,
+    /// What it shows.
+    time: Timestamp,
+}
+
+/// The emulator's clock.
+async fn clock(Shared(state): Shared<Arc<State>>) -> Response {
+    shown_clock(&state)
+}
+
+/// Steps the clock to the offset in the body.
+async fn set_clock(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response {
+    match serde_json::from_slice(&body) {
+        Ok(NewClock { offset }) => {
+            state.set_clock_offset(offset);
+            shown_clock(&state)
+        }
+        Err(error) => {
+            let told = format!("no clock: {error}\n");
+            (StatusCode::BAD_REQUEST, told).into_response()
+        }
+    }
+}
+
+fn shown_clock(state: &State) -> Response {
+    let clock = Clock {
+        offset: state.clock_offset(),
+        time: state.clock(SignedDuration::ZERO),
+    };
+    Json(clock).into_response()
 }
 
 /// The faults still to strike.

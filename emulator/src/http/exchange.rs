@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderMap, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::server::State;
 use crate::world::{ApiError, Call, Operation, Scope};
 
 use super::reply::Reply;
-use super::{Cut, auth, now, route};
+use super::{Cut, auth, date, now, route};
 
 /// A timeout without a delay of its own ends after this, should the caller never give up.
 const TIMEOUT_MAX: Duration = Duration::from_hours(1);
@@ -46,6 +46,7 @@ impl Exchange {
     /// Answers the call. It takes its course, into the journal, also when its caller goes away in the middle of it.
     pub(super) async fn run(self, parts: Parts, body: Bytes) -> Result<Response<Body>, Cut> {
         let fault = self.fault.clone();
+        let state = Arc::clone(&self.state);
         let reply = tokio::spawn(self.take_effect(parts, body)).await;
         // An error is a panic, which the runtime has told of.
         let reply = reply.map_err(|_| Cut::Close)?;
@@ -65,12 +66,7 @@ impl Exchange {
         } else {
             reply.into_response()
         };
-        if fault.skew() != SignedDuration::ZERO {
-            let date = skewed(now(), fault.skew()).strftime("%a, %d %b %Y %H:%M:%S GMT");
-            if let Ok(date) = HeaderValue::try_from(date.to_string()) {
-                response.headers_mut().insert(header::DATE, date);
-            }
-        }
+        date(&mut response, state.clock(fault.skew()));
         Ok(response)
     }
 
@@ -78,7 +74,7 @@ impl Exchange {
     async fn take_effect(mut self, parts: Parts, body: Bytes) -> Option<Reply> {
         let fault = self.fault.take();
         let skew = fault.as_ref().map_or(SignedDuration::ZERO, Fault::skew);
-        let call = self.understand(&parts, &body, skewed(self.at, skew));
+        let call = self.understand(&parts, &body, self.state.clock(skew));
         let reply = match &fault {
             None => Some(self.carry_out(call, skew).await),
             Some(fault) => {
@@ -168,10 +164,6 @@ impl Exchange {
             .journal
             .send_modify(|journal| journal.record(entry));
     }
-}
-
-fn skewed(at: Timestamp, skew: SignedDuration) -> Timestamp {
-    at.saturating_add(skew).unwrap_or(at)
 }
 
 /// What is left of the answer. Where the call was kept from taking effect there was none.

@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
-use jiff::{Timestamp, Unit};
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp, Unit};
 use tower::ServiceExt;
 
 use crate::server::State;
@@ -52,15 +53,19 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let request = request.map(Body::new);
-        if control::serves(request.uri().path()) {
-            let answered = self.control.clone().oneshot(request);
-            return Box::pin(async move {
-                let Ok(response) = answered.await;
-                Ok(response)
-            });
-        }
+        let control = control::serves(request.uri().path()).then(|| self.control.clone());
         let state = Arc::clone(&self.state);
-        Box::pin(async move { respond(&state, request).await })
+        Box::pin(async move {
+            let mut response = match control {
+                Some(control) => {
+                    let Ok(response) = control.oneshot(request).await;
+                    response
+                }
+                None => respond(&state, request).await?,
+            };
+            date(&mut response, state.clock(SignedDuration::ZERO));
+            Ok(response)
+        })
     }
 }
 
@@ -97,6 +102,14 @@ async fn respond(state: &Arc<State>, request: Request<Body>) -> Result<Response<
             tracing::info!(method = %parts.method, path = parts.uri.path(), "unknown operation");
             Ok(Reply::json_error(&ApiError::unknown_operation()).into_response())
         }
+    }
+}
+
+/// Dates a response, unless it is dated already.
+fn date(response: &mut Response<Body>, clock: Timestamp) {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&clock);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::try_from(date).ok()) {
+        response.headers_mut().entry(header::DATE).or_insert(date);
     }
 }
 

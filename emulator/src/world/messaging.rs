@@ -47,18 +47,18 @@ pub struct ChatToken {
     pub session_expiration_time: Timestamp,
 }
 
-/// The tokens that still let in, and when each ceases to; the oldest first.
+/// The tokens that still let in, each with when it ceases to, whatever the times that it shows; and the oldest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChatTokens {
-    live: BTreeMap<String, ChatToken>,
+    live: BTreeMap<String, (Timestamp, ChatToken)>,
     by_age: VecDeque<(Timestamp, String)>,
 }
 
 impl ChatTokens {
     fn insert(&mut self, token: String, held: ChatToken, now: Timestamp) {
-        self.by_age
-            .push_back((later(now, TOKEN_LIFE), token.clone()));
-        self.live.insert(token, held);
+        let end = later(now, TOKEN_LIFE);
+        self.by_age.push_back((end, token.clone()));
+        self.live.insert(token, (end, held));
     }
 
     fn forget_expired(&mut self, now: Timestamp) {
@@ -102,8 +102,8 @@ impl World {
 
     /// What CreateChatToken gave `token` for; none where it never did, or more than a minute ago.
     pub fn chat_token(&self, token: &str, now: Timestamp) -> Option<&ChatToken> {
-        let held = self.chat_tokens.live.get(token)?;
-        (now < held.token_expiration_time).then_some(held)
+        let (end, held) = self.chat_tokens.live.get(token)?;
+        (now < *end).then_some(held)
     }
 
     pub(super) fn send_event(

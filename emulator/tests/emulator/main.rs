@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod clock;
 mod faults;
 mod journal;
 mod lists;

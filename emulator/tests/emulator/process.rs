@@ -98,6 +98,10 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
             "must be a time like 500ms, 90s or 10m",
         ),
         (
+            vec!["--clock-offset".to_owned(), "soon".to_owned()],
+            "must be a time like 500ms, 90s or 10m",
+        ),
+        (
             vec!["--page-token-life=-1s".to_owned()],
             "must not be negative",
         ),
@@ -122,6 +126,8 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_aws_leaves_open_is_switched_on_the_command_line() {
     let process = Process::start(&[
+        "--clock-offset",
+        "-10m",
         "--tag-values-are-trimmed",
         "--logging-identifiers-are-a-set",
         "--page-tokens-are-offsets",
@@ -156,6 +162,8 @@ async fn what_aws_leaves_open_is_switched_on_the_command_line() {
             room.logging_configuration_identifiers,
             Some(vec![logs.clone()])
         );
+        let late = jiff::Timestamp::now().as_second() - room.create_time.unwrap().secs();
+        assert!((570..=660).contains(&late), "{late}");
         arns.push(room.arn.unwrap());
     }
     let one = sdk.list_rooms().max_results(1);

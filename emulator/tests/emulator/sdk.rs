@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ivschat::primitives::DateTime;
 use aws_sdk_ivschat::types::{
     ChatTokenCapability, CloudWatchLogsDestinationConfiguration, DestinationConfiguration,
@@ -16,27 +15,12 @@ use ivschat_emulator::world::Settings;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::stage::{DEADLINE, client};
+use crate::stage::{DEADLINE, client, refused};
 
 const LAMBDA: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
 const NOWHERE: &str = "arn:aws:ivschat:us-west-2:123456789012:room/AbCdEfGhIjKl";
 const NO_LOGS: &str = "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/AbCdEfGhIjKl";
 const OTHERS: &str = "arn:aws:ivschat:us-west-2:210987654321:room/AbCdEfGhIjKl";
-
-/// Status and code of what an operation refused.
-fn refused<T, E>(answer: Result<T, SdkError<E>>) -> (u16, String)
-where
-    T: std::fmt::Debug,
-    E: ProvideErrorMetadata,
-{
-    match answer {
-        Ok(answer) => panic!("{answer:?}"),
-        Err(error) => {
-            let status = error.raw_response().expect("an answer").status().as_u16();
-            (status, error.code().expect("a code").to_owned())
-        }
-    }
-}
 
 fn not_found() -> (u16, String) {
     (404, "ResourceNotFoundException".to_owned())

@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::retry::RetryConfig;
 use aws_sdk_ivschat::config::{BehaviorVersion, Region};
+use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
 use ivschat_emulator::Emulator;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -91,6 +92,21 @@ pub fn client(endpoint: &str) -> Client {
         .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)
+}
+
+/// Status and code of what an operation refused.
+pub fn refused<T, E>(answer: Result<T, SdkError<E>>) -> (u16, String)
+where
+    T: std::fmt::Debug,
+    E: ProvideErrorMetadata,
+{
+    match answer {
+        Ok(answer) => panic!("{answer:?}"),
+        Err(error) => {
+            let status = error.raw_response().expect("an answer").status().as_u16();
+            (status, error.code().expect("a code").to_owned())
+        }
+    }
 }
 
 /// The binary, running.

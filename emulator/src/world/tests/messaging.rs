@@ -48,6 +48,31 @@ fn a_chat_token_stands_for_a_user_their_capabilities_and_attributes_for_a_minute
 }
 
 #[test]
+fn a_chat_token_lets_in_for_a_minute_whatever_the_clock_shows() {
+    for hours in [-2, 2] {
+        let mut stage = Stage::new();
+        let request = CreateChatToken {
+            room_identifier: stage.named("lobby").arn,
+            user_id: "ada".to_owned(),
+            ..CreateChatToken::default()
+        };
+        let (now, skew) = (stage.now, SignedDuration::from_hours(hours));
+        let call = Call::CreateChatToken(request);
+        let Ok(Answer::ChatToken {
+            token,
+            token_expiration_time,
+            ..
+        }) = stage.world.call_with_skew(&stage.scope, call, now, skew)
+        else {
+            panic!("no token");
+        };
+        assert_eq!(token_expiration_time, now + skew + 1.minute());
+        assert!(stage.world.chat_token(&token, now + 59.seconds()).is_some());
+        assert_eq!(stage.world.chat_token(&token, now + 1.minute()), None);
+    }
+}
+
+#[test]
 fn a_chat_token_of_few_words_may_only_read_for_an_hour() {
     let mut stage = Stage::new();
     let room = stage.named("lobby");

@@ -74,7 +74,8 @@ pub(crate) struct Serve {
     state: Option<PathBuf>,
 
     /// JSON file of access keys: {"AKIAEXAMPLE": {"secretAccessKey": "…", "accountId": "111122223333"}}. With it every signature
-    /// is verified; without it any key will do and belongs to account 123456789012.
+    /// is verified; without it any key will do and belongs to account 123456789012. A key with a list `allow` of actions, such as
+    /// ivschat:GetRoom or ivschat:List*, may call nothing else: AccessDeniedException.
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
 

@@ -35,14 +35,14 @@ pub(super) fn claimed_region(headers: &HeaderMap) -> Option<&str> {
     Authorization::read(headers).ok().map(|it| it.region)
 }
 
-/// The account and region that a request is signed for.
-pub(super) fn authenticate(
-    credentials: Option<&Credentials>,
+/// The account and region that a request is signed for, and the key that signed it, where keys are told apart.
+pub(super) fn authenticate<'c>(
+    credentials: Option<&'c Credentials>,
     operation: Operation,
     parts: &Parts,
     body: &[u8],
     clock: Timestamp,
-) -> Result<Scope, ApiError> {
+) -> Result<(Scope, Option<&'c AccessKey>), ApiError> {
     let authorization = Authorization::read(&parts.headers)?;
     let service = match operation {
         Operation::GetCallerIdentity => "sts",
@@ -58,19 +58,21 @@ pub(super) fn authenticate(
     if region.is_empty() || region.len() > REGION_MAX || !region.chars().all(plain) {
         return Err(invalid("Credential should be scoped to a valid region."));
     }
-    let account = match credentials {
-        None => DEFAULT_ACCOUNT,
+    let key = match credentials {
+        None => None,
         Some(credentials) => {
             let key = credentials.get(authorization.access_key);
             let key = key.ok_or_else(unrecognized)?;
             authorization.verify(key, parts, body, clock)?;
-            &key.account_id
+            Some(key)
         }
     };
-    Ok(Scope {
+    let account = key.map_or(DEFAULT_ACCOUNT, |key| &key.account_id);
+    let scope = Scope {
         account: account.to_owned(),
         region: region.to_owned(),
-    })
+    };
+    Ok((scope, key))
 }
 
 impl<'a> Authorization<'a> {

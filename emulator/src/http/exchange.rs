@@ -106,9 +106,12 @@ impl Exchange {
             self.input.clone_from(input);
         }
         let credentials = self.state.credentials.as_ref();
-        let scope = auth::authenticate(credentials, self.operation, parts, body, clock)?;
+        let (scope, key) = auth::authenticate(credentials, self.operation, parts, body, clock)?;
         self.scope = Some(scope.clone());
         let call = route::call(self.operation, &input?)?;
+        if let Some(key) = key {
+            key.permit(&call)?;
+        }
         Ok((scope, call))
     }
 

@@ -65,6 +65,15 @@ impl ApiError {
         )
     }
 
+    /// A 403: no policy of IAM allows the caller this action.
+    pub(crate) fn not_authorized(account: &str, action: &str) -> Self {
+        let message = format!(
+            "User: arn:aws:iam::{account}:user/emulator is not authorized to perform: {action} because no identity-based \
+             policy allows the {action} action"
+        );
+        Self::new(403, "AccessDeniedException", &message)
+    }
+
     /// A 404: nothing has this ARN. AWS documents no other `resourceType` than `ROOM`, and ids, not ARNs, as `resourceId`.
     pub(crate) fn not_found(arn: &str) -> Self {
         let (_, id) = arn.rsplit_once('/').unwrap_or_default();

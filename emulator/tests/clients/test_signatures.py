@@ -17,6 +17,7 @@ from emulators import REGION, Emulator, Keys, Request, answered
 ONE = Keys("AKIAONE", "first/secret+key=")
 TWO = Keys("AKIATWO", "second")
 TEMPORARY = Keys("ASIATEMPORARY", "third", "token/of+session==")
+READER = Keys("AKIAREADER", "fourth")
 ACCOUNTS = {ONE: "111111111111", TWO: "222222222222", TEMPORARY: "111111111111"}
 
 # Every character besides letters and digits that a tag may have, letters and digits of other languages, and what would
@@ -31,6 +32,7 @@ def emulator(emulators: Emulators, tmp_path_factory: pytest.TempPathFactory) -> 
         | ({"sessionToken": keys.token} if keys.token else {})
         for keys, account in ACCOUNTS.items()
     }
+    known[READER.access] = {"secretAccessKey": READER.secret, "accountId": ACCOUNTS[ONE], "allow": ["ivschat:Get*"]}
     file = tmp_path_factory.mktemp("credentials") / "credentials.json"
     file.write_text(json.dumps(known))
     return emulators("--credentials", str(file))
@@ -83,6 +85,14 @@ def test_neither_of_two_accounts_sees_or_touches_what_is_the_others(emulator: Em
             assert refusal(call, **members) == (403, "AccessDeniedException")
     assert answered(first.get_room(identifier=own["arn"])) == answered(own)
     assert answered(second.get_room(identifier=theirs["arn"])) == answered(theirs)
+
+
+def test_a_key_may_do_what_it_is_allowed_and_always_ask_who_it_is(emulator: Emulator, room: str) -> None:
+    reader = emulator.boto3(keys=READER)
+    assert reader.get_room(identifier=room)["arn"] == room
+    with pytest.raises(reader.exceptions.AccessDeniedException, match="to perform: ivschat:DeleteRoom"):
+        reader.delete_room(identifier=room)
+    assert emulator.boto3("sts", keys=READER).get_caller_identity()["Account"] == ACCOUNTS[ONE]
 
 
 def test_a_wrong_secret_is_refused(emulator: Emulator) -> None:

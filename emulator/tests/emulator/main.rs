@@ -14,6 +14,7 @@ mod clock;
 mod faults;
 mod journal;
 mod lists;
+mod permissions;
 mod process;
 mod sdk;
 mod stage;

@@ -60,6 +60,12 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
     let (no_json, no_key) = (file("AKIA=secret"), file("{}"));
     let no_secret = file(r#"{"AKIA": {"accountId": "111122223333"}}"#);
     let bad_account = file(r#"{"AKIA": {"secretAccessKey": "s", "accountId": "1111"}}"#);
+    let allowing = |action: &str| {
+        file(&format!(
+            r#"{{"AKIA": {{"secretAccessKey": "s", "accountId": "111122223333", "allow": ["ivschat:GetRoom", "{action}"]}}}}"#
+        ))
+    };
+    let (no_action, no_wildcard) = (allowing("ivschat:GetRom"), allowing("ivschat:*Room"));
     let no_state = file("this is no database, and it is long enough to see that at once");
     let path = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
     for (arguments, reason) in [
@@ -82,6 +88,14 @@ async fn what_keeps_it_from_starting_is_told_in_a_line() {
         (
             vec!["--credentials".to_owned(), path(&bad_account)],
             "the accountId must be 12 digits, found \"1111\"",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&no_action)],
+            "access key AKIA: allow names the unknown action \"ivschat:GetRom\"",
+        ),
+        (
+            vec!["--credentials".to_owned(), path(&no_wildcard)],
+            "unknown action \"ivschat:*Room\"",
         ),
         (
             vec!["--state".to_owned(), "/does/not/exist".to_owned()],

@@ -84,11 +84,16 @@ pub async fn call(emulator: &Emulator, line: &str, body: &Value) -> Reply {
 
 /// The real SDK, without retries.
 pub fn client(endpoint: &str) -> Client {
+    client_of(endpoint, "AKID")
+}
+
+/// The real SDK with this access key, whose secret is `secret`.
+pub fn client_of(endpoint: &str, access_key: &str) -> Client {
     let config = aws_sdk_ivschat::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-west-2"))
         .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+        .credentials_provider(Credentials::new(access_key, "secret", None, None, "test"))
         .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)

@@ -1,4 +1,4 @@
-"""The examples in the emulator's README and in `--help` work, line by line, as they stand."""
+"""The examples in the emulator's README and in `--help` work as they are."""
 
 import os
 import subprocess
@@ -11,12 +11,12 @@ from conftest import Emulators
 from emulators import ISOLATED
 
 ROOT = Path(__file__).parents[3]
-# Begins a command; indented lines after it belong to it.
+# Begins a command in `--help`; indented lines after it belong to it.
 PROMPT = "$ "
 
 
 def readme() -> list[str]:
-    """The commands in the emulator's README that a reader types once it runs."""
+    """The lines of the commands in the emulator's README that a reader pastes once it runs."""
     page = (ROOT / "emulator/README.md").read_text()
     found, inside = [], False
     for line in page.splitlines():
@@ -25,7 +25,7 @@ def readme() -> list[str]:
         elif inside:
             found.append(line)
     # The emulator is there, and runs already.
-    return [line for line in commands(found) if not line.startswith(("cargo install", "ivschat-emulator  "))]
+    return [line for line in found if line != "ivschat-emulator" and not line.startswith("cargo install")]
 
 
 def help_text(binary: str) -> list[str]:

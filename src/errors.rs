@@ -13,7 +13,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         }
         cause = inner.source();
     }
-    // Some errors bring lists of their own.
+    // Some errors span several lines.
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(&arguments),
         Command::Release(arguments) => release(&arguments.run),
         Command::Check(arguments) => match check(&arguments.run, arguments.write) {
-            // The table has said it.
+            // The printed table has named the problem already.
             Ok(false) => return ExitCode::FAILURE,
             outcome => outcome.map(drop),
         },
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 fn print_crds() -> Result<(), Box<dyn Error>> {
     match io::stdout().write_all(api::manifest()?.as_bytes()) {
-        // Whoever reads has read enough.
+        // The reader has closed the pipe, as `| head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => Ok(outcome?),
     }
@@ -49,7 +49,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     let _telemetry = telemetry::start_logs(arguments.log_format)?;
     let (health, metrics) = (Health::default(), Metrics::default());
     if let Some(address) = arguments.http_address {
-        // Before anything else: what keeps the process from starting can be seen, and an address that is taken ends it.
+        // First: probes answer while the process starts, and an address in use ends the process at once.
         let listener = telemetry::listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "serves /livez, /readyz and /metrics");
         tokio::spawn(telemetry::serve(listener, health.clone(), metrics.clone()));
@@ -64,7 +64,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints what works and what does not; gives whether all does.
+/// Prints what works and what does not. Returns whether everything works.
 #[tokio::main]
 async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Error>> {
     let mut report = check::Report::default();
@@ -108,14 +108,14 @@ async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Err
 #[tokio::main]
 async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     if arguments.leader_election && arguments.lease_namespace.is_none() {
-        // Taking another lease than the operator's would let it go on meanwhile.
+        // With another lease than the operator's, the operator would keep running.
         return Err("name the namespace of the operator's lease: --lease-namespace".into());
     }
     let _telemetry = telemetry::start_logs(arguments.log_format)?;
     let Parts {
         context, election, ..
     } = connect(arguments, Metrics::default()).await?;
-    // What a leader that crashed leaves behind runs out within the lease.
+    // The lease of a leader that crashed runs out within its duration.
     let patience = arguments.lease_duration + Duration::from_secs(5);
     let election = election.map(|election| (election, patience));
     let released = controller::release_all(context, election).await?;
@@ -130,7 +130,7 @@ async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// What both need.
+/// What `run` and `release` both need.
 struct Parts {
     client: Client,
     context: Arc<Context>,
@@ -206,8 +206,8 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
 
 async fn kubernetes_config() -> Result<Config, Box<dyn Error>> {
     let mut config = Config::infer().await?;
-    // Only AWS is behind HTTPS_PROXY, as in a cluster. From a kubeconfig kube would take it for the API server's, too, which has
-    // `proxy-url` there for its own.
+    // HTTPS_PROXY is for AWS only, as it is inside a cluster. kube would also use it for the API server of a kubeconfig,
+    // which has `proxy-url` for that.
     if config.proxy_url.is_some() && config.proxy_url == https_proxy() {
         config.proxy_url = None;
     }
@@ -235,7 +235,7 @@ fn aws(arguments: &RunArguments) -> ivs::Settings {
     }
 }
 
-/// Ends at the first SIGTERM or SIGINT, for the passes in hand to finish; a second one ends the process.
+/// Resolves at the first SIGTERM or SIGINT, so that running passes can finish. A second signal ends the process at once.
 fn shutdown() -> io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -247,7 +247,7 @@ fn shutdown() -> io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
                 _ = interrupt.recv() => SignalKind::interrupt(),
             };
             tracing::warn!("stopping at once");
-            // As shells tell that a signal has ended a process.
+            // As shells report a process that a signal ended.
             std::process::exit(128 + signal.as_raw_value());
         });
     })

@@ -1,4 +1,4 @@
-//! What the operator needs of AWS: credentials, and the actions of its policy.
+//! What the operator needs in AWS: credentials, and the actions of its policy.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use super::{Outcome, Report};
 pub struct Aws {
     /// The calls.
     pub rooms: Arc<Rooms>,
-    /// Whose credentials they are made with.
+    /// The account that the credentials belong to.
     pub account: Account,
-    /// The region to look at: that of ChatRooms that name none.
+    /// The region to check: that of ChatRooms that name none.
     pub region: String,
 }
 
-/// A room that is not there: an answer to it shows that one may ask.
+/// The id of a room that does not exist: a 404 shows that GetRoom is allowed.
 const NO_ROOM: &str = "NoSuchRoomAA";
 
 impl Aws {
-    /// Tries what only reads; with `write`, given the cluster's id, also what writes, on a room of its own.
+    /// Checks the actions that read. With `write` and a cluster id, also checks those that write, on a room of its own.
     pub async fn check(&self, report: &mut Report, write: bool, cluster: Option<&ClusterId>) {
         let account = self.account.id().await;
         let known = account.as_ref().map_err(ToString::to_string);
@@ -79,7 +79,7 @@ impl Aws {
     }
 }
 
-/// A failure, and what to do about it where it is a permission.
+/// A failure's text, with advice if it is about a permission.
 pub(super) fn remedy(action: &str, failure: &Failure) -> String {
     if failure.class == Class::Denied && failure.message.starts_with(action) {
         return format!("{failure}. Allow ivschat:{action} as deploy/aws/policy.json does");

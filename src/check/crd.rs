@@ -1,4 +1,4 @@
-//! The CRD: whether it is there, and is this program's.
+//! Checks that the CRD is installed, and is this program's.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::Cluster;
 
 const APPLY: &str = "apply it: ivschat-operator crds | kubectl apply -f -";
 
-/// What is found of the CRD.
+/// Checks the CRD. Returns what it found.
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
@@ -25,7 +25,7 @@ pub(super) async fn check(cluster: &Cluster) -> Result<String, String> {
     match cluster.answer(crds.get(&name)).await {
         Ok(crd) => judge(&crd),
         Err(error) if has_status(&error, 404) => Err(format!("not there; {APPLY}")),
-        // The operator itself needs no such permission; everyone may read what is served.
+        // The operator itself needs no such permission. Everyone may read what the API server serves.
         Err(error) if has_status(&error, 403) => served(cluster).await,
         Err(error) => Err(error.to_string()),
     }
@@ -35,7 +35,7 @@ fn has_status(error: &Error, code: u16) -> bool {
     matches!(error, Error::Api(error) if is_status(error, code))
 }
 
-/// What the API server says of itself to everyone.
+/// Checks the CRD by what the API server tells every client.
 async fn served(cluster: &Cluster) -> Result<String, String> {
     let version = format!("{}/{}", ChatRoom::group(&()), ChatRoom::version(&()));
     let resources = cluster.client.list_api_group_resources(&version);
@@ -44,7 +44,7 @@ async fn served(cluster: &Cluster) -> Result<String, String> {
         Err(error) if has_status(&error, 404) => return Err(format!("not served; {APPLY}")),
         Err(error) => return Err(error.to_string()),
     }
-    // A CRD is described some seconds after it is served.
+    // The description of a CRD appears some seconds after the API server serves it.
     let end = Instant::now() + cluster.timeout;
     loop {
         match described(cluster).await {
@@ -70,7 +70,7 @@ async fn described(cluster: &Cluster) -> Option<Value> {
     Some(schema.take())
 }
 
-/// Whether the CRD is in force, and is this program's.
+/// Whether the CRD is established, and is this program's.
 fn judge(crd: &CustomResourceDefinition) -> Result<String, String> {
     let conditions = crd
         .status

@@ -1,4 +1,4 @@
-//! What the operator needs of the cluster: the API server, a cluster id, the CRD, its verbs, its lease.
+//! What the operator needs in the cluster: the API server, a cluster id, the CRD, its verbs, its lease.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::room::ClusterId;
 
 use super::{Outcome, Report, crd};
 
-/// How to get what lacks.
+/// How to get a missing permission.
 const BIND_ROLES: &str = "bind the chart's roles to the operator's service account";
 
-/// The cluster, as this check's credentials show it.
+/// The cluster, as the check sees it with its credentials.
 pub struct Cluster {
-    /// With the operator's own credentials.
+    /// A client with the operator's own credentials.
     pub client: Client,
-    /// The same, as the operator uses it.
+    /// The same client, as the operator uses it.
     pub kubernetes: Kubernetes,
-    /// No call takes longer.
+    /// The longest time for a call.
     pub timeout: Duration,
-    /// The only namespaces the operator would look at; empty: all.
+    /// The only namespaces that the operator would watch; empty: all.
     pub namespaces: Vec<String>,
     /// The cluster id it was given, if any.
     pub cluster_id: Option<ClusterId>,
-    /// `None`: it would not compete for one.
+    /// The lease that the operator would compete for, if any.
     pub lease: Option<LeaseSettings>,
 }
 
@@ -43,7 +43,8 @@ struct Need {
     verbs: &'static [&'static str],
 }
 
-/// Wherever it looks. The tests hold this, and what it needs of leases, against what the chart grants.
+/// What the operator needs in each namespace that it watches. Tests compare this, and what it needs of leases, with what
+/// the chart grants.
 const NEEDS: [Need; 3] = [
     Need {
         what: "ChatRooms",
@@ -79,7 +80,7 @@ const fn leases(verbs: &'static [&'static str]) -> Need {
 }
 
 impl Cluster {
-    /// Tries everything; gives the cluster id that the operator would have.
+    /// Checks everything. Returns the cluster id that the operator would have.
     pub async fn check(&self, report: &mut Report) -> Option<ClusterId> {
         let version = self.answer(self.client.apiserver_version()).await;
         let version = version
@@ -143,7 +144,7 @@ impl Cluster {
         }) = &self.lease
         {
             let scope = Some(namespace.as_str());
-            // No name is known yet of what is to be created.
+            // A lease that does not exist yet has no name that a role could name.
             let (making, holding) = (leases(&["create"]), leases(&["get", "update"]));
             self.permitted(&making, scope, None, report).await;
             self.permitted(&holding, scope, Some(name), report).await;

@@ -1,7 +1,7 @@
-//! `ivschat-operator check`: whether everything is there that the operator needs, tried from where it runs and as who it is.
+//! `ivschat-operator check`: checks that everything the operator needs is in place, from where it runs and with its rights.
 //!
-//! Each thing is tried for itself, so that one look shows all that is wrong. Nothing is changed, unless `--write` is given:
-//! then a room of the check's own is made, changed and deleted.
+//! Each thing is checked by itself, so that one run shows all that is wrong. Nothing is changed, unless `--write` is given:
+//! then the check creates, changes and deletes a room of its own.
 
 mod aws;
 mod crd;
@@ -13,16 +13,16 @@ use std::fmt;
 pub use aws::Aws;
 pub use kubernetes::Cluster;
 
-/// What came of trying one thing.
+/// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It works.
     Ok,
-    /// It does for now; the detail says what may come of it, and what to do.
+    /// It works for now; the detail says what may go wrong, and what to do.
     Warning,
-    /// It does not; the detail says why, and what to do.
+    /// It does not work; the detail says why, and what to do.
     Failed,
-    /// It was not tried; the detail says why.
+    /// It was not checked; the detail says why.
     Skipped,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// One thing that was tried.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     what: String,
@@ -45,7 +45,7 @@ struct Row {
     detail: String,
 }
 
-/// Everything that was tried, in its order. Displayed, it is a table.
+/// All checks, in order. Displayed, it is a table.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report(Vec<Row>);
 
@@ -58,12 +58,12 @@ impl Report {
         });
     }
 
-    /// Adds what could not even be tried, and why.
+    /// Adds a check that could not even begin, and why.
     pub fn fail(&mut self, what: &str, why: String) {
         self.add(what, Outcome::Failed, why);
     }
 
-    /// Adds what came of trying one thing; gives whether it works.
+    /// Adds the outcome of one check. Returns whether it works.
     fn tried(&mut self, what: impl Into<String>, tried: Result<String, String>) -> bool {
         let works = tried.is_ok();
         match tried {

@@ -1,7 +1,7 @@
-//! The actions that write, tried on a room of the check's own.
+//! Checks the actions that write, on a room of the check's own.
 //!
-//! The room's owner tag names a namespace that cannot be, so that no ChatRoom ever has it; the least IAM policy allows all of it.
-//! Whatever happens, the room is deleted again: by this check, or, where that was killed, by the next.
+//! The room's owner tag names a namespace that cannot exist, so that no ChatRoom ever has it. The least IAM policy allows
+//! all these calls. Whatever happens, the room is deleted again: by this check or, if it was killed, by the next.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use super::{Outcome, Report};
 const NAMESPACE: &str = "ivschat-operator.io";
 const NAME: &str = "check";
 const ROOM_NAME: &str = "ivschat-operator-check";
-/// How long a room may take to show.
+/// How long AWS may take to show a room.
 const PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: &str = "Try again in a few minutes, which deletes it";
 const PAUSE: Duration = Duration::from_millis(500);
-/// A call may be under way for this long.
+/// The longest time for a call.
 const CALL: Duration = Duration::from_secs(30);
 
-/// Nobody competes with a check.
+/// A fence that is always open: nobody competes with a check.
 struct Open;
 
 impl Fence for Open {
@@ -86,11 +86,11 @@ impl<'a> Scratch<'a> {
                 report.add("other actions that write", Outcome::Skipped, skipped);
             }
         }
-        // What an unknown outcome left behind, or a deletion that was refused.
+        // An unknown outcome or a refused deletion may have left a room.
         self.clear_away(report, "room that was left").await;
     }
 
-    /// Deletes what checks have left; gives whether nothing is left. Says nothing where there is nothing.
+    /// Deletes the rooms that checks have left. Returns whether none is left. Reports nothing if there is none.
     async fn clear_away(&self, report: &mut Report, what: &str) -> bool {
         let owner = self.identity.owner.to_string();
         let left = match self.aws.rooms.of_owner(&self.aws.region, &owner).await {
@@ -104,7 +104,7 @@ impl<'a> Scratch<'a> {
         for arn in left.into_iter().filter(|arn| arn.account() == self.account) {
             let deleted = match self.delete(&arn).await {
                 Ok(true) => Ok(format!("deleted {arn}")),
-                // Gone: lists lag.
+                // The room is gone already: lists lag.
                 Ok(false) => continue,
                 Err(failure) => {
                     let why = remedy("DeleteRoom", &failure);
@@ -136,7 +136,7 @@ impl<'a> Scratch<'a> {
             Err(CreateError::Refused(failure)) => Err(remedy("CreateRoom", &failure)),
             Err(CreateError::Unknown(failure)) => {
                 let why = remedy("CreateRoom", &failure);
-                // A room may have been made all the same; then it is found and deleted.
+                // A room may exist all the same. Then the check finds and deletes it.
                 if self.shows().await {
                     return Err(why);
                 }
@@ -147,7 +147,7 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// Waits until a room of this check is in the list, or long enough; gives whether it is.
+    /// Waits until the list shows a room of this check. False: none in time.
     async fn shows(&self) -> bool {
         let owner = self.identity.owner.to_string();
         let end = Instant::now() + PATIENCE;
@@ -191,7 +191,7 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    /// Deletes a room that shows that it is the check's. False: there is none, or it does not show yet.
+    /// Deletes a room whose tags prove that it is the check's. False: there is none, or AWS does not show it yet.
     async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
         let Some(room) = self.aws.rooms.get(arn).await? else {
             return Ok(false);
@@ -201,7 +201,7 @@ impl<'a> Scratch<'a> {
         Ok(true)
     }
 
-    /// Waits until the room shows that it is the check's.
+    /// Waits until the room's tags prove that it is the check's.
     async fn proven(&self, arn: &RoomArn) -> Result<(), Failure> {
         let end = Instant::now() + PATIENCE;
         loop {

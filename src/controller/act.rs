@@ -1,4 +1,5 @@
-//! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours, or to consent to be adopted.
+//! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours, or to consent to be
+//! adopted.
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use super::kubernetes::Error;
 use super::reconcile::{Again, Ending, Pass};
 
 impl Pass<'_> {
-    /// Brings the room to what is wanted.
+    /// Carries the plan out.
     pub(super) async fn act(
         &mut self,
         plan: Plan,
@@ -39,7 +40,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Writes the attempt down, sends it once, writes down what came of it.
+    /// Writes the attempt to the status, sends CreateRoom once, and writes the outcome.
     async fn create(&mut self, new: &NewRoom, account: &str) -> Result<Ending, Error> {
         let context = self.context;
         self.writes().admit_create(&new.room.region).await;
@@ -50,7 +51,7 @@ impl Pass<'_> {
         if let Err(failure) = self.require_unchanged(account).await {
             return Ok(Ending::failed(failure, Knowledge::NotAsSpecified));
         }
-        // What the record knew was of a room that is proven absent.
+        // The record was about a room that is proven absent.
         self.record.forget_room();
 
         let deadline = Instant::now() + context.settings.operation_timeout;
@@ -67,7 +68,7 @@ impl Pass<'_> {
             message,
         };
         self.write_ahead(&attempt, &pending).await?;
-        // Not before: where the attempt cannot be written, the proof still holds.
+        // Not earlier: if the attempt cannot be written, the proof of absence still holds.
         context.memory.forget_room(&self.input.uid);
         context
             .memory
@@ -85,7 +86,7 @@ impl Pass<'_> {
                 Ok(Ending::in_sync())
             }
             Err(CreateError::Refused(failure)) => {
-                // Nothing came of it: a region that was mistyped can still be corrected.
+                // No room exists, so a mistyped region can still be corrected.
                 self.record.region = fixed;
                 self.record.creation = None;
                 context.memory.attempt(&self.input.uid, None);
@@ -97,7 +98,7 @@ impl Pass<'_> {
         }
     }
 
-    /// One call a step. What went through before a failure stays.
+    /// Makes one call per step. Steps before a failure keep their effect.
     async fn change(
         &mut self,
         change: &Change,
@@ -106,7 +107,7 @@ impl Pass<'_> {
         identity: &Identity,
     ) -> Ending {
         self.bind(&observed);
-        // Until it is known which of them went through.
+        // All of these may be on the room, until it is known which calls succeeded.
         let mut touched = self.record.applied_tag_keys.clone();
         touched.extend(desired.tags.keys().cloned());
         touched.sort();
@@ -147,8 +148,8 @@ impl Pass<'_> {
                 Step::Update(update) => return writes.update(&arn, update).await,
             }
         }
-        // Tag calls answer nothing, and AWS does not say whether they move updateTime: look. A read that lags shows the room
-        // as it was; then the next look brings the time.
+        // Tag calls return nothing, and AWS does not document whether they move updateTime, so read the room again. If that
+        // read lags, the next pass brings the time.
         let fresh = self.context.rooms.get(&arn).await?;
         let settled = |room: &ObservedRoom| {
             plan::plan(desired, Some(room), identity, self.scope()) == Ok(Plan::Keep)
@@ -156,8 +157,8 @@ impl Pass<'_> {
         Ok(fresh.filter(settled).unwrap_or(observed))
     }
 
-    /// Takes over a room that GetRoom just showed to consent. The next pass finds it by its tags, as any room of the object's,
-    /// and makes it what the spec says: so every step can be cut short.
+    /// Takes over a room that GetRoom just showed to consent. The next pass finds it by its tags, like any room of the
+    /// object, and brings it to the spec. So every step can be interrupted.
     pub(super) async fn adopt(
         &mut self,
         mut room: ObservedRoom,
@@ -180,7 +181,8 @@ impl Pass<'_> {
             return Ok(Err(Failure::new(Class::Conflict, message)));
         }
         self.ensure_finalizer().await?;
-        // Written ahead like a create: should the answer be lost and spec.adopt be taken back, the room is still looked for.
+        // Written ahead like a create: if the answer is lost and somebody removes spec.adopt, the operator still looks for
+        // the room.
         self.record.forget_room();
         self.record.bind(&room);
         let attempt = Creation {
@@ -205,7 +207,7 @@ impl Pass<'_> {
         Ok(Ok(Ending::soon(reason, message)))
     }
 
-    /// Lets a room go that GetRoom just showed to be ours: it stays, and consents to be taken back.
+    /// Releases a room that GetRoom just showed to be ours: it stays, and consents to be taken back.
     pub(super) async fn release(
         &mut self,
         room: &ObservedRoom,
@@ -247,7 +249,7 @@ impl Pass<'_> {
         Ending::soon(Reason::Deleting, message)
     }
 
-    /// Deletes a room that GetRoom just showed to be ours. That it is gone is for later passes to prove.
+    /// Deletes a room that GetRoom just showed to be ours. Later passes prove that it is gone.
     pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
         self.record.bind(room);
         let context = self.context;
@@ -273,7 +275,7 @@ impl Pass<'_> {
         context.memory.note_deleted(&self.input.uid, &room.arn);
         context.index.deleted(account, &room.arn);
         let message = format!("Deleted room {}; making sure that none is left", room.arn);
-        // A look at once would only meet a read that lags.
+        // An immediate check would only meet a read that lags.
         let again = Again::Backoff(Class::NotFound);
         Ending {
             verdict: Verdict::Pending {
@@ -284,7 +286,8 @@ impl Pass<'_> {
         }
     }
 
-    /// When it is this room's turn to be deleted, if that is not now. Looked at before, as any room: turns are given back.
+    /// When the room's turn to be deleted comes; `None`: now. The object gets a pass within the drift interval all the
+    /// same, so that a turn that is no longer needed is given back.
     pub(super) fn turn_to_delete(&self, arn: &RoomArn) -> Option<Again> {
         let context = self.context;
         let wait = context
@@ -298,10 +301,11 @@ impl Pass<'_> {
         Some(Again::At(time.unwrap_or(Timestamp::MAX)))
     }
 
-    /// Takes over what a room shows, and says so where the record did not know it.
+    /// Records what the room shows, and publishes an event if the record did not name the room.
     fn bind(&mut self, room: &ObservedRoom) {
         self.context.memory.attempt(&self.input.uid, None);
-        // A room to adopt stands in the record from before it is this object's, and carries its consent until it is.
+        // The record names an adopted room even before this first bind; the consent that is still on the room shows that it
+        // is the first.
         let adopted = self.record.creation.is_some() && room.tags.contains_key(CONSENT_TAG);
         if self.record.arn.as_ref() != Some(&room.arn) || adopted {
             self.news.push(self.news_of_binding(&room.arn, &room.tags));
@@ -318,7 +322,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The room carries the tags that are wanted.
+    /// Records that the room carries the wanted tags.
     fn applied(&mut self, desired: &DesiredRoom) {
         self.record.applied_tag_keys = desired.tags.keys().cloned().collect();
     }

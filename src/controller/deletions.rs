@@ -1,11 +1,11 @@
-//! A cap on how fast rooms are deleted: a namespace deleted by mistake leaves time to stop the operator.
+//! A cap on how fast rooms are deleted: it leaves time to stop the operator after a namespace was deleted by mistake.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Gives each deletion its turn, evenly spread. A turn once given is its room's: those that wait do not come back together.
+/// Gives each deletion its turn, evenly spread. A room keeps its turn, so that waiting rooms do not come back together.
 #[derive(Debug)]
 pub(crate) struct Deletions {
     interval: Duration,
@@ -15,14 +15,15 @@ pub(crate) struct Deletions {
 /// The times that are taken, an interval apart, and the last one that was used.
 type Taken = Arc<Mutex<BTreeSet<Instant>>>;
 
-/// When a room may be deleted. Given back where it ends before its time, for another room.
+/// When a room may be deleted. If it is dropped before that time, another room can have the turn.
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) at: Instant,
     taken: Taken,
 }
 
-/// How late a turn can be used. Those who could not use theirs, for want of a right say, must not all come at once later.
+/// How late a turn can be used. Rooms that missed their turn, for want of a right for example, must not all come at once
+/// later.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Deletions {
@@ -57,7 +58,7 @@ impl Deletions {
 }
 
 impl Turn {
-    /// Whether it was missed.
+    /// Whether the turn was missed.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.at + PATIENCE <= now
     }
@@ -111,7 +112,7 @@ mod tests {
         let deletions = Deletions::new(None);
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
-        // Whoever looked at the clock first does not wait for whoever looked last.
+        // A caller with an earlier time does not wait for one with a later time.
         assert_eq!([later, now].map(|now| deletions.turn(now).at), [later, now]);
     }
 }

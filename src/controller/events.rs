@@ -10,27 +10,27 @@ use crate::room::status::{self, Verdict};
 /// A change that a pass made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
-    /// A room was made.
+    /// A room was created.
     Created(RoomArn),
     /// A room that proves to be this object's was found and taken back.
     Bound(RoomArn),
-    /// A room that an object of this name had, with this uid, was found and taken over.
+    /// A room of an earlier object of this name, with this uid, was found and taken over.
     Rebound(RoomArn, String),
-    /// A room that was there before was taken over, with its consent.
+    /// An existing room was adopted, with its consent.
     Adopted(RoomArn),
-    /// The room is let go and stays, as the spec or a person says.
+    /// The room was released and stays, as the spec or a person asked.
     Retained(RoomArn),
-    /// A second room of this very object was deleted.
+    /// A second room of this object was deleted.
     TwinDeleted(RoomArn),
-    /// Another room proves to be this object's, and nobody but a person can tell which is wanted.
+    /// Another room proves to be this object's. Only a person can tell which one is wanted.
     TwinLeft(RoomArn),
-    /// A room says that it belongs to an object that is no more.
+    /// A room's owner tag names an object that no longer exists.
     Orphan(RoomArn),
-    /// Another operator, by its signature, works on the object too.
+    /// Another operator works on the object too. Holds its signature.
     Overlap(String),
     /// The room now follows the spec the user changed.
     Updated(Vec<Difference>),
-    /// The room was changed by someone else, and changed back.
+    /// Somebody else changed the room, and the operator corrected it.
     DriftCorrected(Vec<Difference>),
     /// The room was deleted.
     Deleted(RoomArn),
@@ -39,7 +39,7 @@ pub(super) enum News {
 }
 
 impl News {
-    /// `drift`: the spec had been settled before.
+    /// `drift`: the room was as specified before, so somebody else changed it.
     pub(super) fn changed(change: &Change, drift: bool) -> Self {
         let differences = change.differences.clone();
         if drift {
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// Every kind of news. A new one does not compile before it is here.
+    /// Every kind of news. A new kind does not compile until it is listed here.
     fn every_kind() -> Vec<News> {
         use News::{
             Adopted, Bound, Created, Deleted, DriftCorrected, LeftBehind, Orphan, Overlap, Rebound,

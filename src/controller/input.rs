@@ -1,4 +1,4 @@
-//! An object as the watch brought it, taken apart so that no part can spoil another.
+//! An object as the watch delivered it. Each part is read on its own, so that no part can spoil another.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -26,21 +26,21 @@ pub(super) struct Input {
     pub(super) finalizers: Vec<String>,
     /// When the user asked for the object to be deleted.
     pub(super) deleted_at: Option<Timestamp>,
-    /// When it was asked for.
+    /// When the object was created.
     pub(super) created_at: Option<Timestamp>,
     /// Whether an annotation stops changes.
     pub(super) pause: Option<Pause>,
-    /// The request for a pass, in an annotation.
+    /// The request for a pass, from an annotation.
     pub(super) reconcile_at: Option<String>,
-    /// What becomes of the room with the object; `None`: the operator's default. Read on its own: it must be known of a spec
-    /// that cannot be read, too.
+    /// What happens to the room with the object; `None`: the operator's default. Read on its own, because it must be known
+    /// even if the spec cannot be read.
     pub(super) deletion_policy: Option<DeletionPolicy>,
-    /// Whether the room is only looked at. Read on its own, as the deletion policy.
+    /// Whether the room is only observed. Read on its own, like the deletion policy.
     pub(super) observed: bool,
     pub(super) spec: Result<ChatRoomSpec, Violations>,
     pub(super) status: ChatRoomStatus,
     pub(super) reference: ObjectReference,
-    /// The last write of another operator, of an object that the watch brought.
+    /// The last write of another operator. Meaningful only for an object that the watch delivered.
     pub(super) other: Option<Other>,
 }
 
@@ -71,7 +71,7 @@ impl Input {
         }
     }
 
-    /// All but the operator's own.
+    /// All finalizers but the operator's own.
     pub(super) fn others_finalizers(&self) -> Vec<String> {
         let others = self.finalizers.iter().filter(|it| *it != FINALIZER);
         others.cloned().collect()
@@ -101,7 +101,7 @@ impl Input {
     }
 }
 
-/// Where nobody can tell whether the room is to be deleted, it is not.
+/// A policy that cannot be read means `Retain`: in doubt, the room stays.
 fn deletion_policy(spec: &Value) -> Option<DeletionPolicy> {
     match (spec, &spec["deletionPolicy"]) {
         (Value::Object(_), Value::Null) => None,
@@ -116,7 +116,7 @@ fn observed(spec: &Value) -> bool {
     spec["managementPolicy"] == json!(ManagementPolicy::Observe)
 }
 
-/// A status that cannot be read was not written by the operator: it counts as none.
+/// A status that cannot be read was not written by the operator, and counts as empty.
 pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
     object
         .data
@@ -126,7 +126,7 @@ pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
         .unwrap_or_default()
 }
 
-/// The parts of a spec that are objects. A list in their place would be read as their fields in order.
+/// The parts of a spec that must be objects. serde would read a list in their place as their fields in order.
 const OBJECTS: [&str; 3] = ["", "/messageReviewHandler", "/adopt"];
 
 fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {

@@ -21,7 +21,7 @@ use crate::telemetry::Metrics;
 use super::input::Input;
 use super::overlap::Signature;
 
-/// Why a pass ended without being able to say so in the object's status.
+/// Why a pass could not write its outcome into the object's status.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The object is no longer as this pass saw it.
@@ -33,7 +33,7 @@ pub enum Error {
     /// The API server refused, or could not be reached.
     #[error("the Kubernetes API failed: {}", describe(.0))]
     Api(Box<KubeError>),
-    /// Another replica leads now, or nobody does: what is left to do is no longer this pass's to do.
+    /// Another replica leads now, or nobody does: this pass must not continue.
     #[error("this replica no longer leads")]
     Deposed,
     /// A patch could not be built.
@@ -41,7 +41,7 @@ pub enum Error {
     Patch(#[from] serde_json::Error),
 }
 
-/// Kubernetes, as far as the operator writes to it.
+/// The operator's calls to Kubernetes.
 #[derive(Clone)]
 pub struct Kubernetes {
     client: Client,
@@ -53,7 +53,7 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// `timeout`: no call takes longer. `instance`: the pod's name, for events.
+    /// `timeout`: the longest time for a call. `instance`: the pod's name, for events.
     pub fn new(
         client: Client,
         timeout: Duration,
@@ -70,12 +70,12 @@ impl Kubernetes {
         }
     }
 
-    /// No call takes longer.
+    /// The longest time for a call.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// With this signature under every write to an object.
+    /// Signs every write to an object with this signature.
     #[must_use]
     pub fn signed(self, signature: Signature) -> Self {
         Self { signature, ..self }
@@ -95,7 +95,7 @@ impl Kubernetes {
         Ok(namespace.metadata.uid.unwrap_or_default())
     }
 
-    /// Every ChatRoom that this selector selects of these namespaces; of all where none is given.
+    /// Every ChatRoom in these namespaces that the selector selects; in all namespaces if none is given.
     pub(super) async fn list(
         &self,
         namespaces: &[String],
@@ -116,7 +116,7 @@ impl Kubernetes {
         Ok(objects)
     }
 
-    /// Namespace and name of every ChatRoom of these namespaces, whatever its class; of all where none is given.
+    /// Namespace and name of every ChatRoom in these namespaces, whatever its class; in all namespaces if none is given.
     pub(super) async fn names(
         &self,
         namespaces: &[String],
@@ -161,7 +161,7 @@ impl Kubernetes {
         self.set_finalizers(object, version, &finalizers).await
     }
 
-    /// Takes the finalizer off the object as it was at `version`. `None`: the object is gone.
+    /// Removes the finalizer from the object as it was at `version`. `None`: the object is gone.
     pub(super) async fn remove_finalizer(
         &self,
         object: &Input,
@@ -169,7 +169,7 @@ impl Kubernetes {
     ) -> Result<Option<DynamicObject>, Error> {
         let others = object.others_finalizers();
         match self.set_finalizers(object, version, &others).await {
-            // Another finalizer's owner was faster, or our own earlier try went through.
+            // Another finalizer's owner was faster, or our own earlier try succeeded.
             Err(Error::Api(error)) if is_status(&error, 404) => Ok(None),
             outcome => outcome.map(Some),
         }
@@ -202,7 +202,7 @@ impl Kubernetes {
     }
 
     /// Writes `status` to the object whatever else changed about it, as long as it is still the same object and `attempt`
-    /// is its attempt to create: a user's edit in between must not cost the ARN of a room just made.
+    /// is its attempt to create: a user's edit in between must not cost the ARN of a room just created.
     pub(super) async fn write_created(
         &self,
         object: &Input,
@@ -229,7 +229,7 @@ impl Kubernetes {
             .in_time(api.patch_status(&object.name, &self.parameters(), &Patch::Json::<()>(patch)))
             .await
         {
-            // A test that fails is answered with 422.
+            // The API server answers 422 if a test of the patch fails.
             Err(Error::Api(error)) if is_status(&error, 422) => Err(Error::Stale),
             outcome => outcome,
         }
@@ -240,18 +240,18 @@ impl Kubernetes {
         self.publish_about(&object.reference, event).await;
     }
 
-    /// Publishes an event about an object that may be no more.
+    /// Publishes an event about an object that may no longer exist.
     pub(super) async fn publish_about(&self, object: &ObjectReference, event: &Event) {
         let reporter = Reporter {
             controller: OPERATOR.to_owned(),
             instance: self.instance.clone(),
         };
-        // A fresh recorder each time: one that remembers would repeat the text of the first event of a kind for those that
-        // follow, and the text is what tells them apart.
+        // A fresh recorder each time. One that remembers would repeat the text of the first event of a kind for later ones,
+        // and the text is what tells them apart.
         let recorder = Recorder::new(self.client.clone(), reporter);
         match self.in_time(recorder.publish(event, object)).await {
             Ok(()) => {}
-            // A namespace that goes takes no new objects, and nobody reads its events.
+            // A namespace that is being deleted accepts no new objects, and nobody reads its events.
             Err(error) if namespace_ends(&error) => {
                 tracing::debug!(
                     reason = event.reason,
@@ -298,7 +298,7 @@ fn namespace_ends(error: &Error) -> bool {
         .any(|cause| cause.reason == "NamespaceTerminating")
 }
 
-/// Objects of a page of a list.
+/// Objects in a page of a list.
 const PAGE: u32 = 500;
 
 fn next_page(list: ListMeta) -> Option<String> {

@@ -1,29 +1,29 @@
-//! Which room an object has, as credentials that can tell show it: the right account, and every region it may be in.
+//! Finds the object's room, with credentials of the right account and in every region where it may be.
 
 use crate::room::{Class, Failure, Identity, Proof, RoomArn, is_region};
 
 use super::observe::Sight;
 use super::reconcile::Pass;
 
-/// What a look at AWS gave, and through whose credentials.
+/// What a check of AWS showed, and the account whose credentials it used.
 pub(super) struct Look {
     pub(super) account: String,
     pub(super) sight: Sight,
 }
 
 impl Pass<'_> {
-    /// Looks which room there is, through credentials that can tell.
+    /// Finds the object's room, with credentials of the right account.
     pub(super) async fn look(&mut self, identity: &Identity) -> Result<Look, Failure> {
         let account = self.context.account.id().await?;
         self.require_account(identity, &account).await?;
         self.mend_region(identity).await?;
         let sight = self.observe(identity, &account, &self.regions()).await?;
-        // Else nobody knows which account it was in that was looked at.
+        // If the credentials changed on the way, nobody knows which account was read.
         self.require_unchanged(&account).await?;
         Ok(Look { account, sight })
     }
 
-    /// Refuses credentials that are of another account than they were when the pass looked.
+    /// Fails if the credentials have changed to another account since the pass read AWS.
     pub(super) async fn require_unchanged(&self, account: &str) -> Result<(), Failure> {
         if self.context.account.id().await? == account {
             return Ok(());
@@ -32,8 +32,8 @@ impl Pass<'_> {
         Err(Failure::new(Class::Unavailable, changed))
     }
 
-    /// Refuses credentials of another account than the record's: through them, the room would look missing. A record that
-    /// somebody has edited is told from credentials that have changed by the object's own room, where this account has it.
+    /// Refuses credentials of another account than the record's: through them, the room would look missing. If this account
+    /// holds the object's own room, it is the record that changed, and the room corrects it.
     async fn require_account(&mut self, identity: &Identity, account: &str) -> Result<(), Failure> {
         let Some(other) = self.recorded_elsewhere(account) else {
             return Ok(());
@@ -45,12 +45,12 @@ impl Pass<'_> {
                     self.record.bind(&room);
                     return Ok(());
                 }
-                // Where it cannot be told now, it may be later.
+                // The region may answer later.
                 Err(failure) if failure.class != Class::Denied => unlisted = Some(failure),
                 Ok(_) | Err(_) => {}
             }
         }
-        // Nobody waits for what is to be left anyway: the region may be as made up as the account.
+        // An object whose room stays anyway does not wait: the region may be as forged as the account.
         if let Some(failure) = unlisted.filter(|_| !(self.leaving && self.retains())) {
             return Err(failure);
         }
@@ -64,7 +64,7 @@ impl Pass<'_> {
         ))
     }
 
-    /// The account that the record names, or the spec, if it is another one.
+    /// The account that the record or the spec names, if it is another one.
     fn recorded_elsewhere(&self, account: &str) -> Option<String> {
         let creation = self.record.creation.as_ref();
         let adopted = self.adopted().filter(|_| !self.leaving);
@@ -77,7 +77,8 @@ impl Pass<'_> {
             .map(ToOwned::to_owned)
     }
 
-    /// An ARN and a region that disagree were edited: the room itself tells which is right, else the ARN is worth nothing.
+    /// If the recorded ARN and region disagree, somebody edited them. The room itself shows which is right; otherwise the
+    /// ARN counts for nothing.
     pub(super) async fn mend_region(&mut self, identity: &Identity) -> Result<(), Failure> {
         let (Some(arn), Some(region)) = (&self.record.arn, &self.record.region) else {
             return Ok(());
@@ -103,7 +104,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// The region that was asked for a room; none before the first attempt.
+    /// The region in which the room was asked for; `None` before the first attempt.
     pub(super) fn region_in_force(&self) -> Option<&str> {
         let attempted = self
             .record
@@ -117,8 +118,8 @@ impl Pass<'_> {
             .map(RoomArn::region))
     }
 
-    /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are
-    /// one, unless somebody edited the status. Of a spec that cannot be read, or breaks a rule, nothing else is read here.
+    /// Every region where the object's room may be, by its status, its spec and the operator's own region. That is one
+    /// region, unless somebody edited the status. A spec that breaks a rule still counts here, if its region can be one.
     pub(super) fn regions(&self) -> Vec<String> {
         let spec = self
             .input

@@ -1,4 +1,4 @@
-//! What passes tell the metrics. Every label is one of a closed set.
+//! What passes report to the metrics. Every label is one of a closed set.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ pub(super) const OUTCOMES: [&str; 10] = [
     "error",
 ];
 
-/// Drift that was corrected no more looks ago than this has returned.
+/// Drift has returned if the same field was corrected at most this many drift intervals ago.
 const RECENT_LOOKS: u32 = 4;
 
-/// How a pass ended that has a verdict.
+/// The outcome of a pass with a verdict.
 pub(super) fn outcome(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::InSync => "synced",
@@ -33,7 +33,7 @@ pub(super) fn outcome(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// How a pass ended that Kubernetes cut short.
+/// The outcome of a pass that Kubernetes cut short.
 pub(super) fn failed(error: &Error) -> &'static str {
     match error {
         Error::Stale => "conflict",
@@ -98,7 +98,7 @@ impl Pass<'_> {
     }
 }
 
-/// Each field once.
+/// The fields that differ, each once.
 fn fields(differences: &[Difference]) -> Vec<&'static str> {
     let mut fields: Vec<_> = differences.iter().map(Difference::kind).collect();
     fields.sort_unstable();

@@ -1,4 +1,4 @@
-//! What the operator knows of each object between passes. Losing it costs calls and waits, never a room.
+//! What the operator knows about each object between passes. Losing it costs calls and waits, never a room.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,20 +13,21 @@ use crate::telemetry::Shown;
 use super::deletions::{Deletions, Turn};
 use super::input::Input;
 
-/// How long the watch is given to bring what was written. Longer, and the watch is lost: then a pass is made all the same.
+/// How long the watch may take to show our own write. After that the watch counts as lost, and the object gets a pass
+/// anyway.
 const CACHE_LAG: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// By `metadata.uid`.
     objects: Mutex<HashMap<String, Entry>>,
-    /// Rooms being adopted: by which object, and until when a read may not show it yet.
+    /// Rooms that are being adopted: the object, and the time until which reads may not show it yet.
     claims: Mutex<HashMap<RoomArn, (String, Instant)>>,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// The state the last pass left behind, and when it is to be looked at again.
+    /// The fingerprint that the last pass left, and when the next pass is due.
     settled: Option<(u64, Instant)>,
     /// Resource versions that our own writes replaced: the cache may still show them.
     superseded: Vec<String>,
@@ -35,33 +36,33 @@ struct Entry {
     missing: Option<(RoomArn, Timestamp)>,
     learned: Option<RoomArn>,
     attempt: Option<Creation>,
-    /// Rooms that prove to be this object's, too, and that people were told of.
+    /// Other rooms that prove to be this object's, and have been reported.
     twins: HashSet<RoomArn>,
-    /// Rooms that were this object's, and were let go.
+    /// Rooms of this object that were released.
     released: HashSet<RoomArn>,
-    /// When its room may be deleted; none once it was.
+    /// When the object's room may be deleted; `None` once it was deleted.
     turn: Option<Turn>,
-    /// The room that was deleted last, though reads may lag behind.
+    /// The room that was deleted last. Reads may still show it.
     deleted: Option<RoomArn>,
-    /// The generation that was last seen, and since when it is waited for to become Ready.
+    /// The generation that was seen last, and since when (`awaited`) it has been expected to become Ready.
     generation: Option<i64>,
     awaited: Option<Timestamp>,
-    /// Fields that were set back on its room, and when.
+    /// Fields that were corrected on the object's room, and when.
     corrected: BTreeMap<&'static str, Instant>,
-    /// When another operator had last written to the object, the earliest time if never; `None`: not looked at yet.
+    /// When another operator last wrote to the object, or the earliest time if never. `None`: not checked yet.
     others: Option<Timestamp>,
     /// Counts the object in the metrics.
     shown: Option<Shown>,
 }
 
 impl Memory {
-    /// How long there is nothing to do for this object: it is as the last pass left it, or older.
+    /// How long the object needs no pass: it is as the last pass left it, or older.
     pub(super) fn rest(&self, input: &Input) -> Option<Duration> {
         let entries = self.entries();
         let entry = entries.get(&input.uid)?;
         let (fingerprint, due) = entry.settled?;
         let due = if entry.superseded.contains(&input.resource_version) {
-            // What the pass wrote is on its way, and a pass over less would only meet a conflict.
+            // The pass's own write is still on its way. A pass over an older object would only meet a conflict.
             due.checked_add(CACHE_LAG)?
         } else if fingerprint == input.fingerprint() {
             due
@@ -72,7 +73,7 @@ impl Memory {
         (!rest.is_zero()).then_some(rest)
     }
 
-    /// A pass ended and left this state behind.
+    /// Records the state that a pass left behind, and for how long the object needs no other pass.
     pub(super) fn settle(
         &self,
         uid: &str,
@@ -88,49 +89,49 @@ impl Memory {
         entry.superseded = superseded;
     }
 
-    /// Ends the rest: something about the object has to be looked at that its own state does not show.
+    /// Makes a pass due now: something has changed that the object itself does not show.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.settled = None;
         }
     }
 
-    /// Takes note of another room that proves to be the object's. False: it was known.
+    /// Records another room that proves to be the object's. False: it was known already.
     pub(super) fn note_twin(&self, uid: &str, arn: &RoomArn) -> bool {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
         entry.twins.insert(arn.clone())
     }
 
-    /// Whether people were told of this other room.
+    /// Whether this other room has been reported.
     pub(super) fn knows_twin(&self, uid: &str, arn: &RoomArn) -> bool {
         self.entries()
             .get(uid)
             .is_some_and(|entry| entry.twins.contains(arn))
     }
 
-    /// Takes note that a room was let go.
+    /// Records that a room was released.
     pub(super) fn note_released(&self, uid: &str, arn: &RoomArn) {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
         entry.released.insert(arn.clone());
     }
 
-    /// Whether this room was let go.
+    /// Whether this room was released.
     pub(super) fn released(&self, uid: &str, arn: &RoomArn) -> bool {
         self.entries()
             .get(uid)
             .is_some_and(|entry| entry.released.contains(arn))
     }
 
-    /// Whether any room was let go: then this process knows what became of the object's.
+    /// Whether any room of the object was released. If so, this process knows what happened to the object's room.
     pub(super) fn has_released(&self, uid: &str) -> bool {
         self.entries()
             .get(uid)
             .is_some_and(|entry| !entry.released.is_empty())
     }
 
-    /// How long this room of the object has to wait to be deleted.
+    /// How long this room of the object must wait until it may be deleted.
     pub(super) fn wait_to_delete(
         &self,
         uid: &str,
@@ -150,7 +151,7 @@ impl Memory {
         turn.at.saturating_duration_since(now)
     }
 
-    /// Takes note that a room of the object was deleted.
+    /// Records that a room of the object was deleted.
     pub(super) fn note_deleted(&self, uid: &str, arn: &RoomArn) {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
@@ -158,14 +159,14 @@ impl Memory {
         entry.turn = None;
     }
 
-    /// Whether a room of the object has a turn to be deleted that has not come yet.
+    /// Whether a room of the object still waits for its turn to be deleted.
     pub(super) fn waits_to_delete(&self, uid: &str) -> bool {
         let entries = self.entries();
         let turn = entries.get(uid).and_then(|entry| entry.turn.as_ref());
         turn.is_some_and(|turn| turn.at > Instant::now())
     }
 
-    /// Counts a failure; gives how many of the same class came before it in a row.
+    /// Counts a failure. Returns how many of the same class came before it in a row.
     pub(super) fn count_failure(&self, uid: &str, class: Option<Class>) -> u32 {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
@@ -178,7 +179,7 @@ impl Memory {
         before
     }
 
-    /// The last pass went well.
+    /// Clears the count of failures: the last pass went well.
     pub(super) fn clear_failures(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.failures = 0;
@@ -186,7 +187,7 @@ impl Memory {
         }
     }
 
-    /// Since when GetRoom has been answering 404 for this room, this time included.
+    /// Records a 404 of GetRoom for this room. Returns since when GetRoom has answered 404.
     pub(super) fn missing_since(&self, uid: &str, arn: &RoomArn, now: Timestamp) -> Timestamp {
         let mut entries = self.entries();
         let missing = &mut entries.entry(uid.to_owned()).or_default().missing;
@@ -199,7 +200,7 @@ impl Memory {
         }
     }
 
-    /// GetRoom showed the object's room.
+    /// Clears the 404s: GetRoom showed the object's room.
     pub(super) fn seen(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.missing = None;
@@ -211,7 +212,7 @@ impl Memory {
         self.entries().entry(uid.to_owned()).or_default().learned = Some(arn.clone());
     }
 
-    /// The ARN that could not be written.
+    /// The ARN that [`learn`](Self::learn) keeps.
     pub(super) fn learned(&self, uid: &str) -> Option<RoomArn> {
         self.entries().get(uid)?.learned.clone()
     }
@@ -221,12 +222,12 @@ impl Memory {
         self.entries().entry(uid.to_owned()).or_default().attempt = attempt;
     }
 
-    /// The attempt whose outcome is not known.
+    /// The attempt that [`attempt`](Self::attempt) keeps.
     pub(super) fn attempted(&self, uid: &str) -> Option<Creation> {
         self.entries().get(uid)?.attempt.clone()
     }
 
-    /// The room is gone, or let go: what was known of it no longer holds.
+    /// Forgets what was known about the room: it is gone, or was released.
     pub(super) fn forget_room(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.missing = None;
@@ -236,8 +237,8 @@ impl Memory {
         }
     }
 
-    /// Claims a room to be adopted, so that two objects never adopt it at once; a read may lag the other's tags for as long as
-    /// `grace`. False: another object has claimed it.
+    /// Claims a room for adoption, so that two objects never adopt it at once. The claim lasts for `grace`, as reads may
+    /// lag behind the first object's tags. False: another object has claimed the room.
     pub(super) fn claim(&self, arn: &RoomArn, uid: &str, grace: SignedDuration) -> bool {
         let now = Instant::now();
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,12 +252,12 @@ impl Memory {
         mine
     }
 
-    /// Another has led: what is known of any object may no longer be so.
+    /// Forgets everything: another replica has led, so any object may have changed.
     pub(super) fn clear(&self) {
         self.entries().clear();
     }
 
-    /// Takes note of a generation that nobody has worked on yet: from now on it is waited for to become Ready.
+    /// Records a generation that nobody has worked on yet. From now on it is expected to become Ready.
     pub(super) fn note_generation(&self, input: &Input) {
         let mut entries = self.entries();
         let entry = entries.entry(input.uid.clone()).or_default();
@@ -266,13 +267,13 @@ impl Memory {
         entry.generation = Some(input.generation);
         entry.awaited = match input.status.observed_generation {
             None | Some(..=0) => input.created_at,
-            // Begun by another process: nobody knows when.
+            // Another process began to work on it, and nobody knows when.
             Some(observed) if observed == input.generation => None,
             Some(_) => Some(Timestamp::now()),
         };
     }
 
-    /// Takes note of when another operator last wrote to the object. True: that was since it was last looked at here.
+    /// Records when another operator last wrote to the object. True: it has written since the previous check here.
     pub(super) fn others_wrote(&self, uid: &str, last: Option<Timestamp>) -> bool {
         let mut entries = self.entries();
         let entry = entries.entry(uid.to_owned()).or_default();
@@ -281,12 +282,12 @@ impl Memory {
         known.is_some_and(|known| last > known)
     }
 
-    /// The present generation is Ready; gives since when that was waited for, the first time.
+    /// The present generation is Ready. Returns, the first time, since when that was expected.
     pub(super) fn became_ready(&self, uid: &str) -> Option<Timestamp> {
         self.entries().get_mut(uid)?.awaited.take()
     }
 
-    /// Takes note of fields that were set back; gives those that had been set back within this time before.
+    /// Records fields that were corrected. Returns those that had also been corrected within this time before.
     pub(super) fn note_corrected(
         &self,
         uid: &str,
@@ -307,7 +308,7 @@ impl Memory {
         self.entries().entry(uid.to_owned()).or_default().shown = Some(shown);
     }
 
-    /// The object is gone.
+    /// Forgets an object that is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.entries().remove(uid);
     }
@@ -376,7 +377,7 @@ mod tests {
         assert!(!memory.waits_to_delete("uid-2") && memory.waits_to_delete("uid-4"));
         let waits = [minutes("uid-4", "uid-4"), minutes("uid-1", "twin")].map(f64::round);
         assert_eq!(waits.map(f64::to_bits), [3.0, 1.0].map(f64::to_bits));
-        // Another has led.
+        // Another replica has led.
         memory.clear();
         assert!(minutes("uid-5", "uid-5").round() <= 1.0);
     }

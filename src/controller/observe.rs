@@ -16,9 +16,9 @@ pub(super) enum Sight {
     /// A room that is not the object's: the spec names it as the one to take over, or it was released by an object of this
     /// name. Whether it consents is for the plan to decide.
     Candidate(ObservedRoom),
-    /// No room, proven.
+    /// No room: absence is proven.
     Absent,
-    /// No room, but AWS may only be behind.
+    /// No room shows, but AWS may only lag.
     Unsettled(Unsettled),
 }
 
@@ -26,7 +26,7 @@ pub(super) enum Sight {
 pub(super) struct Unsettled {
     pub(super) reason: Reason,
     pub(super) message: String,
-    /// Not before this; looking earlier may find the room.
+    /// Absence cannot be proven before this time. An earlier check may still find the room.
     pub(super) until: Timestamp,
 }
 
@@ -72,7 +72,7 @@ impl Pass<'_> {
         let now = Timestamp::now();
         let conclusive = evidence.conclusive_from(self.context.settings.grace());
         let not_before = match conclusive {
-            // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
+            // The missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the call.
             Some(conclusive)
                 if conclusive > now
                     && evidence.first_missing.is_some()
@@ -80,14 +80,15 @@ impl Pass<'_> {
             {
                 return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
             }
-            // Of many objects that wait for the same handover each would have the region listed anew.
+            // Many objects wait for one handover: they share a list instead of listing again for each.
             Some(conclusive) if conclusive > now && evidence.attempt.is_none() => evidence.handover,
-            // The room of an attempt may show up any moment.
+            // The room of an attempt may show up at any moment.
             Some(conclusive) => Some(conclusive.min(now)),
-            // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
+            // No room is created for an object that is being deleted: a list that began since then shows every room it can
+            // have.
             None => self.input.deleted_at,
         };
-        // One region that cannot be listed hides no room of another, but proves nothing absent either.
+        // If a region cannot be listed, a room in another region still counts, but absence is not proven.
         let mut unlisted = None;
         for region in regions {
             match self
@@ -103,7 +104,7 @@ impl Pass<'_> {
             return Err(failure);
         }
         match conclusive {
-            // While a create is outstanding, no room of someone else settles anything.
+            // While a create is outstanding, somebody else's room proves nothing.
             Some(conclusive) if conclusive > now => {
                 return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
             }
@@ -114,7 +115,7 @@ impl Pass<'_> {
                 room.arn == adopted && self.has_finalizer && self.record.creation.is_none()
             };
             return match stranger.filter(lost) {
-                // It was this object's, and neither proves nor consents any more.
+                // The room was this object's, and now carries neither proof nor consent.
                 Some(room) if !identity.may_adopt(&room.tags) => Ok(Sight::Room(room)),
                 _ => self.sight_of(adopted, identity, account, regions).await,
             };
@@ -126,9 +127,9 @@ impl Pass<'_> {
             Some(stranger) if identity.retained(&stranger.tags) && self.wants_a_room() => {
                 return Err(undecided(&stranger.arn));
             }
-            // A room that was only observed: what the operator manages carries no consent.
+            // The object only observed this room: a managed room carries no consent.
             Some(stranger) if identity.may_adopt(&stranger.tags) => {}
-            // It was to be adopted, and nothing came of it: the attempt is void, and nobody here has had this room.
+            // The adoption of this room never took effect: the attempt is void, and this object has never had the room.
             Some(_) if self.adoption_is_void() => {}
             Some(stranger) => return Ok(Sight::Room(stranger)),
             None => {}
@@ -139,8 +140,8 @@ impl Pass<'_> {
             .map_or(Sight::Absent, Sight::Candidate))
     }
 
-    /// When the attempt began whose outcome is not known, unless it can simply be made again: as an adoption can, for as long
-    /// as it is wanted.
+    /// When the attempt began, if its outcome is unknown. `None` for an adoption that is still wanted: it can simply be
+    /// repeated.
     fn outstanding(&self) -> Option<Timestamp> {
         let repeatable = !self.leaving
             && self
@@ -152,8 +153,8 @@ impl Pass<'_> {
             .map(|creation| creation.started_at)
     }
 
-    /// When another may last have made a room for the object: it has been worked on before this process was the only one, and its
-    /// status, which somebody may have wiped or a backup left out, tells of nothing.
+    /// Latest time at which another replica could have created the room. Set only if the object has the finalizer, is
+    /// older than this process's term, and its status names nothing: somebody may have wiped it, or a backup left it out.
     fn handover(&self) -> Option<Timestamp> {
         let Context {
             settings,
@@ -172,26 +173,26 @@ impl Pass<'_> {
         (blank && elder && self.input.has_finalizer()).then_some(since)
     }
 
-    /// Whether the attempt on record was an adoption: it alone names its room beforehand.
+    /// Whether the recorded attempt was an adoption: only an adoption names its room in advance.
     fn adoption_is_void(&self) -> bool {
         let made = self.context.memory.learned(&self.input.uid);
         self.record.creation.is_some() && made.is_none()
     }
 
-    /// Whether a room that an object of this name has released may be taken back without `spec.adopt`: never where nobody has
-    /// said what becomes of it in the end.
+    /// Whether the object may take back a room that an object of its name has released, without `spec.adopt`. It may not if
+    /// nobody has chosen what happens to the room with the object.
     fn takes_back(&self) -> bool {
         let said = self.input.deletion_policy;
         let policy = said.unwrap_or(self.context.settings.default_deletion_policy);
         said.is_some() || policy == DeletionPolicy::Retain
     }
 
-    /// Whether a room is to be made or taken over where there is none.
+    /// Whether the operator creates a room, or takes one over, if there is none.
     fn wants_a_room(&self) -> bool {
         !self.leaving && !self.input.observed
     }
 
-    /// The room that the spec names as the one to take over. It can be found, but not made.
+    /// The room that the spec names for adoption. It can be found, but never created.
     async fn sight_of(
         &self,
         arn: RoomArn,
@@ -199,16 +200,16 @@ impl Pass<'_> {
         account: &str,
         regions: &[String],
     ) -> Result<Sight, Failure> {
-        // One just released may still look as if it were this object's, and may be another's already.
+        // A room just released may still look like this object's, and may be another's already.
         let released = self.context.memory.released(&self.input.uid, &arn);
-        // An adoption that was begun stands in the record, and its region with it.
+        // The record holds an adoption that has begun, and so its region.
         let foreign =
             arn.account() != account || !regions.iter().any(|region| region == arn.region());
         if self.leaving && (released || foreign) {
             return Ok(Sight::Absent);
         }
         let room = match self.context.rooms.get(&arn).await {
-            // The list, which may be read, does not show it to be this object's.
+            // The list, which could be read, does not show this room as the object's.
             Err(failure) if self.leaving && failure.class == Class::Denied => {
                 return Ok(Sight::Absent);
             }
@@ -247,7 +248,7 @@ impl Pass<'_> {
             if listed.is_empty() {
                 continue;
             }
-            // The listing may be old, or GetRoom behind: a room made now could be a second one.
+            // The list may be old, or GetRoom may lag: a room created now could be a second one.
             let now = Some(Timestamp::now());
             index.rooms_of(identity, account, region, now).await?;
             let listed = index.retained(identity, account, region);
@@ -260,7 +261,7 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// The object's own room, where the status names one in a region that cannot be asked: somebody may have made that up.
+    /// Fallback when the recorded region is unreachable: the record may be forged.
     pub(super) async fn find_elsewhere(
         &self,
         arn: &RoomArn,
@@ -279,8 +280,8 @@ impl Pass<'_> {
         None
     }
 
-    /// A room that the index says is ours, and that GetRoom confirms. A listing that is not fresh may offer rooms that are
-    /// gone: then a fresh one decides.
+    /// A room that the index shows as ours, and that GetRoom confirms. An older list may offer rooms that are gone; then a
+    /// fresh list decides.
     pub(super) async fn find_in_index(
         &self,
         identity: &Identity,
@@ -358,7 +359,8 @@ impl Pass<'_> {
     }
 }
 
-/// A room that consents to this very object stands in its status: nobody makes a second one, nor takes the first unasked.
+/// The status names a room that consents to this object alone: the operator neither creates a second room nor takes the
+/// first one unasked.
 fn undecided(arn: &RoomArn) -> Failure {
     let message = format!(
         "Room {arn}, which this object has had or observed, belongs to nobody and consents to this object alone. To take it \

@@ -1,5 +1,6 @@
-//! Another operator at work on the same objects. Each signs what it writes with its lease; whoever sees the signature of another
-//! lease under a write made since it has known the object tells people. Nothing else changes: who wins a race is decided elsewhere.
+//! Detects another operator that works on the same objects. Each operator signs what it writes with its lease. One that
+//! finds the signature of another lease under a write, made since it has known the object, reports it. Nothing else
+//! changes: the winner of a race is decided elsewhere.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -19,7 +20,7 @@ pub struct Signature(String);
 impl Signature {
     /// `None`: without a lease nothing tells operators from each other.
     pub fn new(lease: Option<&LeaseSettings>) -> Self {
-        /// What Kubernetes takes of a field manager's name.
+        /// The longest name of a field manager that Kubernetes accepts.
         const LONGEST: usize = 128;
         let Some(LeaseSettings {
             namespace, name, ..
@@ -28,7 +29,7 @@ impl Signature {
             return Self(OPERATOR.to_owned());
         };
         let mut signature = format!("{OPERATOR}/{namespace}/{name}");
-        // Kubernetes' names are ASCII; what comes off a text that is not one is a character.
+        // Names in Kubernetes are ASCII. If a text is not, this removes a whole character.
         while signature.len() > LONGEST {
             signature.pop();
         }
@@ -40,8 +41,8 @@ impl Signature {
         &self.0
     }
 
-    /// Takes off an object's `managedFields` all but the names and times of other operators: nothing else is read of them, and
-    /// they are half of an object's size.
+    /// Strips an object's `managedFields` to the names and times of other operators. Nothing else of them is read, and they
+    /// are half of an object's size.
     pub(super) fn keep_others(&self, object: &mut DynamicObject) {
         let fields = object.metadata.managed_fields.take();
         let others = fields.unwrap_or_default().into_iter().filter_map(|entry| {
@@ -66,7 +67,7 @@ pub(super) struct Other {
 }
 
 impl Other {
-    /// Of what [`Signature::keep_others`] has left.
+    /// The last of the writes that [`Signature::keep_others`] has kept.
     pub(super) fn last(kept: Option<&[ManagedFieldsEntry]>) -> Option<Self> {
         let writes = kept.unwrap_or_default().iter().filter_map(|entry| {
             Some(Self {
@@ -78,9 +79,9 @@ impl Other {
     }
 }
 
-/// Tells people where another operator has written to an object since this one began to work on it.
+/// Reports a write of another operator to an object, if it came after this one began to work on it.
 ///
-/// What the other wrote before that is a handover, as when one release takes over from another.
+/// Earlier writes are a handover, as when one release takes over from another.
 pub(super) async fn report(input: &Input, context: &Context) {
     let at = input.other.as_ref().map(|other| other.at);
     if !context.memory.others_wrote(&input.uid, at) {

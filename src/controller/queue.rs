@@ -1,4 +1,4 @@
-//! Which objects wait to be looked at. The runtime has a queue of its own, and does not tell how long it is.
+//! Which objects wait for a pass. The runtime has a queue of its own, but does not report its length.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use kube::runtime::watcher::Event;
 
 use crate::telemetry::Metrics;
 
-/// Objects that the watch has brought, new or changed, and that nobody has looked at since.
+/// Objects that the watch has delivered, new or changed, and that `reconcile` has not seen since.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// By `metadata.uid`.
@@ -25,7 +25,7 @@ impl Queue {
         }
     }
 
-    /// The watch brought this.
+    /// Takes in an event of the watch.
     pub(super) fn take(&self, event: &Event<DynamicObject>) {
         match event {
             Event::Apply(object) | Event::InitApply(object) => self.change(|waiting| {
@@ -36,7 +36,7 @@ impl Queue {
         }
     }
 
-    /// Somebody looks at it now, or it is gone.
+    /// Takes out an object: `reconcile` has it now, or it is gone.
     pub(super) fn looked_at(&self, uid: &str) {
         self.change(|waiting| {
             waiting.remove(uid);

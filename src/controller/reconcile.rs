@@ -24,25 +24,25 @@ use super::measure;
 use super::observe::{Sight, Unsettled};
 use super::{Context, overlap};
 
-/// Makes IVS Chat hold exactly the room that a ChatRoom describes, and writes into its status what came of it.
+/// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
 ///
 /// Failures of AWS are outcomes like any other: they end up in the status, and their class decides when to try again. A
-/// pass over a room that is as specified makes one GetRoom and writes nothing; one over an object that is as the last pass
-/// left it, and not yet due, does nothing at all.
+/// pass over a room that is as specified makes one GetRoom and writes nothing. If the object is as the last pass left it,
+/// and not yet due, nothing happens at all.
 ///
 /// # Errors
-/// Only what Kubernetes made fail: then nothing could be written to the object, and the pass is repeated.
+/// Only failures of Kubernetes: then nothing could be written to the object, and the pass is repeated.
 pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     context
         .queue
         .looked_at(object.metadata.uid.as_deref().unwrap_or_default());
     let Some(fence) = context.leadership.fence() else {
-        // A standby only keeps its cache warm. Whoever begins to lead makes a pass over every object; the wait is for clocks that
-        // are set to and fro, by which a term may seem to end and go on.
+        // A standby only keeps its cache warm. When a replica begins to lead, every object gets a pass. The wait is for
+        // clocks that are set back and forth, by which a term may seem to end and continue.
         return Ok(context.look_later());
     };
     let input = Input::read(&object); // pure
-    overlap::report(&input, &context).await; // where another operator writes to the object, too
+    overlap::report(&input, &context).await; // if another operator also writes to the object
     if let Some(rest) = context.memory.rest(&input) {
         return Ok(Action::requeue(rest));
     }
@@ -65,7 +65,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
             Ok(Action::await_change())
         }
         Err(error) => {
-            // What was done is done, even if it could not be written down yet.
+            // The changes have taken effect, even if the status could not be written yet.
             pass.publish_news().await;
             pass.timer.outcome = measure::failed(&error);
             Err(error)
@@ -81,11 +81,11 @@ pub(super) struct Ending {
 
 /// When the next pass is due.
 pub(super) enum Again {
-    /// After the interval at which settled rooms are looked at.
+    /// After the drift interval.
     Interval,
-    /// As the class says.
+    /// After the wait that the class decides.
     Backoff(Class),
-    /// At this time, or earlier as the class says.
+    /// At this time, or earlier if the class decides a shorter wait.
     By(Timestamp, Class),
     /// At this time.
     At(Timestamp),
@@ -120,7 +120,7 @@ impl Ending {
             message,
             until,
         } = unsettled;
-        // The room may show up any moment.
+        // The room may show up at any moment.
         let again = Again::By(until, Class::NotFound);
         Self {
             verdict: Verdict::Pending { reason, message },
@@ -139,7 +139,7 @@ pub(super) struct Pass<'a> {
     /// The status that the API server holds, as far as this pass knows.
     pub(super) stored: ChatRoomStatus,
     pub(super) has_finalizer: bool,
-    /// Whether no room is wanted any more: the object is being deleted, or its room let go.
+    /// Whether the room has to go: the object is being deleted, or the room is being released.
     pub(super) leaving: bool,
     /// The object's resource version after this pass's own writes, and those it replaced.
     pub(super) version: String,
@@ -150,11 +150,11 @@ pub(super) struct Pass<'a> {
 impl<'a> Pass<'a> {
     pub(super) fn begin(input: &'a Input, context: &'a Context, fence: Fence) -> Self {
         let mut record = Record::from(&input.status);
-        // A room whose ARN could not be written is known all the same.
+        // The memory knows a room whose ARN could not be written.
         record.arn = record.arn.or_else(|| context.memory.learned(&input.uid));
         context.memory.note_generation(input);
         record.not_later_than(Timestamp::now(), context.settings.skew());
-        // Nor is an attempt void because somebody took it out of the status, or dated it back.
+        // The memory also knows an attempt that somebody removed from the status, or dated back.
         let attempts = record.creation.into_iter();
         record.creation = attempts
             .chain(context.memory.attempted(&input.uid))
@@ -174,7 +174,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The object is wanted: make the room what its spec says, or see how it differs.
+    /// The object is wanted: bring the room to its spec, or report how the room differs.
     async fn converge(&mut self) -> Result<Option<Ending>, Error> {
         if let Some(pause) = &self.input.pause {
             let (verdict, again) = (Verdict::Paused(pause.clone()), Again::Interval);
@@ -218,7 +218,7 @@ impl<'a> Pass<'a> {
                 Err(failure) => Err(failure),
             },
         };
-        // While an attempt to create is outstanding, the room that may come of it would be nobody's.
+        // Not while an attempt to create is outstanding: nobody would look after the room that may come of it.
         if self.input.observed && self.record.creation.is_none() {
             self.drop_finalizer().await?;
         }
@@ -247,7 +247,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The room is only looked at: whatever differs goes into the status.
+    /// The room is only observed: differences go into the status.
     fn compare(&mut self, desired: &DesiredRoom, room: &ObservedRoom) -> Ending {
         let differences = plan::drift(desired, room, self.scope());
         self.record.bind(room);
@@ -272,7 +272,7 @@ impl<'a> Pass<'a> {
         let identity = self.identity();
         let Look { account, sight } = match self.look(&identity).await {
             Ok(look) => look,
-            // A room that these credentials cannot reach is as good as retained.
+            // The credentials cannot reach the room, which is to stay anyway.
             Err(failure) if failure.class == Class::AccountMismatch && self.retains() => {
                 let left = self.record.arn.clone();
                 return self.let_go(left.map(|arn| (arn, UNREACHED))).await;
@@ -280,7 +280,7 @@ impl<'a> Pass<'a> {
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
         match sight {
-            // What came of an attempt that was made before.
+            // The room of an attempt that was made before the object was set to observe.
             Sight::Room(room) if self.input.observed => {
                 self.let_go(Some((room.arn, OBSERVED))).await
             }
@@ -291,7 +291,7 @@ impl<'a> Pass<'a> {
                     self.delete(&room, &account).await
                 }))
             }
-            // A room of someone else never holds an object.
+            // A room of somebody else never blocks a deletion.
             Sight::Room(room) if !identity.retained(&room.tags) => {
                 self.let_go(Some((room.arn, FOREIGN))).await
             }
@@ -302,7 +302,7 @@ impl<'a> Pass<'a> {
                 until,
             }) => {
                 let again = match reason {
-                    // The room of an attempt may show up any moment, and has to be deleted then.
+                    // The room of an attempt may show up at any moment, and has to be deleted then.
                     Reason::CreationPending => Again::By(until, Class::NotFound),
                     _ => Again::At(until),
                 };
@@ -315,13 +315,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether the room is to stay when the object goes.
+    /// Whether the room stays when the object goes.
     pub(super) fn retains(&self) -> bool {
         let default = self.context.settings.default_deletion_policy;
         self.input.deletion_policy.unwrap_or(default) == DeletionPolicy::Retain
     }
 
-    /// Lets the object go. `left`: a room that stays, and why.
+    /// Lets the object go, by removing the finalizer. `left`: a room that stays, and why.
     async fn let_go(
         &mut self,
         left: Option<(RoomArn, &'static str)>,
@@ -360,7 +360,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whose the room's tags are.
+    /// Which of the room's tags the operator may remove.
     pub(super) fn scope(&self) -> TagScope<'_> {
         let spec = self.input.spec.as_ref().ok();
         let policy: Option<TagPolicy> = spec.and_then(|spec| spec.tag_policy);
@@ -371,13 +371,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The room that the spec wants to be taken over.
+    /// The room that the spec names for adoption.
     pub(super) fn adopted(&self) -> Option<RoomArn> {
         let spec = self.input.spec.as_ref().ok()?;
         spec.adopt.as_ref()?.arn.parse().ok()
     }
 
-    /// The calls that write: only while this process leads in the term in which the pass began.
+    /// The calls that write. They are sent only while this process leads, in the term in which the pass began.
     pub(super) fn writes(&self) -> Writes<'_> {
         self.context.rooms.writes(&self.fence)
     }

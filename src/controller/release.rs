@@ -1,4 +1,4 @@
-//! Lets every room go, for the operator to be uninstalled: the finalizers and the operator's tags come off, the rooms stay.
+//! Releases every room, so that the operator can be uninstalled: the finalizers and the operator's tags go, the rooms stay.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use super::observe::Sight;
 use super::reconcile::{Again, Ending, Pass};
 use super::{Context, Election};
 
-/// What became of the ChatRooms.
+/// What `release` did to the ChatRooms.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Released {
-    /// Those that were let go, as `namespace/name`.
+    /// ChatRooms that were released, as `namespace/name`.
     pub released: Vec<String>,
-    /// Those that could not be, and why.
+    /// ChatRooms that could not be released, and why.
     pub left: Vec<(String, String)>,
-    /// Those of the released that do not say what becomes of their rooms in the end: an operator started later does not take
-    /// their rooms back before they do.
+    /// Released ChatRooms that set no deletion policy. An operator that starts later does not take their rooms back until
+    /// they do, unless its default is `Retain`.
     pub undecided: Vec<String>,
 }
 
@@ -50,10 +50,10 @@ impl fmt::Display for Released {
     }
 }
 
-/// Why nothing was let go.
+/// Why nothing was released.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// What is let go would be taken back at once.
+    /// An operator runs: it would take back at once what is released.
     #[error(
         "could not take the lease {lease} within {patience:?}: scale the operator down to 0 replicas first; if none runs, the \
          log says why"
@@ -61,7 +61,7 @@ pub enum ReleaseError {
     OperatorRuns {
         /// As `namespace/name`.
         lease: String,
-        /// How long it was tried.
+        /// How long the command tried.
         patience: Duration,
     },
     /// The ChatRooms could not be listed.
@@ -69,11 +69,11 @@ pub enum ReleaseError {
     List(#[from] Error),
 }
 
-/// How long one object may take beside what it has to wait for by itself.
+/// How long one object may take, on top of the graces that it has to wait for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Lets every room go, and every object: what is being deleted is deleted first. `election`: none where no lease is to be
-/// taken, else how long that may take.
+/// Releases every room and every object. Deletions under way are finished instead. `election`: the lease to take and
+/// how long that may take; `None`: there is no lease to take.
 ///
 /// # Errors
 /// [`ReleaseError`]: nothing was done.
@@ -94,7 +94,7 @@ pub async fn release_all(
     let released = release_each(&context).await;
     drop(stop);
     if let Some(campaign) = campaign {
-        // The lease runs out by itself where it cannot be given back.
+        // If the lease cannot be given back, it runs out by itself.
         let _ = campaign.await;
     }
     released
@@ -129,7 +129,8 @@ async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     Ok(all)
 }
 
-/// Whether there may be something to let go: a finalizer that somebody took off leaves a room all the same.
+/// Whether there may be something to release. Without its finalizer, which somebody may have removed, an object may still
+/// have a room.
 fn holds_something(input: &Input) -> bool {
     let status = &input.status;
     let released = status::reason(status, ConditionType::Ready) == Some(Reason::Released.as_str());
@@ -138,7 +139,7 @@ fn holds_something(input: &Input) -> bool {
     input.has_finalizer() || (wanted && named && !released)
 }
 
-/// Passes over one object until it is let go.
+/// Runs passes over one object until it is released.
 async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
     let grace = Duration::try_from(context.settings.grace()).unwrap_or_default();
     let mut give_up = Instant::now() + grace * 2 + PATIENCE;
@@ -166,7 +167,7 @@ async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
             Err(error) => (soon, error.to_string()),
         };
         if context.memory.waits_to_delete(&input.uid) {
-            // The cap on deletions is no reason to leave anything.
+            // Waiting for the cap on deletions does not count.
             give_up += wait;
         }
         if Instant::now() + wait >= give_up {
@@ -181,7 +182,7 @@ enum Progress {
     Done,
     /// How long to wait for the next pass, and why there has to be one.
     Again(Duration, String),
-    /// Nothing but a person's act can help.
+    /// Only a person can help.
     Hopeless(String),
 }
 
@@ -210,8 +211,8 @@ async fn release_pass(context: &Context, input: &Input, fence: Fence) -> Result<
 }
 
 impl Pass<'_> {
-    /// Lets go the room, and every other that proves to be this object's, and then the object, though both are wanted. The
-    /// status goes on naming the room, for the operator that comes next.
+    /// Releases the object's room, and every other room that proves to be the object's, and then the object itself. The
+    /// status still names the room, for the next operator.
     async fn let_go_of_wanted(&mut self) -> Result<Ending, Error> {
         self.leaving = true;
         let identity = self.identity();
@@ -221,23 +222,23 @@ impl Pass<'_> {
             Err(failure) => return Ok(Ending::failed(failure, Knowledge::Nothing)),
         }
         let (verdict, again) = (Verdict::Released, Again::Interval);
-        // First, so that what cannot be written is tried again.
+        // Before the finalizer goes, so that the pass is repeated if the status cannot be written.
         self.write_if_new(&verdict).await?;
         self.drop_finalizer().await?;
         Ok(Ending { verdict, again })
     }
 
-    /// `Some`: not now.
+    /// Releases the object's rooms. `Some`: not finished yet.
     async fn let_go_rooms(&mut self, identity: &Identity) -> Result<Option<Ending>, Failure> {
         let Look { account, sight } = self.look(identity).await?;
         let room = match sight {
             Sight::Unsettled(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
-            // Let go before, or there never was one.
+            // The room was released before, or there never was one.
             Sight::Candidate(_) | Sight::Absent => return Ok(None),
             Sight::Room(room) if identity.retained(&room.tags) => return Ok(None),
             Sight::Room(room) => room,
         };
-        // Of a room of someone else nobody should think that it was let go.
+        // A room of somebody else must not be reported as released.
         plan::require_proof(&room.arn, &room.tags, identity)?;
         let outcome = self.let_go_each(room.clone(), identity, &account).await;
         self.record.bind(&room);

@@ -29,7 +29,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Takes the finalizer off, if it is there.
+    /// Removes the finalizer, if it is there.
     pub(super) async fn drop_finalizer(&mut self) -> Result<(), Error> {
         if self.has_finalizer {
             let kubernetes = &self.context.kubernetes;
@@ -44,8 +44,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Writes the attempt to create before it is made. A stale cache or a second leader loses here: the write holds only for
-    /// the object as this pass saw it.
+    /// Writes the attempt to create into the status, before the call is sent. The write succeeds only for the object as
+    /// this pass saw it, so a stale cache or a second leader fails here.
     pub(super) async fn write_ahead(
         &mut self,
         attempt: &Creation,
@@ -95,7 +95,7 @@ impl Pass<'_> {
             Ok(()) => measure::outcome(&verdict),
             Err(error) => measure::failed(error),
         };
-        // What was done is done, even if it could not be written down yet.
+        // The changes have taken effect, even if the status could not be written yet.
         self.publish_news().await;
         written?;
         if let Some(event) = events::warning(&self.input.status, &verdict) {
@@ -124,8 +124,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Writes a status over the one this pass knows. Where only spec or metadata changed meanwhile, what the pass learned is
-    /// still true and is written again; where the status changed, someone else knows more.
+    /// Writes a status over the one that this pass knows. If only spec or metadata changed meanwhile, what the pass learned
+    /// is still true, and the write is repeated. If the status changed, somebody else knows more, and the pass ends.
     async fn write_status(&mut self, next: &ChatRoomStatus) -> Result<(), Error> {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
@@ -141,7 +141,7 @@ impl Pass<'_> {
                 }
                 Err(Error::Stale) => {
                     let object = self.context.kubernetes.get(self.input).await?;
-                    // The finalizers of others, too: with the new version the old list could be written over theirs.
+                    // Other finalizers must be the same too: with the new version, our old list could overwrite theirs.
                     if !self.is_still_own(&object)
                         || input::status(&object) != self.stored
                         || Input::read(&object).others_finalizers()
@@ -157,7 +157,7 @@ impl Pass<'_> {
         Err(Error::Stale)
     }
 
-    /// Whether it is the object that this pass is over, and not of another class meanwhile.
+    /// Whether this is still the object of this pass, and still of this operator's class.
     pub(super) fn is_still_own(&self, object: &DynamicObject) -> bool {
         let same = object.metadata.uid.as_deref() == Some(self.input.uid.as_str());
         same && class::is_own(self.context.settings.class.as_ref(), &object.metadata)
@@ -200,11 +200,11 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes over what the API server holds now; it keeps times to the second only.
+    /// Records what the API server holds now, which keeps times to the second only.
     fn written(&mut self, object: &DynamicObject) {
         self.stored = input::status(object);
         let version = object.metadata.resource_version.clone().unwrap_or_default();
-        // A write that changes nothing makes no new version.
+        // A write that changes nothing creates no new version.
         if version != self.version {
             self.superseded
                 .push(std::mem::replace(&mut self.version, version));

@@ -1,5 +1,5 @@
-//! Looks over whole regions at an interval, for what no single object shows: objects with more than one room, and rooms
-//! whose object is no more.
+//! Checks whole regions at an interval, for what no single object shows: objects with more than one room, and rooms whose
+//! object no longer exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::events::News;
 /// The rooms of this cluster's ChatRooms, by their owner tags.
 type Owned = BTreeMap<(String, String), Vec<RoomArn>>;
 
-/// Sweeps for ever, and gives the objects that need a pass: those with more than one room.
+/// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(
     context: Arc<Context>,
     store: Store<DynamicObject>,
@@ -50,7 +50,7 @@ pub(super) fn sweeps(
 struct Sweep {
     context: Arc<Context>,
     store: Store<DynamicObject>,
-    /// Rooms that seemed to have no object in the last sweep: one that is on its way looks like this once, but not twice.
+    /// Rooms that had no object in the last sweep. A room whose object is on its way is in here once, but not twice.
     suspects: HashSet<RoomArn>,
     reported: HashSet<RoomArn>,
 }
@@ -92,7 +92,7 @@ impl Sweep {
                 }
                 Some(_) => {}
                 None => {
-                    // Of another class, or more than can be told now.
+                    // The object has another class, or does not exist, or nobody can tell now.
                     let object = (namespace.clone(), name.clone());
                     let exists = strangers.as_ref().map(|it| it.contains(&object));
                     for arn in rooms {
@@ -117,7 +117,7 @@ impl Sweep {
         twins
     }
 
-    /// The objects there are, whatever their class, where it has to be known: rooms are under suspicion. `None`: it cannot be told.
+    /// All ChatRoom names, of any class; fetched only when a room may be an orphan. `None`: not fetched, or in vain.
     async fn strangers(&self, owned: &Owned) -> Option<HashSet<(String, String)>> {
         let suspected = |arn: &RoomArn| self.suspects.contains(arn);
         if !owned.values().flatten().any(suspected) {
@@ -133,7 +133,7 @@ impl Sweep {
             .ok()
     }
 
-    /// Where rooms can be: a process that has just started has listed none of them.
+    /// The regions where rooms can be. A process that has just started has listed none of them, so the statuses count too.
     fn regions(&self, account: &str) -> BTreeSet<String> {
         let in_force = |object: Arc<DynamicObject>| {
             let region = object.data["status"]["region"].as_str()?;
@@ -150,7 +150,7 @@ impl Sweep {
         regions
     }
 
-    /// Only rooms of this cluster, and of namespaces that are looked at.
+    /// Keeps only rooms of this cluster, and of namespaces that this operator watches.
     fn sort_in(&self, owned: &mut Owned, tag: &str, arn: RoomArn) {
         let settings = &self.context.settings;
         let Some(Owner {
@@ -169,7 +169,7 @@ impl Sweep {
     }
 }
 
-/// Nobody but a person can tell whether a room without an object is still wanted.
+/// Reports a room without an object. Only a person can tell whether it is still wanted.
 async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &RoomArn) {
     let event = News::Orphan(arn.clone()).event();
     let note = event.note.as_deref().unwrap_or_default();

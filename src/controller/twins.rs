@@ -1,6 +1,6 @@
-//! One object, more than one room: it keeps the one in its status.
+//! Repairs an object with more than one room: it keeps the room in its status.
 //!
-//! It comes to this where an operator was frozen between its last check and the wire, and another went on meanwhile.
+//! This happens when an operator froze between its last check and the wire, and another operator took over meanwhile.
 
 use jiff::Timestamp;
 
@@ -12,8 +12,8 @@ use super::kubernetes::Error;
 use super::reconcile::{Again, Ending, Pass};
 
 impl Pass<'_> {
-    /// Deletes the other rooms that were made for this very object since it exists, and tells of those it cannot judge.
-    /// Costs nothing where the index knows of no other room.
+    /// Deletes the object's other rooms that were created for it since it exists, and reports those that it cannot judge.
+    /// Makes no call if the index knows no other room.
     pub(super) async fn heal_twins(
         &mut self,
         identity: &Identity,
@@ -35,7 +35,7 @@ impl Pass<'_> {
             return Ok(Ending { again, ..ending });
         }
         for arn in twins {
-            // The room that is kept is as specified all the same.
+            // The kept room is as specified all the same.
             let again = match self.heal_twin(identity, account, &kept, &arn).await? {
                 Ok(None) => continue,
                 Ok(Some(again)) => again,
@@ -49,7 +49,7 @@ impl Pass<'_> {
         Ok(ending)
     }
 
-    /// `Some`: not now.
+    /// Deletes or reports one twin. `Some`: not yet; when to try again.
     async fn heal_twin(
         &mut self,
         identity: &Identity,
@@ -63,7 +63,7 @@ impl Pass<'_> {
             Ok(_) => return Ok(Ok(None)),
             Err(failure) => return Ok(Err(failure)),
         };
-        // Nor is a room given up for one that was there before the object: that one only carries its tags.
+        // Keep both when the kept room is older than the object: it merely carries our tags.
         if !self.made_for_this_object(identity, &twin) || !self.made_since(self.record.create_time)
         {
             if context.memory.note_twin(&self.input.uid, arn) {
@@ -74,7 +74,7 @@ impl Pass<'_> {
         if let Some(again) = self.turn_to_delete(arn) {
             return Ok(Ok(Some(again)));
         }
-        // Another operator may keep the other one of the two: whoever is in the status now decides.
+        // Another operator may keep the twin instead. The status that the API server has now decides.
         if !self.keeps(kept).await? {
             return Err(Error::Stale);
         }
@@ -93,7 +93,7 @@ impl Pass<'_> {
         identity.created(&room.tags) && self.made_since(room.create_time)
     }
 
-    /// Whether a room made at this time is younger than the object.
+    /// Whether a room created at this time is younger than the object.
     fn made_since(&self, made: Option<Timestamp>) -> bool {
         made.zip(self.input.created_at)
             .is_some_and(|(made, object)| made >= object)

@@ -1,7 +1,8 @@
-//! The watches of several namespaces as one, with one cache: passes, sweeps and limits need not know how many there are.
+//! Merges the watches of several namespaces into one, with one cache: passes, sweeps and limits need not know how many
+//! there are.
 //!
-//! A watch begins with a [streamed list] where the API server has them, object by object, so that neither side ever holds all
-//! objects as one answer; elsewhere with pages.
+//! A watch begins with a [streamed list] if the API server has them: the objects come one by one, so that neither side ever
+//! holds all of them as one answer. Otherwise it begins with pages.
 //!
 //! [streamed list]: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 
@@ -27,9 +28,10 @@ use super::{Context, class};
 
 type Watched = Result<Event<DynamicObject>, watcher::Error>;
 
-/// Watches the objects that are this operator's. `synced` is told each time which namespaces have not been listed yet.
+/// Watches this operator's objects. Calls `synced` with the namespaces that have not been listed yet, each time that
+/// changes.
 ///
-/// A namespace that cannot be listed does not hold up the others: what the first list lacks comes later, as if it were new.
+/// A namespace that cannot be listed does not hold up the others: its objects come later, as if they were new.
 pub(super) fn watch<F: FnMut(Vec<String>)>(
     client: &Client,
     context: &Context,
@@ -72,11 +74,11 @@ pub(super) fn watch<F: FnMut(Vec<String>)>(
     })
 }
 
-/// A client whose streamed lists are as recent as its other lists: kube's watcher would begin with whatever the API server has
-/// cached, which after a restart may be older than what was seen before.
+/// A client whose streamed lists are as recent as its other lists. By default kube's watcher begins with what the API
+/// server has cached, which after a restart may be older than what was seen before.
 ///
 /// # Errors
-/// The configuration names what cannot be read, or is not TLS.
+/// The configuration names a file that cannot be read, or its TLS settings are invalid.
 pub fn client(config: Config) -> kube::Result<Client> {
     let most_recent = |mut request: Request<Body>| {
         *request.uri_mut() = most_recent(request.uri());
@@ -107,7 +109,8 @@ fn events(
     config: watcher::Config,
 ) -> impl Stream<Item = Watched> {
     let listed = watcher(api.clone(), config.clone());
-    // One whose feature gate is off, or that was rolled back, refuses: from then on it is asked for pages.
+    // An API server whose feature gate is off, or that was rolled back, refuses. From then on the operator asks it for
+    // pages.
     let streamed = watcher(api, config.streaming_lists()).take_while(|event| {
         let refused = refused(event);
         if refused {
@@ -125,8 +128,8 @@ fn events(
     .flatten_stream()
 }
 
-/// Whether the API server understands that a streamed list is asked for, be it to refuse it. An older one would not say where the
-/// list ends.
+/// Whether the API server understands the request for a streamed list, even if it refuses it. An older one would not mark
+/// where the list ends.
 async fn knows_streaming(client: &Client) -> bool {
     const SINCE: u32 = 27;
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -139,12 +142,12 @@ async fn knows_streaming(client: &Client) -> bool {
 }
 
 fn refused(event: &Watched) -> bool {
-    // Forbidden by the gate; or its etcd cannot say how far it is.
+    // The feature gate forbids it, or etcd cannot report its progress.
     matches!(event, Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) if [400, 422, 500].contains(&status.code))
 }
 
-/// How long after a watch has failed it is set up again: while it is not, nobody's edits are seen, and one client that tries
-/// this often is nothing to an API server that comes back.
+/// The waits before a failed watch is set up again. They are short, because no edit is seen until then, and one client that
+/// tries this often is no burden for an API server that comes back.
 fn pauses() -> impl Backoff {
     const FIRST: Duration = Duration::from_millis(800);
     const LONGEST: Duration = Duration::from_secs(5);
@@ -156,10 +159,10 @@ fn pauses() -> impl Backoff {
     ResetTimerBackoff::new(ExponentialBackoff::from(pauses), 4 * LONGEST)
 }
 
-/// What has come of each watch so far.
+/// What the watches have delivered so far.
 struct Merged {
     sources: Vec<Source>,
-    /// Watches that have neither listed nor failed to: the first list waits for them.
+    /// Watches that have neither listed nor failed: the first merged list waits for them.
     awaited: BTreeSet<usize>,
     /// Watches that have not listed.
     unlisted: BTreeSet<usize>,
@@ -187,7 +190,7 @@ impl Merged {
         }
     }
 
-    /// What an event of one watch is to the whole.
+    /// Translates an event of one watch into events of the merged watch.
     fn take(&mut self, source: usize, event: Watched) -> Vec<Watched> {
         let mut out = Vec::new();
         if !mem::replace(&mut self.begun, true) {
@@ -199,14 +202,14 @@ impl Merged {
                 out.push(Err(error));
                 self.settle(source, &mut out);
             }
-            // A list that broke off has been passed on as far as it came: what the next one lacks is gone.
+            // A list that broke off was passed on as far as it came. Objects of it that the next list lacks are gone.
             Ok(Event::Init) => {
                 let cut_off = mem::take(&mut at.listing);
                 at.known.extend(cut_off);
             }
             Ok(Event::InitApply(object)) => {
                 let (key, uid) = (key(&object), object.uid().unwrap_or_default());
-                // Made anew while nobody watched.
+                // The object was created again while nobody watched.
                 let former = at.known.get(&key).filter(|known| **known != uid).cloned();
                 at.listing.insert(key.clone(), uid);
                 if let Some(former) = former {
@@ -244,7 +247,7 @@ impl Merged {
         out
     }
 
-    /// A change: at once, or after the first list.
+    /// Passes a change on: at once, or after the first list.
     fn later(&mut self, event: Event<DynamicObject>, out: &mut Vec<Watched>) {
         if self.awaited.is_empty() {
             out.push(Ok(event));
@@ -253,7 +256,7 @@ impl Merged {
         }
     }
 
-    /// The first list need not wait for this watch any longer.
+    /// Lets the first list no longer wait for this watch.
     fn settle(&mut self, source: usize, out: &mut Vec<Watched>) {
         if self.awaited.remove(&source) && self.awaited.is_empty() {
             out.push(Ok(Event::InitDone));
@@ -266,7 +269,7 @@ fn key(object: &DynamicObject) -> (String, String) {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 
-/// An object that went unseen.
+/// Takes the place of an object whose deletion nobody saw.
 fn tombstone((namespace, name): (String, String), uid: String) -> DynamicObject {
     let mut object = DynamicObject::new(&name, &ApiResource::erase::<ChatRoom>(&()));
     object.metadata = ObjectMeta {

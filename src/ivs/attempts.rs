@@ -1,4 +1,4 @@
-//! Counts what is sent to AWS: every attempt, in one place, retries and what nobody waited for included.
+//! Counts every request to AWS in one place, including retries and requests whose caller no longer waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -20,7 +20,7 @@ use super::quota::Operation;
 /// STS's call, beside those of IVS Chat.
 pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
 
-/// Stands in every client's way to the wire.
+/// Intercepts every client's requests on their way to the wire.
 #[derive(Debug, Clone)]
 pub(super) struct Attempts(Metrics);
 
@@ -81,7 +81,7 @@ impl Intercept for Attempts {
     }
 }
 
-/// A request under way. One that is dropped unanswered was given up.
+/// A request that runs. If it is dropped without an answer, its caller gave it up.
 #[derive(Debug)]
 struct Attempt {
     metrics: Metrics,
@@ -95,7 +95,7 @@ impl Storable for Attempt {
 }
 
 impl Attempt {
-    /// `class`: of the error; `None`: it went well.
+    /// `class`: the error's class; `None`: success.
     fn end(&self, class: Option<Class>) {
         if self.ended.swap(true, Ordering::Relaxed) {
             return;

@@ -31,7 +31,7 @@ pub(super) fn arn(operation: &str, arn: Option<&str>) -> Result<RoomArn, Failure
         .map_err(|error| unusable(format!("the answer's ARN is {error}")))
 }
 
-/// Missing, `{}` and an empty `uri` are one: no handler. Its fallback result then says nothing.
+/// A missing handler, `{}` and an empty `uri` all mean no handler. The fallback result then means nothing.
 pub(super) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler> {
     let handler = handler?;
     let uri = handler.uri().filter(|uri| !uri.is_empty())?.to_owned();

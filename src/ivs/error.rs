@@ -43,7 +43,7 @@ where
     }
 }
 
-/// What the error of a call means that carries no value of the spec: nobody's spec is to blame for a 400.
+/// What an error means if the call carries no value of the spec: a 400 is then not the spec's fault.
 pub(super) fn read_failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// As [`read_failure`], of a call to a region that a user may have named.
+/// As [`read_failure`], for a call to a region that a user may have named.
 pub(super) fn read_failure_in<E>(
     region: &str,
     operation: &str,
@@ -76,8 +76,8 @@ where
     Failure::new(failure.class, format!("{}. {advice}", failure.message))
 }
 
-/// What the error of a call means that names logging configurations besides a room: where one of them is what AWS does not
-/// find, the value is to blame, and nothing is said about the room.
+/// What an error means if the call names logging configurations besides a room. If AWS does not find one of them, the
+/// spec's value is wrong, and the error says nothing about the room.
 pub(super) fn write_failure<E>(
     operation: &str,
     error: &SdkError<E, HttpResponse>,
@@ -100,7 +100,7 @@ where
     failure
 }
 
-/// Whether an error of CreateRoom proves that no room was made: AWS refused it, or it never left this process.
+/// Whether an error of CreateRoom proves that no room was created: AWS refused the call, or it never left this process.
 pub(super) fn proves_nothing_was_made<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
@@ -131,7 +131,7 @@ fn answered(operation: &str, status: u16, code: Option<&str>, message: Option<&s
 
 /// What an error's HTTP status and the code in its header mean.
 pub(super) fn class_of(status: u16, code: Option<&str>) -> Class {
-    // The code may be followed by where it is documented.
+    // The header may append a link to the code.
     let code = code.and_then(|code| code.split(':').next());
     code.and_then(|code| by_code(code, None))
         .unwrap_or_else(|| by_status(status))
@@ -218,10 +218,10 @@ fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>
     Failure::new(class_unsent(error), format!("{operation}: {why}"))
 }
 
-/// The class of an error that is no answer of AWS.
+/// The class of an error that is not an answer of AWS.
 pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
     match find::<Failure>(error) {
-        // Whose the credentials are could not be found out: its own class says why.
+        // The account of the credentials is unknown: that failure's own class says why.
         Some(failure) => failure.class,
         None if find::<CredentialsError>(error).is_some() => Class::Denied,
         None => Class::Unavailable,

@@ -1,4 +1,4 @@
-//! What keeps a replica that no longer leads from writing.
+//! Keeps a replica that no longer leads from writing.
 
 use std::future::Future;
 use std::task::Poll;
@@ -9,16 +9,16 @@ use crate::room::{Class, Failure};
 
 use super::quota::Operation;
 
-/// Asked right before each call that writes is sent.
+/// Decides whether a call that writes may be sent. It is asked right before each such call.
 pub trait Fence: Send + Sync {
-    /// Nothing is sent, and no answer waited for, past this; `None`: not even now.
+    /// The time after which nothing is sent and no answer awaited. `None`: closed already.
     fn until(&self) -> Option<Instant>;
 }
 
 /// The time until which a call may be under way.
 ///
 /// # Errors
-/// `Unavailable`: it may not begin.
+/// `Unavailable`: the fence is closed.
 pub(super) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, Failure> {
     let closed = || {
         let message = format!(
@@ -41,7 +41,7 @@ pub(super) async fn within<T>(
     call: impl Future<Output = T> + Send,
 ) -> Result<T, Failure> {
     let mut call = std::pin::pin!(call);
-    // Asked before every step of the call: its retries are writes, too, and a process that was frozen comes back here.
+    // Checked before every step of the call: retries are writes too, and a process that was frozen resumes here.
     let guarded = std::future::poll_fn(|context| {
         if fence.until().is_none() || Instant::now() >= end {
             return Poll::Ready(None);
@@ -74,7 +74,7 @@ mod tests {
 
     const REGION: &str = "us-west-2";
 
-    /// Open for as long as this says.
+    /// A fence that is open while the function returns true.
     struct While<F>(F);
 
     impl<F: Fn() -> bool + Send + Sync> Fence for While<F> {

@@ -1,7 +1,8 @@
-//! Which rooms carry whose tags: one complete list per account and region, with what this process has done since laid
-//! over it, shared by every object that asks.
+//! An index of rooms by their tags: one complete list per account and region, plus what this process has done since. All
+//! objects share it.
 //!
-//! The index may prove that nothing is to do or where to look; what is done to a room follows a GetRoom of its own.
+//! The index may prove that there is nothing to do, or show where to look. Every write follows a GetRoom of the room
+//! itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +18,14 @@ use super::account::Account;
 use super::list::{Summary, complete_list};
 use super::rooms::Rooms;
 
-/// Rooms by the tags that tell whose they are.
+/// Rooms by the tags that name their owner.
 pub struct Index {
     rooms: Arc<Rooms>,
     account: Account,
     metrics: Metrics,
     max_age: Duration,
     lag_bound: SignedDuration,
-    /// No list that has begun before counts: until then others may have made and deleted rooms.
+    /// Lists that began earlier do not count: until then another replica may have created and deleted rooms.
     since: Mutex<Timestamp>,
     regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
 }
@@ -32,16 +33,17 @@ pub struct Index {
 /// What is known of one region.
 #[derive(Default)]
 struct Slot {
-    /// Whoever finds the listing too old lists, while the others wait here; when that failed last, and why.
+    /// Held while a list runs: the first caller that finds the listing too old lists, and the others wait. The value says
+    /// when that last failed, and why.
     turn: tokio::sync::Mutex<Option<(Instant, Failure)>>,
-    /// Never held for as long as a list takes.
+    /// Never held while a list runs.
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
     listing: Option<Arc<Listing>>,
-    /// What this process has done since: a list begun before, or lagging behind, does not show it.
+    /// What this process has done since. A list that began earlier, or lags, does not show it.
     done: Vec<(Timestamp, Done)>,
 }
 
@@ -92,11 +94,12 @@ impl Index {
         }
     }
 
-    /// The rooms of a region that prove to be this ChatRoom's, oldest first, by a complete list begun no earlier than
-    /// `not_before`, or one that is not too old where that is `None`.
+    /// The rooms of a region that prove to be this ChatRoom's: first those that this object asked for, each group oldest
+    /// first. They come from a complete list that began no earlier than `not_before`; with `None`, from any list that is
+    /// not too old.
     ///
     /// # Errors
-    /// The list's failure. Those who waited for it share it instead of asking AWS again.
+    /// The list's failure. Callers that waited for the list share its failure instead of asking AWS again.
     pub async fn rooms_of(
         &self,
         identity: &Identity,
@@ -109,7 +112,7 @@ impl Index {
         Ok(arns(slot.known().rooms_of(identity)))
     }
 
-    /// A listing begun no earlier than `not_before`, or one that is not too old.
+    /// A listing that began no earlier than `not_before`; with `None`, one that is not too old.
     async fn listed(
         &self,
         slot: &Slot,
@@ -133,7 +136,7 @@ impl Index {
             Ok(rooms) => {
                 self.metrics.listed(begun.into());
                 let mut known = slot.known();
-                // A list shows what was done a lag bound before it began: of that it knows better.
+                // The list itself shows what was done more than a lag bound before it began.
                 known
                     .done
                     .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
@@ -150,7 +153,7 @@ impl Index {
         }
     }
 
-    /// Whether a listing can be used where one begun no earlier than `not_before` is asked for, or one that is not too old.
+    /// Whether the listing began no earlier than `not_before`; with `None`, whether it is not too old.
     fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
         let since = self.since();
         let now = Timestamp::now();
@@ -158,8 +161,8 @@ impl Index {
         listing.begun >= since
             && match not_before {
                 Some(not_before) => listing.begun >= not_before,
-                // What others did last may be missing in a list from then; once no list lags behind it any more, none from
-                // then counts.
+                // Right after a takeover a list may miss the last leader's writes. Once the lag bound has passed, only
+                // later lists count.
                 None => {
                     listing.listed.elapsed() < self.max_age
                         && (now < caught_up || listing.begun >= caught_up)
@@ -170,7 +173,7 @@ impl Index {
     /// Lists a region, with credentials of this account.
     async fn list(&self, account: &str, region: &str) -> Result<Vec<Summary>, Failure> {
         let rooms = complete_list(&mut self.rooms.pages(region)).await?;
-        // They are fetched when a call is signed, and may be another's since.
+        // The SDK fetches credentials when it signs a call, so they may have changed to another account on the way.
         if self.account.id().await? != account {
             let changed =
                 "ListRooms: the operator's AWS credentials changed to another account meanwhile";
@@ -179,8 +182,8 @@ impl Index {
         Ok(rooms)
     }
 
-    /// The rooms of a region that prove to be this ChatRoom's, as far as is known without asking AWS or waiting for a list
-    /// that is under way.
+    /// The rooms of a region that prove to be this ChatRoom's, as far as known without asking AWS or waiting for a list
+    /// that runs.
     pub fn known(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
         let slot = self.slot(account, region);
         arns(slot.known().rooms_of(identity))
@@ -193,7 +196,7 @@ impl Index {
         here.map(|(_, region)| region.clone()).collect()
     }
 
-    /// Lists a region anew; gives its rooms that carry an owner tag, with the tag's value.
+    /// Lists a region again. Returns its rooms that carry an owner tag, with the tag's value.
     ///
     /// # Errors
     /// The list's failure.
@@ -233,7 +236,7 @@ impl Index {
         arns(rooms)
     }
 
-    /// Takes in a room that this process has just made, or changed the tags of that tell whose it is.
+    /// Adds a room that this process has just created, or whose owner or consent it has just changed.
     pub fn made(&self, account: &str, room: &ObservedRoom) {
         let summary = Summary {
             arn: room.arn.clone(),
@@ -247,7 +250,7 @@ impl Index {
             .push((Timestamp::now(), Done::Made(summary)));
     }
 
-    /// Takes out a room that this process has just deleted.
+    /// Removes a room that this process has just deleted.
     pub fn deleted(&self, account: &str, arn: &RoomArn) {
         self.slot(account, arn.region())
             .known()
@@ -255,19 +258,20 @@ impl Index {
             .push((Timestamp::now(), Done::Deleted(arn.clone())));
     }
 
-    /// When others may last have made rooms that no list shows yet: since then it was this process alone.
+    /// Latest time at which another replica may have created rooms that no list shows yet. Since then only this process has
+    /// led.
     pub fn since(&self) -> Timestamp {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on no list counts that has begun before: others have made and deleted rooms since. What this process has done
-    /// itself still does, since lists may lag behind it.
+    /// From now on, lists that began earlier do not count: another replica has created and deleted rooms since. What this
+    /// process has done still counts, since lists may lag behind it.
     pub fn renew(&self) {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = Timestamp::now();
     }
 
-    /// Drops what is kept of a region that has never been listed: users can name regions that do not exist.
+    /// Drops the entry of a region that has never been listed: users can name regions that do not exist.
     fn let_go(&self, account: &str, region: &str) {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.to_owned(), region.to_owned());
@@ -300,7 +304,7 @@ impl Slot {
 }
 
 impl Known {
-    /// What the last list and this process's own acts since show to be this ChatRoom's.
+    /// This ChatRoom's rooms, by the last list and what this process has done since.
     fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
         let listing = self.listing.as_ref();
         let mut rooms = listing
@@ -314,7 +318,7 @@ impl Known {
                 rooms.push(room.clone());
             }
         }
-        // Rooms that this very object asked for go before those of an earlier one of its name.
+        // Rooms that this object asked for come before those of an earlier object of its name.
         let age = |room: &Summary| {
             (
                 !identity.created(&room.tags),

@@ -1,8 +1,8 @@
 //! A list of a region's rooms that misses none.
 //!
 //! ListRooms pages through a live order, newest update first: a room that is updated while the pages are read jumps to the
-//! front, behind the reader's back. So the front is read again, down to the newest update that the reading before had seen
-//! first, until that takes a single page: one page is one moment.
+//! front, behind the reader's back. So the front is read again, each time down to the newest update that the previous
+//! reading saw. The list is complete once a reading takes a single page, because one page shows one moment.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::room::{Class, Failure, RoomArn, Tags};
 
-/// Readings of the front before giving up on a region where rooms change faster than they can be read.
+/// How often the front is read before giving up: rooms may change faster than they can be read.
 const MAX_READINGS: usize = 20;
 
 /// A room as ListRooms shows it, as far as the operator needs it.
@@ -37,7 +37,7 @@ pub(super) trait Pages {
     -> impl Future<Output = Result<Page, Failure>> + Send;
 }
 
-/// Every room that was there from the call's begin to its end.
+/// Every room that was there from the beginning of the call to its end.
 pub(super) async fn complete_list(
     pages: &mut (impl Pages + Send),
 ) -> Result<Vec<Summary>, Failure> {

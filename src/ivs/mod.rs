@@ -1,8 +1,11 @@
 //! IVS Chat as the operator sees it. Nothing outside this folder names the AWS SDK.
 //!
-//! [`Rooms`] carries out one call, [`Writes`] one that writes, unless a [`Fence`] holds it back; [`Index`] knows every room of a region that names an owner; [`Account`] knows whose
-//! credentials these are. Every call waits for its quota first, and every error comes back as a
-//! [`Failure`](crate::room::Failure).
+//! - [`Rooms`]: the calls that read.
+//! - [`Writes`]: the calls that write, as long as a [`Fence`] is open.
+//! - [`Index`]: the rooms of a region, by the owner that they name.
+//! - [`Account`]: the account of the operator's credentials.
+//!
+//! Every call waits for its quota first, and every error becomes a [`Failure`](crate::room::Failure).
 
 mod account;
 mod attempts;

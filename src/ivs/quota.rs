@@ -1,6 +1,6 @@
 //! Call quotas: AWS's figures hold per account, region and operation, and cannot be raised.
 //!
-//! One bucket per region and operation, so that no call of ours is refused for being one too many.
+//! One bucket per region and operation, so that AWS refuses no call of ours for exceeding a quota.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ impl Operation {
         Self::UntagResource,
     ];
 
-    /// AWS's name of it.
+    /// AWS's name for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CreateRoom => "CreateRoom",
@@ -57,7 +57,7 @@ const ROOM_CALLS: f64 = 5.0;
 /// Calls per second that AWS grants each tagging operation.
 const TAG_CALLS: f64 = 10.0;
 
-/// Past this, buckets that nobody draws from are let go: users can name regions that do not exist.
+/// Above this number, buckets that nobody uses are dropped: users can name regions that do not exist.
 const MAX_BUCKETS: usize = 100;
 
 type Buckets = DefaultKeyedRateLimiter<(String, Operation)>;

@@ -21,10 +21,11 @@ use super::list::{Page, Pages, Summary, complete_list};
 use super::quota::{Operation, Quotas};
 use super::writes::Writes;
 
-/// Clients kept, many more than AWS has regions: users can name regions that do not exist, and a client is soon made again.
+/// How many clients are kept: many more than AWS has regions. Users can name regions that do not exist, and a new client
+/// costs little.
 const MAX_CLIENTS: usize = 64;
 
-/// IVS Chat in every region: the calls that read, and the way to those that write.
+/// IVS Chat in every region: the calls that read. [`writes`](Self::writes) leads to those that write.
 pub struct Rooms {
     config: SdkConfig,
     pub(super) quotas: Quotas,
@@ -42,7 +43,7 @@ impl Rooms {
         }
     }
 
-    /// GetRoom. `None`: AWS knows of no such room, or does not yet.
+    /// GetRoom. `None`: AWS does not show such a room, or not yet.
     ///
     /// # Errors
     /// Any class but `NotFound`.
@@ -61,7 +62,7 @@ impl Rooms {
         }
     }
 
-    /// The calls that write, each held back by `fence`.
+    /// The calls that write. None is sent once `fence` is closed.
     pub fn writes<'a>(&'a self, fence: &'a dyn Fence) -> Writes<'a> {
         Writes { rooms: self, fence }
     }
@@ -120,7 +121,7 @@ impl Rooms {
         self.client(region)
     }
 
-    /// The client of a region; they share credentials and connections.
+    /// The client of a region. All clients share credentials and connections.
     pub(super) fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {

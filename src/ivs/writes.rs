@@ -1,4 +1,4 @@
-//! The calls that write, one method each, in the domain's terms. None is sent past the fence.
+//! The calls that write, one method each, in the domain's terms. None is sent once the fence is closed.
 
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::Builder;
@@ -14,33 +14,33 @@ use super::fence::{self, Fence};
 use super::quota::Operation;
 use super::rooms::Rooms;
 
-/// IVS Chat's calls that write, while `fence` lets them.
+/// IVS Chat's calls that write, as long as `fence` is open.
 pub struct Writes<'a> {
     pub(super) rooms: &'a Rooms,
     pub(super) fence: &'a dyn Fence,
 }
 
-/// Why CreateRoom gave no room.
+/// Why CreateRoom returned no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateError {
-    /// It is certain that none was made.
+    /// It is certain that no room was created.
     Refused(Failure),
-    /// One may have been made.
+    /// A room may have been created.
     Unknown(Failure),
 }
 
 impl Writes<'_> {
-    /// Waits until a CreateRoom may be sent. Apart from [`create`](Self::create), so that no waiting lies between writing an
-    /// attempt down and sending it.
+    /// Waits until a CreateRoom may be sent. Separate from [`create`](Self::create), so that no wait comes between writing
+    /// the attempt to the status and sending it.
     pub async fn admit_create(&self, region: &str) {
         self.rooms.quotas.admit(region, Operation::CreateRoom).await;
     }
 
-    /// One CreateRoom, without the SDK's retries: the call has no idempotency token, and a repeated one makes a second
-    /// room. Nothing is sent, and nothing waited for, past `deadline`.
+    /// One CreateRoom, without the SDK's retries: the call has no idempotency token, and a repeated call creates a second
+    /// room. After `deadline` nothing is sent, and no answer awaited.
     ///
     /// # Errors
-    /// [`CreateError`] says whether a room may have been made.
+    /// [`CreateError`] says whether a room may have been created.
     pub async fn create(
         &self,
         new: &NewRoom,
@@ -86,7 +86,7 @@ impl Writes<'_> {
         read().map_err(CreateError::Unknown)
     }
 
-    /// UpdateRoom with only the members that `update` names; answers the room as it then is.
+    /// UpdateRoom with only the members that `update` names. Returns the room as it then is.
     ///
     /// # Errors
     /// Any class.
@@ -115,7 +115,7 @@ impl Writes<'_> {
         Ok(observed_room!(OPERATION, output))
     }
 
-    /// DeleteRoom. False: there was no such room any more, which is as good.
+    /// DeleteRoom. False: the room was gone already, which is as good.
     ///
     /// # Errors
     /// Any class but `NotFound`.
@@ -173,7 +173,7 @@ impl Writes<'_> {
             .map_err(|error| error::failure(OPERATION.name(), &error))
     }
 
-    /// A client, and until when to wait for its answer: asked once the quota has let the call through.
+    /// Waits for the quota. Then returns the client, and the time until which its answer may take.
     async fn admitted(
         &self,
         region: &str,

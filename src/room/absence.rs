@@ -11,17 +11,17 @@ use jiff::Timestamp;
 pub struct Evidence {
     /// When GetRoom first answered 404 without a success since, if an ARN is known.
     pub first_missing: Option<Timestamp>,
-    /// When the missing room was created, where that is known.
+    /// When the missing room was created, if that is known.
     pub create_time: Option<Timestamp>,
-    /// When the attempt to create began whose outcome is not known.
+    /// When the attempt to create began, if its outcome is unknown.
     pub attempt: Option<Timestamp>,
-    /// Until when another may have made a room that the object, which has lost its status, no longer tells of.
+    /// Latest time at which another replica could have created the room; set only when the status is empty.
     pub handover: Option<Timestamp>,
 }
 
 impl Evidence {
-    /// From when on a list that shows no room of ours, and a GetRoom that still answers 404, prove it absent.
-    /// `None`: any complete list does, for there is nothing that it could lag behind.
+    /// Earliest time at which a list without a room of ours and a 404 prove that the room is absent. `None`: any complete
+    /// list proves it, because there is no write that the list could lag behind.
     pub fn conclusive_from(&self, grace: jiff::SignedDuration) -> Option<Timestamp> {
         let latest = [
             self.first_missing,

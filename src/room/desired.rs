@@ -1,4 +1,4 @@
-//! What a spec asks for, once every rule was checked: parse once, then be infallible.
+//! What a spec asks for. Every rule is checked once, here; later steps cannot fail on it.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use crate::api::{ChatRoomSpec, FallbackResult, ManagementPolicy, MessageReviewHa
 
 use super::{KeyPattern, RoomArn, Tags};
 
-/// A room that may be asked of AWS: within every limit, the API's defaults filled in.
+/// A room that AWS can be asked for: it is within every limit, and the API's defaults are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredRoom {
     /// The region it must be in.
@@ -26,7 +26,7 @@ pub struct DesiredRoom {
     pub message_review_handler: Option<Handler>,
     /// In the user's order.
     pub logging_configuration_identifiers: Vec<String>,
-    /// The user's tags and the operator's default ones, without its own.
+    /// The user's tags and the operator's default tags, without the operator's own two.
     pub tags: Tags,
 }
 
@@ -39,18 +39,18 @@ pub struct Handler {
     pub fallback_result: FallbackResult,
 }
 
-/// What a spec is read against: where the object stands and what is in force already.
+/// What a spec is read with: the object's name, the region if it is fixed already, and the operator's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// `metadata.name`.
     pub name: &'a str,
     /// The region of an object that names none.
     pub default_region: &'a str,
-    /// The region in force, once the room was asked for: `status.region`.
+    /// The region in which the room was first asked for. It is fixed since then.
     pub fixed_region: Option<&'a str>,
     /// Tags of every room, unless the spec gives the key another value.
     pub default_tags: &'a Tags,
-    /// Tags that nobody here may set.
+    /// Patterns of tags that no spec may set.
     pub ignored_tags: &'a [KeyPattern],
 }
 
@@ -126,7 +126,7 @@ impl TryFrom<(&ChatRoomSpec, Origin<'_>)> for DesiredRoom {
     }
 }
 
-/// Collects what is wrong, so that one message names it all.
+/// Collects all violations, so that one message names them all.
 #[derive(Default)]
 struct Check {
     violations: Vec<Violation>,
@@ -149,7 +149,7 @@ impl Check {
         }
     }
 
-    /// `wanted`: the region, and the field that asks for it.
+    /// `wanted`: the field that asks for a region, and the region.
     fn region(&mut self, wanted: Option<(&str, &str)>, origin: Origin<'_>) -> String {
         if let Some((field, region)) = wanted {
             let fits = is_region(region);
@@ -392,7 +392,7 @@ impl Check {
     }
 }
 
-/// Checks tags that every room is to carry, as those of a spec.
+/// Checks the operator's default tags, by the same rules as a spec's tags.
 ///
 /// # Errors
 /// Every rule that they break.
@@ -413,7 +413,7 @@ pub fn check_default_tags(tags: &Tags, ignored_tags: &[KeyPattern]) -> Result<()
     }
 }
 
-/// A value as a message shows it: quoted, and cut where it is so long that it would bury the message.
+/// A value as a message shows it: quoted, and cut if it is too long.
 pub(super) fn quoted(value: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = value.chars().take(SHOWN).collect();

@@ -11,7 +11,7 @@ pub enum Class {
     Throttled,
     /// AWS failed (5xx) or could not be reached.
     Unavailable,
-    /// The credentials may not do this, have expired, or there are none.
+    /// The credentials may not do this, have expired, or are missing.
     Denied,
     /// The AWS account itself is not verified yet (PendingVerification).
     AccountUnverified,
@@ -19,15 +19,15 @@ pub enum Class {
     QuotaExceeded,
     /// The API refused a value (400).
     Invalid,
-    /// IVS Chat may not invoke the review handler, which may only be a permission on its way.
+    /// IVS Chat may not invoke the review handler. The permission may still be spreading.
     HandlerNotPermitted,
     /// The room is missing (404).
     NotFound,
     /// AWS is busy with another change of the same resource (409).
     Conflict,
-    /// The room proves to be someone else's.
+    /// The room's tags name another owner.
     Foreign,
-    /// The room proves to be nobody's.
+    /// The room carries neither of the operator's tags.
     OwnershipLost,
     /// The credentials belong to another account than the room.
     AccountMismatch,
@@ -35,7 +35,7 @@ pub enum Class {
     Unparseable,
     /// The room to adopt does not consent.
     ConsentMissing,
-    /// Tags that the operator may not remove leave no room for the spec's.
+    /// Tags that the operator may not remove leave no space for the spec's tags.
     TagQuota,
 }
 
@@ -86,7 +86,7 @@ impl Class {
         }
     }
 
-    /// Whether nothing but a person's act can help. A denial is not among them: it may only be IAM spreading.
+    /// Whether only a person can help. `Denied` does not count: IAM may still be spreading a permission.
     pub const fn stalled(self) -> bool {
         matches!(
             self,
@@ -100,8 +100,8 @@ impl Class {
         )
     }
 
-    /// How long to wait before attempt `attempt + 1`, without jitter: from the first wait, doubled each time, up to the
-    /// longest. Nothing is ever given up: what needs a person is looked at again slowly.
+    /// How long to wait before attempt `attempt + 1`, without jitter: the first wait, doubled each time, up to the longest.
+    /// The operator never gives up: it retries slowly what needs a person.
     pub fn wait(self, attempt: u32) -> Duration {
         let Waits { first, longest } = self.waits();
         first
@@ -111,14 +111,14 @@ impl Class {
 
     const fn waits(self) -> Waits {
         let (first, longest) = match self {
-            // Worth another try soon: load and lag pass by themselves.
+            // Retried soon: load and lag pass by themselves.
             Self::Throttled => (2, 120),
             Self::Unavailable | Self::NotFound | Self::Conflict => (1, 60),
             // IAM and Lambda permissions take seconds to minutes to spread.
             Self::Denied | Self::HandlerNotPermitted => (5, 300),
             // Someone has to delete a room, or take tags off one.
             Self::QuotaExceeded | Self::TagQuota => (30, 600),
-            // Consent is given in AWS, where nothing tells of it.
+            // Somebody gives consent in AWS, and no event reports it.
             Self::ConsentMissing => (15, 300),
             // Only a person can help, and an edit starts a pass at once anyway.
             Self::Invalid
@@ -135,11 +135,11 @@ impl Class {
     }
 }
 
-/// A class with what to tell the user: what happened and what to do.
+/// A failure's class, and its message to the user: what happened and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", class.reason())]
 pub struct Failure {
-    /// Decides everything else.
+    /// Decides reason, wait, and whether a person is needed.
     pub class: Class,
     /// For people; holds no secret and nothing that changes from attempt to attempt.
     pub message: String,

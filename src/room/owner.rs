@@ -1,4 +1,4 @@
-//! Whose a room is. The proof stands on the room itself: `status.arn` proves nothing, a user can forge it.
+//! Who owns a room. The proof is on the room itself: `status.arn` proves nothing, because users can forge it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 
 use super::Tags;
 
-/// Tells this cluster's rooms from another's: 1 to 63 characters that may stand in a tag, no `/`.
+/// The name that tells this cluster's rooms from another's: 1 to 63 characters that a tag may contain, without `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterId(String);
 
@@ -35,7 +35,7 @@ impl fmt::Display for ClusterId {
     }
 }
 
-/// A ChatRoom among all clusters: the owner tag's value is `{cluster}/{namespace}/{name}`.
+/// A ChatRoom in any cluster, as the owner tag names it: `{cluster}/{namespace}/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The cluster the ChatRoom is in.
@@ -47,7 +47,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Reads the value of an owner tag; `None` where it is none.
+    /// Reads the value of an owner tag; `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let (cluster, object) = text.split_once('/')?;
         let (namespace, name) = object.split_once('/')?;
@@ -85,15 +85,15 @@ pub struct Identity {
 pub enum Proof {
     /// The room is this ChatRoom's.
     Ours,
-    /// The room names another owner, or another creation and no owner: whose, as its tag says.
+    /// The room names another owner, or no owner and another object as its creator. Holds what the tag names.
     Foreign(String),
-    /// The room names nobody.
+    /// The room carries neither tag.
     Missing,
 }
 
 impl Identity {
-    /// Decides from a room's tags whether it is this ChatRoom's: by the owner tag, and only where that tag is absent by
-    /// the creation tag.
+    /// Decides from a room's tags whether it is this ChatRoom's. The owner tag decides; if it is absent, the creation tag
+    /// does.
     pub fn prove(&self, tags: &Tags) -> Proof {
         match (tags.get(OWNER_TAG), tags.get(CREATION_TAG)) {
             (Some(owner), _) if self.owners().any(|ours| ours == *owner) => Proof::Ours,
@@ -114,8 +114,8 @@ impl Identity {
             .chain(former.map(move |cluster| format!("{cluster}/{namespace}/{name}")))
     }
 
-    /// Whether a room that belongs to nobody consents to be adopted by this ChatRoom: by its name, or by the beginning of it
-    /// up to a `/`, which is every ChatRoom of a namespace or of the cluster. (A tag's value cannot hold a `*`.)
+    /// Whether a room without an owner consents to be adopted by this ChatRoom. The consent is the ChatRoom's full name, or
+    /// its beginning up to a `/`: every ChatRoom of the namespace or of the cluster. (A tag's value cannot contain a `*`.)
     pub fn may_adopt(&self, tags: &Tags) -> bool {
         let owner = self.owner.to_string();
         let consents = |to: &String| {
@@ -124,14 +124,14 @@ impl Identity {
         !tags.contains_key(OWNER_TAG) && tags.get(CONSENT_TAG).is_some_and(consents)
     }
 
-    /// Whether a room was released by a ChatRoom of this name: it belongs to nobody, and consents to this one alone.
+    /// Whether a ChatRoom of this name has released the room: it belongs to nobody, and consents to this name alone.
     pub fn retained(&self, tags: &Tags) -> bool {
         !tags.contains_key(OWNER_TAG)
             && !tags.contains_key(CREATION_TAG)
             && tags.get(CONSENT_TAG) == Some(&self.owner.to_string())
     }
 
-    /// Whether a room was asked for by this very object, or bound by it since.
+    /// Whether the room's creation tag names this object: the object asked for the room, or has bound it since.
     pub fn created(&self, tags: &Tags) -> bool {
         tags.get(CREATION_TAG) == Some(&self.uid)
     }

@@ -6,17 +6,17 @@ use crate::api::names::PAUSED_ANNOTATION;
 
 use super::desired::quoted;
 
-/// A person has asked for nothing to be changed.
+/// A person has asked the operator to change nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pause {
-    /// In so many words.
+    /// The value is true.
     Asked,
-    /// Perhaps: the value, cut and quoted, is neither true nor false. To stop changes is what can be taken back.
+    /// The value, cut and quoted here, is neither true nor false. Changes stop, because that can be undone.
     Unreadable(String),
 }
 
 impl Pause {
-    /// Reads the annotation's value, in each spelling that Kubernetes itself takes for a boolean.
+    /// Reads the annotation's value, in each spelling of a boolean that Kubernetes accepts.
     pub fn read(value: &str) -> Option<Self> {
         match value {
             "0" | "f" | "F" | "false" | "False" | "FALSE" => None,

@@ -1,4 +1,4 @@
-//! From what is wanted and what is there to the calls that make them one.
+//! Compares the wanted room with the room that exists, and plans the calls that remove the difference.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub struct NewRoom {
     pub tags: Tags,
 }
 
-/// The calls that bring a room to what is wanted, in their order.
+/// The calls that bring a room to the wanted state, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// At most one of each kind; never empty.
@@ -63,12 +63,12 @@ pub struct RoomUpdate {
     pub logging_configuration_identifiers: Option<Vec<String>>,
 }
 
-/// What becomes of the review handler.
+/// How to change the review handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandlerUpdate {
-    /// This one, both members sent: AWS does not say whether an omitted inner member would stay.
+    /// Attach this one. Both members are sent, because AWS does not document whether an omitted one stays.
     Attach(Handler),
-    /// None: sent as `uri: ""`.
+    /// Detach it: sent as `uri: ""`.
     Detach,
 }
 
@@ -77,14 +77,14 @@ pub enum HandlerUpdate {
 pub struct Difference {
     /// The field's name under `spec`, e.g. `tags[team]`.
     pub field: String,
-    /// What it should be; empty where it should not be there.
+    /// The wanted value; empty if there should be none.
     pub wanted: String,
-    /// What it is; empty where it is not there.
+    /// The found value; empty if there is none.
     pub found: String,
 }
 
 impl Difference {
-    /// Every field that can differ; all tags are one.
+    /// Every field that can differ; all tags together are one field.
     pub const FIELDS: [&str; 6] = [
         "name",
         "maximumMessageLength",
@@ -120,11 +120,12 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares. `observed` is what GetRoom answered in this very pass, or `None` for a room that is proven absent.
+/// Compares the wanted room with `observed`: what GetRoom answered in this pass, or `None` for a room that is proven
+/// absent.
 ///
 /// # Errors
-/// `Foreign` or `OwnershipLost` where the room does not prove to be this ChatRoom's: nothing may be done to it. `TagQuota`
-/// where tags that are to stay leave no room for those that are wanted.
+/// `Foreign` or `OwnershipLost` if the room does not prove to be this ChatRoom's: nothing may be done to it. `TagQuota` if
+/// the tags that stay leave no space for the wanted ones.
 pub fn plan(
     desired: &DesiredRoom,
     observed: Option<&ObservedRoom>,
@@ -151,7 +152,7 @@ pub fn plan(
     })
 }
 
-/// How a room that is only observed differs. The operator's own tags are no part of what a spec wants.
+/// How a room that is only observed differs from the spec. The operator's own tags do not count.
 pub fn drift(
     desired: &DesiredRoom,
     observed: &ObservedRoom,
@@ -167,15 +168,15 @@ pub fn drift(
 /// The call that takes over a room which [consents](Identity::may_adopt).
 ///
 /// # Errors
-/// `TagQuota` where it has no room for the operator's tags.
+/// `TagQuota` if it has no space for the operator's tags.
 pub fn adopt(observed: &ObservedRoom, identity: &Identity) -> Result<Step, Failure> {
     let ours = identity.tags();
     require_space(observed, &observed.tags, &ours)?;
     Ok(Step::Tag(ours))
 }
 
-/// The calls that let a room go: it stays as it is, without the operator's tags, and consents to be taken back by an object
-/// of the same name.
+/// The calls that release a room: it stays as it is, without the operator's tags, and consents to an object of the same
+/// name.
 pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
     let ours = |key: &&str| tags.contains_key(*key);
     let untag = |keys: &[&str]| {
@@ -192,7 +193,7 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
     let fits = tags.contains_key(CONSENT_TAG) || counted(tags) < ROOM_TAGS_MAX;
     let steps = match (consents, fits) {
         (true, _) => [untag(&[OWNER_TAG, CREATION_TAG]), None, None],
-        // The proof goes last, so that a release cut short is taken up again.
+        // The proof goes last, so that the next pass continues a release that was interrupted.
         (false, true) => [
             Some(Step::Tag(consent)),
             untag(&[OWNER_TAG, CREATION_TAG]),
@@ -203,7 +204,7 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
             Some(Step::Tag(consent)),
             untag(&[OWNER_TAG]),
         ],
-        // The only proof has to make way for the consent.
+        // The room is full and carries only one tag of the proof, which makes way for the consent.
         (false, false) => [
             untag(&[OWNER_TAG, CREATION_TAG]),
             Some(Step::Tag(consent)),
@@ -216,7 +217,7 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
 /// Refuses a room that does not prove to be this ChatRoom's.
 ///
 /// # Errors
-/// `Foreign` or `OwnershipLost`, with what a person can do.
+/// `Foreign` or `OwnershipLost`; the message says what a person can do.
 pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<(), Failure> {
     match identity.prove(tags) {
         Proof::Ours => Ok(()),
@@ -240,8 +241,7 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
     }
 }
 
-/// What a person can do about a room of another owner. One of the same name and another cluster is most likely of this cluster
-/// before its id was changed.
+/// What a person can do about a room of another owner. If only the cluster differs, this cluster's id was probably changed.
 fn remedy(theirs: &str, ours: &Owner) -> String {
     let former = Owner::parse(theirs).filter(|it| {
         (&it.namespace, &it.name) == (&ours.namespace, &ours.name) && it.cluster != ours.cluster
@@ -257,10 +257,10 @@ fn remedy(theirs: &str, ours: &Owner) -> String {
     }
 }
 
-/// Refuses to take over, or to look at, a room that does not consent to it.
+/// Refuses to adopt or observe a room that does not consent to it.
 ///
 /// # Errors
-/// `Foreign` where it belongs to someone, else `ConsentMissing`, with what a person can do.
+/// `Foreign` if the room has an owner, else `ConsentMissing`; the message says what a person can do.
 pub fn require_consent(room: &ObservedRoom, identity: &Identity) -> Result<(), Failure> {
     let (arn, owner) = (&room.arn, &identity.owner);
     if identity.may_adopt(&room.tags) {
@@ -281,8 +281,8 @@ pub fn require_consent(room: &ObservedRoom, identity: &Identity) -> Result<(), F
     Err(Failure::new(Class::ConsentMissing, message))
 }
 
-/// At most one TagResource and one UntagResource. Tagging goes first, so that no wanted tag is ever missing in between,
-/// unless the room would then carry more than it may.
+/// At most one TagResource and one UntagResource. Tagging goes first, so that no wanted tag is missing in between, unless
+/// the room would then carry too many tags.
 fn tag_steps(
     wanted: &Tags,
     observed: &ObservedRoom,
@@ -333,7 +333,7 @@ fn tag_differences(wanted: &Tags, found: &Tags, removed: impl Fn(&str) -> bool) 
     changed.chain(surplus).map(difference).collect()
 }
 
-/// Refuses to add tags to a room on which too many others stay.
+/// Refuses to add tags if the tags that stay leave no space for them.
 fn require_space(observed: &ObservedRoom, staying: &Tags, wanted: &Tags) -> Result<(), Failure> {
     let mut all = staying.clone();
     all.extend(wanted.clone());

@@ -8,27 +8,27 @@ use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
 use super::plan::Difference;
 use super::{Failure, ObservedRoom, Pause, RoomArn, is_region};
 
-/// What the status remembers of the room, beside the conditions.
+/// What the status remembers about the room, beside the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// The room's ARN, once known.
     pub arn: Option<RoomArn>,
-    /// The region in force.
+    /// The region that the room is in, or was asked for in.
     pub region: Option<String>,
     /// When AWS created the room.
     pub create_time: Option<Timestamp>,
     /// When AWS last updated it.
     pub update_time: Option<Timestamp>,
-    /// The attempt to create whose outcome is not known.
+    /// The attempt to create, while its outcome is unknown.
     pub creation: Option<Creation>,
     /// Keys of the tags that the object has put on the room.
     pub applied_tag_keys: Vec<String>,
-    /// The request for a pass that was answered last.
+    /// The last request for a pass that the operator has handled.
     pub handled_reconcile_at: Option<String>,
 }
 
 impl Record {
-    /// Takes over what a room shows: it exists, so no attempt is outstanding.
+    /// Copies what the room shows. The room exists, so no attempt is outstanding.
     pub fn bind(&mut self, room: &ObservedRoom) {
         if self.arn.as_ref() != Some(&room.arn) {
             self.applied_tag_keys.clear();
@@ -40,8 +40,8 @@ impl Record {
         self.creation = None;
     }
 
-    /// Sets right what no clock can have shown yet: times further ahead than clocks may be apart were written by someone
-    /// else, and would never be over. What was attempted was attempted by now; a room that is missing was made before that.
+    /// Corrects times in the future. A time further ahead than clocks may be apart is forged, and a wait for it would never
+    /// end. Such a creation time is dropped, and such an attempt counts as made now.
     pub fn not_later_than(&mut self, now: Timestamp, skew: SignedDuration) {
         let latest = now.checked_add(skew).unwrap_or(Timestamp::MAX);
         self.create_time = self.create_time.filter(|time| *time <= latest);
@@ -52,7 +52,7 @@ impl Record {
         }
     }
 
-    /// The room is proven absent, or let go. The region stays in force.
+    /// Forgets a room that is proven absent, or was released. The region stays fixed.
     pub fn forget_room(&mut self) {
         *self = Self {
             region: self.region.take(),
@@ -63,7 +63,7 @@ impl Record {
 }
 
 impl From<&ChatRoomStatus> for Record {
-    /// What cannot be an ARN, a region or an attempt was written by someone else and counts as missing.
+    /// An ARN, a region or an attempt that cannot be valid was written by somebody else, and counts as missing.
     fn from(status: &ChatRoomStatus) -> Self {
         let arn = status.arn.as_deref().and_then(|arn| arn.parse().ok());
         Self {
@@ -81,7 +81,7 @@ impl From<&ChatRoomStatus> for Record {
     }
 }
 
-/// An AWS account id has 12 digits; it stands in messages.
+/// Whether the text can be an AWS account id: at most 12 digits. Messages show it, so nothing else may pass.
 fn is_account(text: &str) -> bool {
     (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -100,20 +100,20 @@ pub enum Verdict {
     },
     /// The room exists, is only observed, and differs.
     Drifted(Vec<Difference>),
-    /// Somebody has asked for nothing to be changed.
+    /// Somebody has asked the operator to change nothing.
     Paused(Pause),
-    /// The room is nobody's any more: no operator looks after it.
+    /// The room was released: no operator manages it.
     Released,
     /// Something went wrong.
     Failed {
         /// What.
         failure: Failure,
-        /// What is known of the room all the same.
+        /// What the pass still knows about the room.
         room: Knowledge,
     },
 }
 
-/// What a pass that failed still knows of the room.
+/// What a pass that failed still knows about the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Knowledge {
     /// It is missing, or not as specified.
@@ -169,7 +169,7 @@ fn drift(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Vec<Drift>> {
     }
 }
 
-/// The reason a condition gives, if it is there.
+/// The reason of a condition, if the condition is there.
 pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
     let conditions = status.conditions.as_deref().unwrap_or_default();
     conditions
@@ -184,7 +184,7 @@ const RELEASED: &str = "`ivschat-operator release` has let the room go: no opera
 const UNSTALLED: &str =
     "The operator acts on its own. Where a person can help, Ready and Synced say how";
 
-/// Whether the room was known to be as this generation of the spec says: what differs now was changed by someone else.
+/// Whether the room was as this generation of the spec says. If so, somebody else changed what differs now.
 pub fn was_ready(status: &ChatRoomStatus, generation: i64) -> bool {
     let conditions = status.conditions.as_deref().unwrap_or_default();
     conditions.iter().any(|condition| {
@@ -226,7 +226,7 @@ impl Conditions<'_> {
             }
             Verdict::Paused(pause) => {
                 let paused = pause.to_string();
-                // Of an edit nobody knows what it will come to.
+                // While the object is paused, nobody knows what an edit will come to.
                 let ready = self.still_proven(Knowledge::Nothing);
                 let unknown = || self.condition(Ready, Truth::Unknown, Reason::Paused, &paused);
                 vec![
@@ -241,7 +241,7 @@ impl Conditions<'_> {
                 self.condition(Stalled, Truth::False, Reason::Released, UNSTALLED),
             ],
             Verdict::Pending { reason, message } => {
-                // An attempt without a known outcome is an exchange that did not go through.
+                // An attempt without a known outcome is a call that did not go through.
                 let synced = if *reason == Reason::CreationPending {
                     Truth::False
                 } else {
@@ -282,7 +282,7 @@ impl Conditions<'_> {
         }
     }
 
-    /// While AWS cannot be asked, Ready keeps its last value, as long as that value speaks of the same generation.
+    /// Ready keeps its last value while AWS cannot be asked, as long as that value is about the same generation.
     fn still_proven(&self, room: Knowledge) -> Option<Condition> {
         let ready = self.find(ConditionType::Ready)?;
         let proven = room == Knowledge::Nothing

@@ -1,4 +1,4 @@
-//! Which of a room's tags are the operator's to change.
+//! Which of a room's tags the operator may change.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::api::names::{RESERVED_TAG_PREFIX, is_system_tag};
 
 use super::Tags;
 
-/// Tag keys, exact or, with a trailing `*`, all that begin so.
+/// A pattern of tag keys: an exact key, or the beginning of keys followed by `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPattern(String);
 
@@ -20,7 +20,7 @@ pub struct KeyPattern(String);
 pub struct InvalidKeyPattern(pub String);
 
 impl KeyPattern {
-    /// Whether the key is one of these.
+    /// Whether the pattern matches the key.
     pub fn matches(&self, key: &str) -> bool {
         match self.0.strip_suffix('*') {
             Some(prefix) => key.starts_with(prefix),
@@ -32,7 +32,7 @@ impl KeyPattern {
 impl FromStr for KeyPattern {
     type Err = InvalidKeyPattern;
 
-    /// A pattern that took in the operator's own tags would blind it to its proof.
+    /// Refuses a pattern that matches the operator's own tags: the operator would no longer see its proof.
     fn from_str(text: &str) -> Result<Self, InvalidKeyPattern> {
         let stem = text.strip_suffix('*').unwrap_or(text);
         let reserved = stem.starts_with(RESERVED_TAG_PREFIX)
@@ -51,24 +51,24 @@ impl fmt::Display for KeyPattern {
     }
 }
 
-/// Whose the tags on a room are.
+/// Decides which tags the operator removes from a room.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TagScope<'a> {
-    /// What the spec says of tags that it does not list.
+    /// What to do with tags that the spec does not list.
     pub policy: TagPolicy,
     /// Keys that the object has put on the room.
     pub applied: &'a [String],
-    /// Keys that are nobody's business here.
+    /// Keys that the operator leaves alone.
     pub ignored: &'a [KeyPattern],
 }
 
 impl TagScope<'_> {
-    /// Whether a tag that is not wanted is to be removed.
+    /// Whether the operator removes this tag if nobody wants it.
     pub fn removes(&self, key: &str) -> bool {
         if is_system_tag(key) {
             return false;
         }
-        // Tags of the operator itself that say nothing any more, such as a consent that was used.
+        // The operator's own tags that no longer mean anything, such as a used consent.
         key.starts_with(RESERVED_TAG_PREFIX)
             || (!self.ignores(key)
                 && match self.policy {

@@ -16,7 +16,7 @@ struct Inner {
     stuck_after: Duration,
     turned: Mutex<Instant>,
     watch: AtomicBool,
-    /// Namespaces without a list, where only some are watched.
+    /// Namespaces that have not been listed yet, if only some are watched.
     unlisted: Mutex<Vec<String>>,
     credentials: AtomicBool,
     stopping: AtomicBool,
@@ -29,7 +29,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Of a process that has just begun. `stuck_after`: the longest time between two turns of its loop.
+    /// The health of a process that has just started. `stuck_after`: the longest time between two turns of its loop.
     pub fn stuck_after(stuck_after: Duration) -> Self {
         Self(Arc::new(Inner {
             stuck_after,
@@ -41,23 +41,23 @@ impl Health {
         }))
     }
 
-    /// The loop turned.
+    /// Records that the loop turned.
     pub fn turned(&self) {
         *self.last_turn() = Instant::now();
     }
 
-    /// Every object has been listed once, but for those of these namespaces.
+    /// Records that every object has been listed once, except those of these namespaces.
     pub fn listed_all_but(&self, namespaces: Vec<String>) {
         self.0.watch.store(namespaces.is_empty(), Ordering::Relaxed);
         *self.unlisted() = namespaces;
     }
 
-    /// AWS credentials, and whose they are, have been found once.
+    /// Records that AWS credentials and their account have been found once.
     pub fn credentials_resolved(&self) {
         self.0.credentials.store(true, Ordering::Relaxed);
     }
 
-    /// Nothing new is begun.
+    /// Records that the process is stopping.
     pub fn stopping(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }

@@ -18,10 +18,10 @@ use tokio::sync::Semaphore;
 
 use super::{Health, Metrics};
 
-/// What OpenMetrics says of itself.
+/// The content type of OpenMetrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Why there is no server.
+/// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on --http-address {address}")]
 pub struct ListenError {
@@ -29,10 +29,10 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// Listens. For `[::]`, every address, IPv4 will do where the kernel has no IPv6.
+/// Listens on the address. `[::]` stands for every address; if the kernel has no IPv6, only IPv4 is used.
 ///
 /// # Errors
-/// The address cannot be had.
+/// The address is in use, or is not this machine's.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
@@ -51,7 +51,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
     error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-/// What strangers may take up: whoever reaches the port may hold connections open and say nothing.
+/// Limits on strangers: whoever reaches the port can hold connections open and send nothing.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Connections at a time; further ones wait until one ends.
@@ -64,7 +64,7 @@ struct Limits {
 
 const LIMITS: Limits = Limits {
     connections: 256,
-    // Short, so that as many strangers as wait at a time are done with before a probe gives up.
+    // Short, so that all connections that send nothing end before a probe gives up.
     head: Duration::from_secs(1),
     whole: Duration::from_secs(30),
 };
@@ -86,7 +86,7 @@ fn router(health: Health, metrics: Metrics) -> Router {
 }
 
 async fn serve_within(limits: Limits, listener: TcpListener, router: Router) -> Infallible {
-    /// Where none can be accepted, for lack of file descriptors for example.
+    /// The wait if no connection can be accepted, for lack of file descriptors for example.
     const PAUSE: Duration = Duration::from_millis(100);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut builder = http1::Builder::new();
@@ -103,7 +103,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, router: Router) -> 
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
-            // How a client fails is nobody's news here.
+            // Failures of clients are of no interest here.
             let _ = tokio::time::timeout(limits.whole, connection).await;
             drop(slot);
         });

@@ -1,5 +1,5 @@
-//! Logs go to standard error: one line per change, none per pass that changed nothing. With the feature `otlp`, traces go to
-//! a collector besides.
+//! Logs go to standard error: one line per change, none per pass that changed nothing. With the feature `otlp`, traces also
+//! go to a collector.
 
 use std::io::{self, IsTerminal};
 
@@ -27,9 +27,9 @@ pub struct Telemetry(
 /// Starts logging. `RUST_LOG` decides what is logged, as tracing's filters are written; by default, changes and problems.
 ///
 /// # Errors
-/// Traces are asked for, and cannot be sent as the environment says.
+/// Traces are asked for, and the environment's settings for them are invalid.
 pub fn start_logs(format: LogFormat) -> Result<Telemetry, Box<dyn std::error::Error>> {
-    // What kube warns of, a list that is refused, reaches the operator as an error, and is logged there with advice.
+    // kube warns of a list that is refused. The same error reaches the operator, which logs it with advice.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,ivschat_operator=info,kube_runtime=error"));
     let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr);

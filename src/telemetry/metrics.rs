@@ -141,7 +141,7 @@ impl Default for Metrics {
     }
 }
 
-/// Registers and hands back.
+/// Registers a metric, and returns it.
 struct Registrar<'a>(&'a mut Registry);
 
 impl Registrar<'_> {
@@ -178,7 +178,7 @@ fn call_histogram() -> Histogram {
 }
 
 impl Metrics {
-    /// All of it as OpenMetrics text.
+    /// All metrics as OpenMetrics text.
     pub fn encode(&self) -> String {
         let mut text = String::with_capacity(32 * 1024);
         // Writing into a String cannot fail.
@@ -188,7 +188,7 @@ impl Metrics {
 
     // --- passes ------------------------------------------------------------------------------------------------------
 
-    /// A pass begins. It counts with the outcome it has when the timer is dropped.
+    /// Begins to measure a pass. Dropping the timer counts the pass, with the outcome it then has.
     pub fn pass(&self) -> PassTimer {
         self.0.in_flight.inc();
         PassTimer {
@@ -198,39 +198,39 @@ impl Metrics {
         }
     }
 
-    /// How many passes may be under way at once.
+    /// Sets how many passes may run at once.
     pub fn allow_passes(&self, limit: u16) {
         self.0.in_flight_max.set(i64::from(limit));
     }
 
-    /// How many ChatRooms wait to be looked at.
+    /// Sets how many ChatRooms wait for a pass.
     pub fn queued(&self, depth: usize) {
         self.0.queue_depth.set(count(depth));
     }
 
-    /// A ChatRoom was reported Ready this long after it was asked for.
+    /// Records how long a ChatRoom took to become Ready.
     pub fn became_ready(&self, after: Duration) {
         self.0.time_to_ready.observe(after.as_secs_f64());
     }
 
-    /// A field was found different.
+    /// Counts a field that was found different.
     pub fn found_drift(&self, field: &'static str) {
         self.0.drift_found.get_or_create(&[("field", field)]).inc();
     }
 
-    /// A field was set back.
+    /// Counts a field that was corrected.
     pub fn corrected_drift(&self, field: &'static str) {
         let corrected = self.0.drift_corrected.get_or_create(&[("field", field)]);
         corrected.inc();
     }
 
-    /// A field was set back that had been set back not long ago.
+    /// Counts a field that was corrected again, not long after the last time.
     pub fn drift_returned(&self, field: &'static str) {
         let returned = self.0.drift_returned.get_or_create(&[("field", field)]);
         returned.inc();
     }
 
-    /// Outcomes and fields that there can be: they begin at 0, so that the first of each shows as a change.
+    /// Starts the series of every outcome and field at 0, so that the first of each shows as a change.
     pub fn expect_passes(&self, outcomes: &[&'static str], fields: &[&'static str]) {
         for outcome in outcomes {
             drop(self.0.passes.get_or_create(&[("outcome", *outcome)]));
@@ -242,15 +242,15 @@ impl Metrics {
         }
     }
 
-    /// Counts a ChatRoom under each of these conditions (type, status, reason) for as long as what is returned lives. `deleted`:
-    /// since when it waits to be gone.
+    /// Counts a ChatRoom under each of these conditions (type, status, reason) until the returned value is dropped.
+    /// `deleted`: since when it has been waiting to be gone.
     pub fn show(&self, conditions: Vec<[&'static str; 3]>, deleted: Option<SystemTime>) -> Shown {
         Shown::new(&self.0.shown, conditions, deleted)
     }
 
     // --- AWS ---------------------------------------------------------------------------------------------------------
 
-    /// A request to AWS ended, after this long.
+    /// Counts a request to AWS, and records how long it took.
     pub fn called(&self, operation: &'static str, code: &'static str, took: Duration) {
         let labels = [("operation", operation), ("code", code)];
         self.0.calls.get_or_create(&labels).inc();
@@ -261,19 +261,19 @@ impl Metrics {
         duration.observe(took.as_secs_f64());
     }
 
-    /// AWS asked for fewer calls.
+    /// Counts a request that AWS throttled.
     pub fn throttled(&self, operation: &'static str) {
         let throttles = self.0.throttles.get_or_create(&[("operation", operation)]);
         throttles.inc();
     }
 
-    /// A call waited this long for its quota.
+    /// Adds the time that a call waited for its quota.
     pub fn waited(&self, operation: &'static str, time: Duration) {
         let wait = self.0.quota_wait.get_or_create(&[("operation", operation)]);
         wait.inc_by(time.as_secs_f64());
     }
 
-    /// Operations that there can be: their figures begin at 0.
+    /// Starts the series of an operation at 0.
     pub fn expect_calls(&self, operation: &'static str) {
         let labels = [("operation", operation)];
         let calls = [("operation", operation), ("code", "OK")];
@@ -283,7 +283,7 @@ impl Metrics {
         drop(self.0.quota_wait.get_or_create(&labels));
     }
 
-    /// A complete list of a region was made, which began then.
+    /// Records when the last complete list of a region began.
     pub fn listed(&self, begun: SystemTime) {
         let since = begun.duration_since(SystemTime::UNIX_EPOCH);
         self.0
@@ -291,7 +291,7 @@ impl Metrics {
             .set(since.unwrap_or_default().as_secs_f64());
     }
 
-    /// A sweep ended, and whether every region could be listed.
+    /// Records a sweep, and whether every region could be listed.
     pub fn swept(&self, took: Duration, complete: bool, orphans: usize, twins: usize) {
         let outcome = if complete { "complete" } else { "incomplete" };
         self.0.sweeps.get_or_create(&[("outcome", outcome)]).inc();
@@ -302,7 +302,7 @@ impl Metrics {
 
     // --- the process -------------------------------------------------------------------------------------------------
 
-    /// Whether this replica leads. One that does not knows nothing of the rooms, and shows none.
+    /// Sets whether this replica leads. A standby knows nothing about the rooms, and shows none.
     pub fn lead(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
         self.0.shown.lead(leads);
@@ -312,33 +312,33 @@ impl Metrics {
         }
     }
 
-    /// Whether this replica can do its work, or stand by for it.
+    /// Sets whether this replica can do its work, or stand by for it.
     pub fn ready(&self, ready: bool) {
         self.0.ready.set(i64::from(ready));
     }
 
-    /// A watch broke, or could not begin.
+    /// Counts a watch that broke, or could not begin.
     pub fn watch_failed(&self) {
         self.0.watch_errors.inc();
     }
 
-    /// Another operator has written to an object that this one works on.
+    /// Counts a write of another operator to an object that this one works on.
     pub fn overlapped(&self) {
         self.0.overlaps.inc();
     }
 
-    /// An event could not be written.
+    /// Counts an event that could not be written.
     pub fn event_lost(&self) {
         self.0.unpublished_events.inc();
     }
 }
 
-/// A pass under way.
+/// A pass that runs.
 #[derive(Debug)]
 pub struct PassTimer {
     metrics: Metrics,
     begun: Instant,
-    /// How it ended; until then, as it ends where Kubernetes makes it fail.
+    /// Recorded when dropped; "error" unless set.
     pub outcome: &'static str,
 }
 

@@ -17,5 +17,5 @@ pub use metrics::{Metrics, PassTimer, Shown};
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")");
 /// The version alone.
 const VERSION_ONLY: &str = env!("CARGO_PKG_VERSION");
-/// The commit; `unknown` where the source came without git and `GIT_COMMIT` did not say.
+/// The commit; `unknown` if the source came without git and `GIT_COMMIT` did not say.
 const COMMIT: &str = env!("BUILD_COMMIT");

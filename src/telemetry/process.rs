@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-/// Reads `/proc` at each scrape. Elsewhere than on Linux it has nothing to say.
+/// Reads `/proc` at each scrape. On other systems than Linux it reports nothing.
 #[derive(Debug)]
 pub(super) struct Process;
 

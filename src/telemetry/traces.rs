@@ -1,7 +1,7 @@
-//! Traces over OTLP/HTTP, as the environment variables of OpenTelemetry say.
+//! Traces over OTLP/HTTP, as OpenTelemetry's environment variables configure them.
 //!
-//! Nothing is made for them: a pass is the span in which kube's runtime runs it, a call to AWS the SDK's span of it, and what
-//! the operator logs of either is an event in its span.
+//! The operator creates no spans for them. A pass is the span in which kube's runtime runs it, a call to AWS is the SDK's
+//! span, and what the operator logs in either is an event of that span.
 
 use std::env;
 use std::error::Error;
@@ -25,15 +25,15 @@ const ENDPOINTS: [&str; 2] = [
     opentelemetry_otlp::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
 ];
 
-/// Where traces go. What was not sent yet is sent when this is dropped.
+/// Sends traces to the collector. Dropping it sends what was not sent yet.
 #[derive(Debug)]
 pub(super) struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// `None`: no collector is named.
+    /// Reads the environment. `None`: no collector is named.
     ///
     /// # Errors
-    /// What is said of the collector makes no sense.
+    /// The environment's settings for the collector are invalid.
     pub(super) fn from_environment() -> Result<Option<Self>, Box<dyn Error>> {
         if !ENDPOINTS.iter().any(|name| env::var_os(name).is_some()) {
             return Ok(None);
@@ -53,7 +53,7 @@ impl Traces {
         Ok(Some(Self(provider)))
     }
 
-    /// Makes traces of one span a pass and one a call to AWS.
+    /// A layer that turns each pass and each call to AWS into a span.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,

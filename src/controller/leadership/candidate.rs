@@ -1,4 +1,4 @@
-//! What a candidate makes of the lease's record: pure but for the time it is told.
+//! What a candidate does about the lease's record. Pure, except that a record it writes carries the present time.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use tokio::time::Instant;
 
-/// One who wants to lead, and what it has seen of who does.
+/// A replica that wants to lead, and what it has seen of the present leader.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// Of this process alone: one that comes back is another.
+    /// Unique to this process: a restarted process has another identity.
     identity: String,
     duration: Duration,
-    /// The record of another holder, and since when it has stood unchanged before our eyes.
+    /// The record of another holder, and since when we have seen it unchanged.
     seen: Option<(LeaseSpec, Instant)>,
 }
 
 /// What to do about the lease.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Move {
-    /// Write this record: nobody else leads, and the term goes on.
+    /// Write this record: nobody else leads, and the term continues.
     Renew(LeaseSpec),
     /// Write this record: a new term begins.
     Take(LeaseSpec),
-    /// Another leads. Its record runs out then, unless it changes.
+    /// Another replica leads. Its record runs out at this time, unless it changes.
     Wait(Instant),
 }
 
@@ -40,7 +40,7 @@ impl Candidate {
     /// Decides from the record as it was read at `now`; `None`: there is no lease.
     pub(super) fn decide(&mut self, lease: Option<&Lease>, now: Instant) -> Move {
         let Some(lease) = lease else {
-            // Taken away, not given back: its holder may not know yet.
+            // Somebody deleted the lease. Its holder may not know yet.
             return match self.seen.as_ref().and_then(|seen| self.end(seen)) {
                 Some(end) if now < end => Move::Wait(end),
                 _ => Move::Take(self.taken(&LeaseSpec::default())),
@@ -67,14 +67,14 @@ impl Candidate {
         decided
     }
 
-    /// When a record runs out that has stood unchanged since then.
+    /// When a record runs out that has been unchanged since then.
     fn end(&self, (record, since): &(LeaseSpec, Instant)) -> Option<Instant> {
         let theirs = u64::try_from(record.lease_duration_seconds.unwrap_or_default());
         let theirs = Duration::from_secs(theirs.unwrap_or_default());
         since.checked_add(self.duration.max(theirs))
     }
 
-    /// The record that gives the lease back; `None` where it is not ours.
+    /// The record that gives the lease back; `None` if it is not ours.
     pub(super) fn released(&self, lease: &Lease) -> Option<LeaseSpec> {
         let record = lease.spec.clone()?;
         (record.holder_identity.as_ref() == Some(&self.identity)).then(|| LeaseSpec {
@@ -187,7 +187,7 @@ mod tests {
         two.decide(Some(&held), start);
         assert_eq!(two.decide(None, start), Move::Wait(start + LEASE));
         assert!(matches!(two.decide(None, start + LEASE), Move::Take(_)));
-        // Its holder makes it again at once.
+        // Its holder creates it again at once.
         let mut one = candidate("one");
         one.decide(Some(&held), start);
         assert!(matches!(one.decide(None, start), Move::Take(_)));

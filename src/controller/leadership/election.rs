@@ -18,13 +18,13 @@ use super::{Leadership, Term, Until};
 /// The lease that replicas compete for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseSettings {
-    /// Where it is.
+    /// The lease's namespace.
     pub namespace: String,
-    /// Its name: of every replica of one installation, and of no other.
+    /// The lease's name: the same for every replica of one installation, and for no other.
     pub name: String,
-    /// How long a leader that is not heard of keeps it. At least a second.
+    /// How long a leader that is silent keeps the lease. At least a second.
     pub duration: Duration,
-    /// Who competes: the pod's name. What tells processes from each other is added.
+    /// The candidate's name: the pod's. A random suffix is added, which tells processes apart.
     pub candidate: String,
 }
 
@@ -36,17 +36,17 @@ pub struct Election {
     /// The lease as it was last read or written.
     lease: Option<Lease>,
     term: watch::Sender<Term>,
-    /// Whether the record is our own and its term has begun; no other has been seen since.
+    /// Whether the record is ours and its term has begun, and no other record has been seen since.
     holds: bool,
-    /// Whether people have been told that another leads.
+    /// Whether the log already says that another replica leads.
     stands_by: bool,
 }
 
-/// A standby looks at the lease this often at least: what is given back is taken within it.
+/// A standby reads the lease at least this often, so it takes a lease that was given back within this time.
 const LOOK: Duration = Duration::from_millis(500);
 
 impl Election {
-    /// A candidate that has not looked at the lease yet, and what passes ask.
+    /// A candidate that has not read the lease yet, and the [`Leadership`] that passes ask.
     pub fn new(client: Client, settings: LeaseSettings) -> (Self, Leadership) {
         let identity = format!("{}_{:016x}", settings.candidate, fastrand::u64(..));
         let never = Term {
@@ -86,7 +86,7 @@ impl Election {
                     next
                 }
                 Err(error) => {
-                    // Once: it comes back until the API server does.
+                    // Logged once: the error repeats until the API server is back.
                     if !std::mem::replace(&mut trouble, true) {
                         let LeaseSettings {
                             namespace, name, ..
@@ -104,11 +104,11 @@ impl Election {
         self.give_back().await;
     }
 
-    /// One look at the lease, or one renewal; gives the time of the next.
+    /// Reads or renews the lease once. Returns the time of the next turn.
     async fn turn(&mut self, new_term: &(impl Fn() + Sync)) -> Result<Instant, Error> {
-        // Counted from before anything is sent: by the time others see the record, it is younger.
+        // Counted from before anything is sent, so that the term ends before others may take the lease.
         let until = Until::after(self.settings.duration.mul_f64(0.9));
-        // What was written last is known, unless time enough has passed for another to write.
+        // The record that we wrote last still stands, unless enough time has passed for another to write.
         if self.term.borrow().until.is_past() || self.lease.is_none() {
             let read = self.leases.get_opt(&self.settings.name);
             self.lease = in_time(self.deadline(), read).await?;
@@ -127,7 +127,7 @@ impl Election {
             }
             Move::Renew(record) => {
                 let written = self.write(record).await?;
-                // Not held, and yet ours: a take whose answer was lost went through, and its term begins only now.
+                // The record is ours, but its term has not begun: an earlier take succeeded, and its answer was lost.
                 let new_term = (!self.holds).then_some(new_term);
                 Ok(self.after_writing(written, until, new_term))
             }
@@ -139,7 +139,7 @@ impl Election {
         }
     }
 
-    /// Writes the record over the one that was read. False: somebody was faster; who, the next turn reads.
+    /// Writes the record over the one that was read. False: somebody else was faster; the next turn reads who.
     async fn write(&mut self, record: LeaseSpec) -> Result<bool, Error> {
         let params = PostParams {
             field_manager: Some(OPERATOR.to_owned()),
@@ -173,13 +173,13 @@ impl Election {
                 Ok(true)
             }
             Err(Error::Stale) => Ok(false),
-            // Deleted since it was read.
+            // The lease was deleted since it was read.
             Err(Error::Api(error)) if replaces && is_status(&error, 404) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Leads until then if the record was written, in a term of its own where `new_term` is given.
+    /// Leads until `until` if the record was written; in a new term if `new_term` is given.
     fn after_writing(
         &mut self,
         written: bool,
@@ -195,7 +195,7 @@ impl Election {
         if let Some(new_term) = new_term {
             new_term();
         }
-        // Decided under the lock: a pass either sees the term go on, or is called again by a beginning.
+        // Decided under the lock: a pass either sees its term continue, or a beginning starts it again.
         self.term.send_modify(|term| {
             let begins = takes || term.until.is_past();
             term.number += u64::from(takes);
@@ -244,7 +244,7 @@ impl Election {
         self.settings.duration / 5
     }
 
-    /// No call takes longer, so that one without an answer leaves time for another.
+    /// The deadline of a call, short enough that a call without an answer leaves time for another.
     fn deadline(&self) -> Duration {
         self.settings.duration / 3
     }

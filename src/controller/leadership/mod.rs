@@ -1,18 +1,18 @@
 //! One replica leads; the others stand by with a warm cache.
 //!
 //! # Contract
-//! - **At most one leads.** A leader's term is good until nine tenths of the lease's duration after it *sent* its last renewal; a
-//!   candidate takes the lease over only after it has itself seen the same record for the whole duration. So the two never
-//!   overlap, whatever their clocks say of the time of day: only their speeds must agree to within a tenth.
-//! - **A deposed leader begins no write to AWS.** Each asks its pass's [`Fence`] right before it is sent and at every step,
-//!   retries included, and ends with the term. What a process frozen between that question and the wire sends once it thaws cannot be held back; it is found and
-//!   healed by the next sweep.
-//! - **A term is one holder's.** A leader that could not renew for a while and finds the record as it left it goes on in the
-//!   same term: nobody else has led. Any other begins a new one, with nothing in memory.
-//! - **Failover** takes at most the duration and half a second after a crash, and half a second after a graceful stop, which
-//!   gives the lease back.
+//! - **At most one leads.** A leader's term ends nine tenths of the lease's duration after it *sent* its last renewal. A
+//!   candidate takes the lease over only after it has itself seen the same record for the whole duration. So two terms never
+//!   overlap, whatever time of day the clocks show. Only the speeds of the clocks must agree to within a tenth.
+//! - **A deposed leader begins no write to AWS.** Each write asks its pass's [`Fence`] right before it is sent and at every
+//!   step, retries included, and ends with the term. One case is out of reach: a process that freezes between this check and
+//!   the wire sends the call once it thaws. The next sweep finds and repairs what comes of it.
+//! - **A term belongs to one holder.** A leader that could not renew for a while, and finds the record as it left it,
+//!   continues its term: nobody else has led. Otherwise a new term begins, with nothing in memory.
+//! - **Failover** takes at most the duration and half a second after a crash. After a graceful stop it takes half a second,
+//!   because the leader gives the lease back.
 //!
-//! Why not by the record's own times, as most do: they are another machine's clock.
+//! Most implementations compare the record's own times. This one does not, because they come from another machine's clock.
 
 mod candidate;
 mod election;
@@ -28,22 +28,23 @@ use crate::ivs;
 
 pub use election::{Election, LeaseSettings};
 
-/// Whether this process leads, as every pass asks it.
+/// Whether this process leads. Every pass asks it.
 #[derive(Debug, Clone)]
 pub struct Leadership(watch::Receiver<Term>);
 
-/// A time of leading.
+/// A period in which this process leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Term {
-    /// Which it is, from 1; 0 before the first.
+    /// The term's number, from 1; 0 before the first.
     number: u64,
-    /// How often this process has begun to lead: also after a while in which it could not renew.
+    /// How often this process has begun to lead. It also counts each return after a time in which it could not renew.
     beginning: u64,
-    /// Nothing is sent past this.
+    /// The end of the term: nothing is sent after it.
     until: Until,
 }
 
-/// An end by two clocks: the steady one stands still while a virtual machine is suspended, the other may be set.
+/// An end by two clocks, as either can mislead: the steady clock stops while a virtual machine is suspended, and somebody
+/// may set the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Until {
     steady: Instant,
@@ -51,7 +52,7 @@ struct Until {
 }
 
 impl Until {
-    /// The end of what begins now.
+    /// The end of a period that begins now.
     fn after(validity: Duration) -> Self {
         let (steady, wall) = (Instant::now(), Timestamp::now());
         Self {
@@ -66,7 +67,7 @@ impl Until {
 }
 
 impl Leadership {
-    /// That of an operator without replicas: it always leads.
+    /// The leadership of an operator without replicas: it always leads.
     pub fn alone() -> Self {
         const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
         let term = Term {
@@ -89,11 +90,11 @@ impl Leadership {
     /// Waits until this process leads.
     pub(super) async fn begin(&self) {
         let mut terms = self.0.clone();
-        // Where it ends without one, this process is going down.
+        // An error means that the election has ended: this process is going down.
         let _ = terms.wait_for(|term| !term.until.is_past()).await;
     }
 
-    /// Gives an item whenever this process leads after it did not: every object needs a pass then.
+    /// Yields an item whenever this process begins to lead: every object needs a pass then.
     pub(super) fn beginnings(&self) -> impl Stream<Item = ()> + Send + 'static {
         stream::unfold((self.0.clone(), 0), async |(mut terms, known)| {
             let term = terms.wait_for(|term| term.beginning > known).await;
@@ -119,7 +120,7 @@ impl Fence {
 
 impl ivs::Fence for Fence {
     fn until(&self) -> Option<Instant> {
-        // Held while it is looked at, so that no renewal comes in between.
+        // Borrowed during the whole check, so that no renewal comes in between.
         let now = self.now.borrow();
         let same = now.number == self.term && now.number > 0;
         (same && !now.until.is_past()).then_some(now.until.steady)

@@ -423,7 +423,7 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
     ];
     for (found, steps) in cases {
         assert_eq!(release(&found, &identity()), steps, "{found:?}");
-        // However it is cut short, what is left proves to be ours or consents.
+        // Wherever the release is interrupted, the room still proves to be ours or consents.
         let mut left = found.clone();
         let proofs = [OWNER_TAG, CREATION_TAG]
             .iter()

@@ -1,4 +1,4 @@
-//! What each verdict makes of a status.
+//! The status that follows from each verdict.
 
 use super::*;
 use crate::room::Class;

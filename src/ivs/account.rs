@@ -1,13 +1,15 @@
 //! Whose credentials these are. A 404 from the wrong account must never look like a missing room.
 //!
 //! [`Account`] stands between the SDK and where it finds credentials: no call is signed with credentials whose account is not
-//! known, however often they are renewed.
+//! known, however often they are renewed. It keeps them itself, instead of the SDK's cache, which would keep what a file said for
+//! as long as the process lives.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_config::identity::IdentityCache;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -15,20 +17,28 @@ use tokio::sync::Mutex;
 
 use crate::errors::chain;
 use crate::room::{Class, Failure};
-use crate::telemetry::Metrics;
 
 use super::attempts::{Attempts, CALLER_IDENTITY};
+use super::connect::{self, Settings};
 use super::error;
+
+/// Credentials that expire are renewed this long before. The SDK's own margin.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Credentials that name no end may change where they are kept, and are read again after this.
+const REREAD: Duration = Duration::from_mins(1);
+/// Credentials that AWS denied something are read again at once, but no more often than this.
+const REREAD_DENIED: Duration = Duration::from_secs(1);
+/// The same for those that expire: somebody hands them out anew each time.
+const RENEW_DENIED: Duration = Duration::from_mins(1);
 
 /// The AWS account of the operator's credentials.
 #[derive(Clone)]
 pub struct Account(Arc<Inner>);
 
 struct Inner {
-    source: Option<SharedCredentialsProvider>,
+    settings: Settings,
     /// For STS, which is asked with the very credentials in question.
     config: SdkConfig,
-    timeout: Duration,
     attempts: Attempts,
     last: Mutex<Last>,
 }
@@ -36,6 +46,8 @@ struct Inner {
 #[derive(Default)]
 struct Last {
     known: Option<Known>,
+    /// What is signed with, until it is no longer current.
+    credentials: Option<Held>,
     failed: Option<(Instant, Failure)>,
 }
 
@@ -44,14 +56,30 @@ struct Known {
     account: String,
 }
 
+struct Held {
+    credentials: Credentials,
+    read: Instant,
+}
+
+impl Held {
+    /// Whether calls may still be signed with these. `denied`: asked only where the answer can matter.
+    fn is_current(&self, denied: impl FnOnce() -> bool) -> bool {
+        let age = self.read.elapsed();
+        let (ended, soonest) = match self.credentials.expiry() {
+            Some(expiry) => (SystemTime::now() + MARGIN >= expiry, RENEW_DENIED),
+            None => (age >= REREAD, REREAD_DENIED),
+        };
+        !(ended || age >= soonest && denied())
+    }
+}
+
 impl Account {
-    /// `timeout`: finding credentials takes no longer.
-    pub(super) fn new(config: &SdkConfig, timeout: Duration, metrics: Metrics) -> Self {
+    /// The account of whatever credentials are found as `settings` say.
+    pub(super) fn new(config: &SdkConfig, settings: Settings, attempts: Attempts) -> Self {
         Self(Arc::new(Inner {
-            source: config.credentials_provider(),
+            settings,
             config: config.clone(),
-            timeout,
-            attempts: Attempts::new(metrics),
+            attempts,
             last: Mutex::default(),
         }))
     }
@@ -59,7 +87,8 @@ impl Account {
     /// The configuration whose calls are signed with credentials that have come this way.
     pub(super) fn watch(&self, config: &SdkConfig) -> SdkConfig {
         let provider = SharedCredentialsProvider::new(self.clone());
-        config.to_builder().credentials_provider(provider).build()
+        let config = config.to_builder().credentials_provider(provider);
+        config.identity_cache(IdentityCache::no_cache()).build()
     }
 
     /// The account's id, as of the credentials that calls are signed with now. One finds it out while the others wait, and all
@@ -89,9 +118,17 @@ impl Account {
     /// Fetches credentials, and finds out whose they are: from themselves where they carry it, else from STS
     /// GetCallerIdentity.
     async fn renew(&self, last: &mut Last) -> Result<Credentials, Failure> {
+        last.credentials = None;
+        // What is denied from here on is denied to the new ones.
+        self.0.attempts.take_denied();
+        let read = Instant::now();
         match self.find(last.known.as_ref()).await {
             Ok((credentials, known)) => {
                 last.known = Some(known);
+                last.credentials = Some(Held {
+                    credentials: credentials.clone(),
+                    read,
+                });
                 Ok(credentials)
             }
             Err(failure) => {
@@ -102,12 +139,11 @@ impl Account {
     }
 
     async fn find(&self, before: Option<&Known>) -> Result<(Credentials, Known), Failure> {
-        let source = self.0.source.as_ref();
-        let source = source.ok_or_else(|| unusable("none are configured"))?;
-        let provided = tokio::time::timeout(self.0.timeout, source.provide_credentials()).await;
+        let timeout = self.0.settings.operation_timeout;
+        let provided = tokio::time::timeout(timeout, self.read()).await;
         let credentials = provided
-            .map_err(|_| unusable(&format!("none within {:?}", self.0.timeout)))?
-            .map_err(|error| unusable(&chain(&error)))?;
+            .map_err(|_| unusable(&format!("none within {timeout:?}")))?
+            .map_err(|error| unusable(&explained(chain(&error))))?;
         let access_key = credentials.access_key_id().to_owned();
         let account = match (credentials.account_id(), before) {
             (Some(account), _) => account.as_str().to_owned(),
@@ -119,6 +155,14 @@ impl Account {
             account,
         };
         Ok((credentials, known))
+    }
+
+    /// Looks everywhere anew: what once found them would say again what a file said then.
+    async fn read(&self) -> Result<Credentials, CredentialsError> {
+        let config = connect::load(&self.0.settings).await;
+        let source = config.credentials_provider();
+        let source = source.ok_or_else(|| CredentialsError::not_loaded("none are configured"))?;
+        source.provide_credentials().await
     }
 
     async fn caller_identity(&self, credentials: &Credentials) -> Result<String, Failure> {
@@ -151,6 +195,11 @@ impl ProvideCredentials for Account {
     {
         future::ProvideCredentials::new(async move {
             let mut last = self.0.last.lock().await;
+            if let Some(held) = &last.credentials
+                && held.is_current(|| self.0.attempts.take_denied())
+            {
+                return Ok(held.credentials.clone());
+            }
             let renewed = self.renew(&mut last).await;
             renewed.map_err(CredentialsError::provider_error)
         })
@@ -167,4 +216,57 @@ impl fmt::Debug for Account {
 fn unusable(why: &str) -> Failure {
     let message = format!("no usable AWS credentials: {why}. Check the operator's AWS credentials");
     Failure::new(Class::Denied, message)
+}
+
+/// Some profiles ask for what only a build for people's own machines has. The SDK says so in words alone, and names features of
+/// its own.
+fn explained(error: String) -> String {
+    if !error.contains("cargo feature(s) enabled") {
+        return error;
+    }
+    format!(
+        "{error} For IAM Identity Center and credential_process, build the operator with the cargo feature `desktop`. For any profile, \
+         run eval \"$(aws configure export-credentials --format env)\" before it"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether credentials read this long ago are current, with an end in so many seconds or none; and whether it was asked if they
+    /// had been denied.
+    fn current(age: u64, ends_in: Option<u64>, denied: bool) -> (bool, bool) {
+        let expiry = ends_in.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
+        let held = Held {
+            credentials: Credentials::new("key", "secret", None, expiry, "test"),
+            read: Instant::now()
+                .checked_sub(Duration::from_secs(age))
+                .unwrap(),
+        };
+        let mut asked = false;
+        let current = held.is_current(|| {
+            asked = true;
+            denied
+        });
+        (current, asked)
+    }
+
+    #[test]
+    fn credentials_without_an_end_are_kept_for_a_minute_and_denied_ones_for_a_second() {
+        assert_eq!(current(0, None, true), (true, false));
+        assert_eq!(current(2, None, false), (true, true));
+        assert_eq!(current(2, None, true), (false, true));
+        assert_eq!(current(59, None, false), (true, true));
+        assert!(!current(61, None, false).0);
+    }
+
+    #[test]
+    fn credentials_that_end_are_kept_until_shortly_before_and_denied_ones_for_a_minute() {
+        assert_eq!(current(3000, Some(60), false), (true, true));
+        assert!(!current(0, Some(9), false).0);
+        assert!(!current(0, Some(0), false).0);
+        assert_eq!(current(59, Some(3600), true), (true, false));
+        assert_eq!(current(61, Some(3600), true), (false, true));
+    }
 }

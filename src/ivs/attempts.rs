@@ -1,5 +1,6 @@
-//! Counts every request to AWS in one place, including retries and requests whose caller no longer waits.
+//! Counts every request to AWS in one place, including retries and requests whose caller no longer waits. Notes whether one was denied.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -20,9 +21,12 @@ use super::quota::Operation;
 /// STS's call, beside those of IVS Chat.
 pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
 
-/// Intercepts every client's requests on their way to the wire.
+/// Intercepts every client's requests on their way to the wire. Clones share what they note.
 #[derive(Debug, Clone)]
-pub(super) struct Attempts(Metrics);
+pub(super) struct Attempts {
+    metrics: Metrics,
+    denied: Arc<AtomicBool>,
+}
 
 impl Attempts {
     pub(super) fn new(metrics: Metrics) -> Self {
@@ -30,7 +34,13 @@ impl Attempts {
             metrics.expect_calls(operation.name());
         }
         metrics.expect_calls(CALLER_IDENTITY);
-        Self(metrics)
+        let denied = Arc::default();
+        Self { metrics, denied }
+    }
+
+    /// Whether AWS has denied an attempt since this was asked last: other credentials may be permitted it.
+    pub(super) fn take_denied(&self) -> bool {
+        self.denied.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -47,7 +57,7 @@ impl Intercept for Attempts {
     ) -> Result<(), BoxError> {
         let name = bag.load::<Metadata>().map(Metadata::name);
         let attempt = Attempt {
-            metrics: self.0.clone(),
+            attempts: self.clone(),
             operation: operation(name.unwrap_or_default()),
             sent: Instant::now(),
             ended: AtomicBool::new(false),
@@ -84,7 +94,7 @@ impl Intercept for Attempts {
 /// A request that runs. If it is dropped without an answer, its caller gave it up.
 #[derive(Debug)]
 struct Attempt {
-    metrics: Metrics,
+    attempts: Attempts,
     operation: &'static str,
     sent: Instant,
     ended: AtomicBool,
@@ -104,9 +114,12 @@ impl Attempt {
         let took = self.sent.elapsed();
         // An event in the span of the call, which may have several attempts.
         tracing::trace!(operation = self.operation, code, ?took, "answered");
-        self.metrics.called(self.operation, code, took);
-        if class == Some(Class::Throttled) {
-            self.metrics.throttled(self.operation);
+        let Attempts { metrics, denied } = &self.attempts;
+        metrics.called(self.operation, code, took);
+        match class {
+            Some(Class::Throttled) => metrics.throttled(self.operation),
+            Some(Class::Denied) => denied.store(true, Ordering::Relaxed),
+            _ => {}
         }
     }
 }

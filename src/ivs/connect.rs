@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 
 use crate::api::names::OPERATOR;
 use crate::room::is_region;
 use crate::telemetry::Metrics;
 
 use super::account::Account;
+use super::attempts::Attempts;
 use super::rooms::Rooms;
 
 /// What the operator decides about its calls.
@@ -77,6 +78,24 @@ pub async fn connect(
     settings: &Settings,
     metrics: &Metrics,
 ) -> Result<(Arc<Rooms>, Account, String), ConnectError> {
+    let config = load(settings).await;
+    let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
+    if !is_region(&region) {
+        return Err(ConnectError::InvalidRegion(region));
+    }
+    check_endpoints(settings, |name| env::var(name).ok())?;
+    let settled = Settings {
+        region: Some(region.clone()),
+        ..settings.clone()
+    };
+    let attempts = Attempts::new(metrics.clone());
+    let account = Account::new(&config, settled, attempts.clone());
+    let rooms = Rooms::new(account.watch(&config), settings, attempts, metrics.clone());
+    Ok((Arc::new(rooms), account, region))
+}
+
+/// What environment and files say now.
+pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(settings.operation_timeout)
         // So that one attempt without an answer leaves time for another.
@@ -98,15 +117,7 @@ pub async fn connect(
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let config = loader.load().await;
-    let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
-    if !is_region(&region) {
-        return Err(ConnectError::InvalidRegion(region));
-    }
-    check_endpoints(settings, |name| env::var(name).ok())?;
-    let account = Account::new(&config, settings.operation_timeout, metrics.clone());
-    let rooms = Rooms::new(account.watch(&config), settings, metrics.clone());
-    Ok((Arc::new(rooms), account, region))
+    loader.load().await
 }
 
 /// Checks each endpoint that the SDK would take. One that cannot be called would fail every call.

@@ -122,7 +122,8 @@ fn answered(operation: &str, status: u16, code: Option<&str>, message: Option<&s
         .and_then(|code| by_code(code, message))
         .unwrap_or_else(|| by_status(status));
     let what = match (code, message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
+        // Whether it ends with a full stop is AWS's whim; what follows begins with one.
+        (Some(code), Some(message)) => format!("{code}: {}", message.trim_end_matches('.')),
         (Some(code), None) => code.to_owned(),
         (None, _) => format!("HTTP {status}"),
     };

@@ -66,6 +66,7 @@ mod tests {
     use ivschat_emulator::world;
 
     use super::*;
+    use crate::ivs::attempts::Attempts;
     use crate::ivs::connect::Settings;
     use crate::ivs::{CreateError, Rooms};
     use crate::room::plan::{NewRoom, RoomUpdate};
@@ -98,7 +99,8 @@ mod tests {
             quota_factor: 1000.0,
             wait_factor: 0.01,
         };
-        let rooms = Rooms::new(config, &settings, Metrics::default());
+        let attempts = Attempts::new(Metrics::default());
+        let rooms = Rooms::new(config, &settings, attempts, Metrics::default());
         (emulator, rooms)
     }
 

@@ -34,11 +34,16 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    pub(super) fn new(config: SdkConfig, settings: &Settings, metrics: Metrics) -> Self {
+    pub(super) fn new(
+        config: SdkConfig,
+        settings: &Settings,
+        attempts: Attempts,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             config,
-            quotas: Quotas::new(settings.quota_factor, metrics.clone()),
-            attempts: Attempts::new(metrics),
+            quotas: Quotas::new(settings.quota_factor, metrics),
+            attempts,
             clients: Mutex::default(),
         }
     }
@@ -167,7 +172,8 @@ mod tests {
             quota_factor: 1.0,
             wait_factor: 1.0,
         };
-        let rooms = Rooms::new(config, &settings, Metrics::default());
+        let attempts = Attempts::new(Metrics::default());
+        let rooms = Rooms::new(config, &settings, attempts, Metrics::default());
         for region in 0..1000 {
             rooms
                 .admitted(&format!("aa-bb-{region}"), Operation::GetRoom)

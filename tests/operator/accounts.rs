@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::stage::{ControlPlane, Options, REGION, SERVING, Stage, arn_of, message_of};
+use crate::stage::{ControlPlane, Options, REGION, SERVING, Source, Stage, arn_of, message_of};
 
 const OURS: &str = "111111111111";
 const OTHER: &str = "222222222222";
@@ -60,7 +60,7 @@ fn credentials(account: &str) -> Value {
 /// An operator that fetches its credentials there.
 fn options(handout: &Handout) -> Options {
     Options {
-        credentials: Some(handout.url),
+        credentials: Source::Container(handout.url),
         flags: SERVING,
         ..Options::watchful()
     }
@@ -68,6 +68,12 @@ fn options(handout: &Handout) -> Options {
 
 /// A stage on which every signature counts, and whose operator fetches its credentials.
 async fn stage() -> (Stage, Handout) {
+    let handout = Handout::start().await;
+    (strict_stage(options(&handout)).await, handout)
+}
+
+/// A stage on which every signature counts.
+async fn strict_stage(options: Options) -> Stage {
     let keys: serde_json::Map<String, Value> = [OURS, OTHER]
         .map(|account| {
             let key =
@@ -80,11 +86,38 @@ async fn stage() -> (Stage, Handout) {
         credentials: Some(Credentials::parse(&Value::Object(keys).to_string()).unwrap()),
         ..ivschat_emulator::Options::default()
     });
-    let handout = Handout::start().await;
-    let options = options(&handout);
     let control_plane = ControlPlane::shared().await;
-    let stage = Stage::before(emulator.await.unwrap(), control_plane, options).await;
-    (stage, handout)
+    Stage::before(emulator.await.unwrap(), control_plane, options).await
+}
+
+/// A credentials file with this account's key.
+struct KeyFile(&'static str);
+
+impl KeyFile {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap().keep();
+        Self(directory.to_string_lossy().into_owned().leak())
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            credentials: Source::Files(self.0),
+            ..Options::watchful()
+        }
+    }
+
+    fn write(&self, account: &str, secret: &str) {
+        let text = format!(
+            "[default]\naws_access_key_id = AKIA{account}\naws_secret_access_key = {secret}\naws_session_token = token\n"
+        );
+        std::fs::write(format!("{}/credentials", self.0), text).unwrap();
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(self.0);
+    }
 }
 
 fn rooms(stage: &Stage, account: &str) -> Vec<Room> {
@@ -212,4 +245,76 @@ async fn a_list_made_with_other_credentials_than_it_was_asked_with_proves_nothin
     handout.switch(OURS);
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_corrected_in_its_file_is_used_without_a_restart() {
+    let file = KeyFile::new();
+    file.write(OURS, "mistyped");
+    let stage = strict_stage(file.options()).await;
+    stage.create("lobby", json!({})).await;
+    let object = stage.condition("lobby", "Synced", "False", "Denied").await;
+    let told = message_of(&object, "Synced");
+    assert!(
+        told.starts_with("GetCallerIdentity: SignatureDoesNotMatch: ")
+            && told.ends_with("details. Check the operator's AWS credentials and IAM policy"),
+        "{told}"
+    );
+    file.write(OURS, "secret");
+    assert!(arn_of(&stage.ready("lobby").await).contains(OURS));
+    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_are_missing_or_unreadable_at_the_start_are_found_once_they_are_there() {
+    let file = KeyFile::new();
+    std::fs::write(format!("{}/credentials", file.0), "[default\n").unwrap();
+    let stage = strict_stage(file.options()).await;
+    stage.create("lobby", json!({})).await;
+    let object = stage.condition("lobby", "Synced", "False", "Denied").await;
+    let told = message_of(&object, "Synced");
+    assert!(told.contains("no usable AWS credentials: "), "{told}");
+    file.write(OURS, "secret");
+    stage.ready("lobby").await;
+}
+
+/// Keys are rotated in the file that a Secret is mounted as; one that is revoked is denied from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_says_is_read_again_once_a_call_is_denied() {
+    let file = KeyFile::new();
+    file.write(OURS, "secret");
+    let stage = strict_stage(file.options()).await;
+    stage.settle("lobby", json!({})).await;
+    let revoked = Fault::refuse(
+        Operation::GetRoom,
+        403,
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    );
+    file.write(OTHER, "secret");
+    stage.emulator.inject(revoked.times(3));
+    // Another account is what can be told from outside.
+    let object = stage
+        .condition("lobby", "Synced", "False", "AccountMismatch")
+        .await;
+    assert!(message_of(&object, "Synced").contains(OTHER));
+}
+
+#[cfg(not(feature = "desktop"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_this_build_cannot_read_is_told_with_what_to_do() {
+    let file = KeyFile::new();
+    let profile = "[default]\ncredential_process = /bin/true\n";
+    std::fs::write(format!("{}/config", file.0), profile).unwrap();
+    let stage = Stage::with(file.options()).await;
+    stage.create("lobby", json!({})).await;
+    let object = stage.condition("lobby", "Synced", "False", "Denied").await;
+    let told = message_of(&object, "Synced");
+    for part in [
+        "credentials-process",
+        "the cargo feature `desktop`",
+        "aws configure export-credentials",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
 }

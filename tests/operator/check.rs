@@ -9,7 +9,7 @@ use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings};
 use kube::config::Kubeconfig;
 use serde_json::json;
 
-use crate::stage::{CLUSTER, ControlPlane, DEADLINE, Options, REGION, Stage, command};
+use crate::stage::{CLUSTER, ControlPlane, DEADLINE, Options, REGION, Source, Stage, command};
 
 /// Runs it, and gives whether all is well and what it printed, one line each, without what differs from run to run.
 async fn check(
@@ -251,7 +251,7 @@ async fn denied_changes_leave_no_room_either() {
 async fn without_credentials_that_is_said_once() {
     let stage = Stage::open().await;
     let options = Options {
-        credentials: Some("http://127.0.0.1:1/"),
+        credentials: Source::Container("http://127.0.0.1:1/"),
         ..replicas()
     };
     let (well, table) = check(&stage, &stage.kubeconfig, options, &["--write"]).await;

@@ -22,6 +22,8 @@ mod class; // oldest
 mod crd;
 mod create; // oldest
 mod delete; // oldest
+#[cfg(feature = "desktop")]
+mod desktop;
 mod failures;
 mod gitops; // oldest
 mod iam;

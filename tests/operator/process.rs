@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::check::without;
 use crate::stage::{
-    ControlPlane, DEADLINE, Operator, Options, SERVING, Stage, arn_of, command, new_namespace,
-    status_of,
+    ControlPlane, DEADLINE, Operator, Options, SERVING, Source, Stage, arn_of, command,
+    new_namespace, status_of,
 };
 
 fn serving() -> Options {
@@ -97,7 +97,7 @@ async fn a_proxy_for_aws_is_not_taken_for_the_api_servers() {
 async fn without_credentials_it_is_alive_and_not_ready_and_says_what_is_missing() {
     let options = Options {
         // Nothing listens there.
-        credentials: Some("http://127.0.0.1:1/credentials"),
+        credentials: Source::Container("http://127.0.0.1:1/credentials"),
         ..serving()
     };
     let mut stage = Stage::with(options).await;

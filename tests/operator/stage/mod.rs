@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use crate::iam;
 
 pub use control_plane::ControlPlane;
-pub use operator::{Operator, Options, PROMPT, command};
+pub use operator::{Operator, Options, PROMPT, Source, command};
 pub use scrape::{SERVING, Scrape};
 pub use versions::crd_without_cel;
 

@@ -28,8 +28,8 @@ pub struct Options {
     pub wait_factor: &'static str,
     /// Credentials that carry no account of their own belong to the emulator's.
     pub account: Option<&'static str>,
-    /// Where credentials are to be fetched, as in a container; `None`: any will do.
-    pub credentials: Option<&'static str>,
+    /// Where credentials come from.
+    pub credentials: Source,
     /// The cluster's id.
     pub cluster: &'static str,
     /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
@@ -42,6 +42,17 @@ pub struct Options {
     pub flags: &'static [&'static str],
 }
 
+/// Where the operator finds its AWS credentials.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// Any will do.
+    Any,
+    /// Fetched from this URL, as in a container.
+    Container(&'static str),
+    /// The files `config` and `credentials` in this directory, as on a person's machine.
+    Files(&'static str),
+}
+
 impl Options {
     /// Nothing is done that is not asked for.
     pub const DEFAULT: Self = Self {
@@ -52,7 +63,7 @@ impl Options {
         quota_factor: "1000",
         wait_factor: "0.05",
         account: None,
-        credentials: None,
+        credentials: Source::Any,
         cluster: CLUSTER,
         lease: None,
         app_id: None,
@@ -234,8 +245,15 @@ pub fn command(
         .args(["--wait-factor", options.wait_factor])
         .args(options.flags);
     match options.credentials {
-        Some(url) => command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
-        None => command
+        Source::Container(url) => command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
+        Source::Files(directory) => command
+            .env("HOME", directory)
+            .env("AWS_CONFIG_FILE", format!("{directory}/config"))
+            .env(
+                "AWS_SHARED_CREDENTIALS_FILE",
+                format!("{directory}/credentials"),
+            ),
+        Source::Any => command
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test"),
     };

@@ -2,6 +2,7 @@
 
 use kube::runtime::events::{Event, EventType};
 
+use crate::api::names::CLASS_LABEL;
 use crate::api::{ChatRoomStatus, ConditionType, Reason};
 use crate::room::RoomArn;
 use crate::room::plan::{Change, Difference};
@@ -28,6 +29,8 @@ pub(super) enum News {
     Orphan(RoomArn),
     /// Another operator works on the object too. Holds its signature.
     Overlap(String),
+    /// The class label has this value, and so nobody works on the object.
+    InvalidClass(String),
     /// The room now follows the spec the user changed.
     Updated(Vec<Difference>),
     /// Somebody else changed the room, and the operator corrected it.
@@ -101,6 +104,13 @@ impl News {
                      class (--class), or let all replicas share one lease"
                 );
                 return event(EventType::Warning, "Overlap", "Reconcile", note);
+            }
+            Self::InvalidClass(label) => {
+                let note = format!(
+                    "No operator works on this ChatRoom: its label {CLASS_LABEL} has the value {label:?}, which is no class. A \
+                     class has 1 to 63 of a-z, 0-9 and -, and no - at either end. Correct the label, or remove it"
+                );
+                return event(EventType::Warning, "InvalidClass", "Watch", note);
             }
             Self::Deleted(arn) => ("Deleted", "DeleteRoom", format!("Deleted room {arn}")),
         };
@@ -183,8 +193,8 @@ mod tests {
     /// Every kind of news. A new kind does not compile until it is listed here.
     fn every_kind() -> Vec<News> {
         use News::{
-            Adopted, Bound, Created, Deleted, DriftCorrected, LeftBehind, Orphan, Overlap, Rebound,
-            Retained, TwinDeleted, TwinLeft, Updated,
+            Adopted, Bound, Created, Deleted, DriftCorrected, InvalidClass, LeftBehind, Orphan,
+            Overlap, Rebound, Retained, TwinDeleted, TwinLeft, Updated,
         };
         let arn = || -> RoomArn {
             "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl"
@@ -206,7 +216,8 @@ mod tests {
                 DriftCorrected(_) => Deleted(arn()),
                 Deleted(_) => LeftBehind(arn(), ""),
                 LeftBehind(..) => Overlap(String::new()),
-                Overlap(_) => break,
+                Overlap(_) => InvalidClass(String::new()),
+                InvalidClass(_) => break,
             });
         }
         kinds

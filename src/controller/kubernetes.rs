@@ -9,8 +9,9 @@ use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::DynamicResourceScope;
 use kube::runtime::events::{Event, Recorder, Reporter};
-use kube::{Client, Error as KubeError, ResourceExt};
+use kube::{Client, Error as KubeError, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use crate::api::names::{FINALIZER, OPERATOR};
@@ -138,12 +139,7 @@ impl Kubernetes {
     }
 
     fn apis(&self, namespaces: &[String]) -> Vec<Api<DynamicObject>> {
-        let (client, resource) = (&self.client, &self.resource);
-        if namespaces.is_empty() {
-            return vec![Api::all_with(client.clone(), resource)];
-        }
-        let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
-        namespaces.iter().map(api).collect()
+        apis(&self.client, namespaces, &self.resource)
     }
 
     pub(super) async fn get(&self, object: &Input) -> Result<DynamicObject, Error> {
@@ -303,6 +299,18 @@ const PAGE: u32 = 500;
 
 fn next_page(list: ListMeta) -> Option<String> {
     list.continue_.filter(|token| !token.is_empty())
+}
+
+/// One for each namespace that is watched, or one for all of them if none is named.
+pub(super) fn apis<K>(client: &Client, namespaces: &[String], resource: &ApiResource) -> Vec<Api<K>>
+where
+    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+{
+    if namespaces.is_empty() {
+        return vec![Api::all_with(client.clone(), resource)];
+    }
+    let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
+    namespaces.iter().map(api).collect()
 }
 
 /// A call's answer, if it comes in time; a conflict is [`Error::Stale`].

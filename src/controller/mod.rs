@@ -20,6 +20,7 @@ mod release;
 mod report;
 mod sweep;
 mod twins;
+mod unclassed;
 mod watch;
 
 use std::future::Future;
@@ -273,6 +274,7 @@ pub async fn run(
     // A task of its own: no pass may hold up a renewal.
     let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
     let credentials = tokio::spawn(resolve_account(Arc::clone(&context), health.clone()));
+    let labels = tokio::spawn(unclassed::tell(client.clone(), Arc::clone(&context)));
     let stopping = health.clone();
     let shutdown = shutdown.inspect(move |()| {
         stopping.stopping();
@@ -294,6 +296,7 @@ pub async fn run(
         () = overdue => tracing::warn!("passes that were not done {patience:?} later are left to the replica that leads next"),
     }
     credentials.abort();
+    labels.abort();
     // Not before every pass has ended.
     drop(stop);
     metrics.lead(false);

@@ -24,6 +24,7 @@ use tower::util::MapRequestLayer;
 
 use crate::api::ChatRoom;
 
+use super::kubernetes::apis;
 use super::{Context, class};
 
 type Watched = Result<Event<DynamicObject>, watcher::Error>;
@@ -41,12 +42,7 @@ pub(super) fn watch<F: FnMut(Vec<String>)>(
     let namespaces = &context.settings.namespaces;
     let selector = class::selector(context.settings.class.as_ref());
     let signature = context.kubernetes.signature();
-    let apis: Vec<Api<DynamicObject>> = if namespaces.is_empty() {
-        vec![Api::all_with(client.clone(), resource)]
-    } else {
-        let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
-        namespaces.iter().map(api).collect()
-    };
+    let apis: Vec<Api<DynamicObject>> = apis(client, namespaces, resource);
     let mut merged = Merged::of(apis.len());
     let names = namespaces.clone();
     if !names.is_empty() {
@@ -148,7 +144,7 @@ fn refused(event: &Watched) -> bool {
 
 /// The waits before a failed watch is set up again. They are short, because no edit is seen until then, and one client that
 /// tries this often is no burden for an API server that comes back.
-fn pauses() -> impl Backoff {
+pub(super) fn pauses() -> impl Backoff + use<> {
     const FIRST: Duration = Duration::from_millis(800);
     const LONGEST: Duration = Duration::from_secs(5);
     let pauses = ExponentialBuilder::default()

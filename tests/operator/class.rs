@@ -150,6 +150,38 @@ async fn the_room_of_an_object_of_another_class_is_no_orphan_until_the_object_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_label_is_no_class_is_told_once_and_let_alone_until_it_is_corrected() {
+    let stage = Stage::with(options(&[])).await;
+    let _blue = join(&stage, BLUE);
+    for (name, class) in [
+        ("case", "Blue"),
+        ("empty", ""),
+        ("dots", "a.b"),
+        ("green", "green"),
+    ] {
+        create(&stage, name, class).await;
+    }
+    for (name, class) in [("case", "Blue"), ("empty", ""), ("dots", "a.b")] {
+        let told = stage.event(name, "InvalidClass").await;
+        let start = format!(
+            "No operator works on this ChatRoom: its label ivschat-operator.io/class has the value {class:?}, which is no class."
+        );
+        assert!(told.starts_with(&start), "{told}");
+    }
+    let touched = json!({"metadata": {"annotations": {"example.com/touched": "now"}}});
+    stage.patch("case", touched).await;
+    classify(&stage, "case", json!("blue")).await;
+    classify(&stage, "empty", Value::Null).await;
+    stage.ready("case").await;
+    stage.ready("empty").await;
+    assert_eq!(reasons(&stage, "case").await, ["InvalidClass", "Created"]);
+    assert_eq!(reasons(&stage, "empty").await, ["InvalidClass", "Created"]);
+    assert_eq!(reasons(&stage, "dots").await, ["InvalidClass"]);
+    assert_eq!(reasons(&stage, "green").await, [""; 0]);
+    assert_eq!(stage.rooms_in(crate::stage::REGION).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn releasing_one_class_leaves_the_rooms_of_the_others() {
     let stage = Stage::open().await;
     let plain = stage.settle("plain", json!({})).await;

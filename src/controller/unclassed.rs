@@ -1,0 +1,59 @@
+//! Tells ChatRooms that no operator works on, because their class label names none.
+//!
+//! The operator without a class does it, as it is the one that people look to. A watch of its own sees the labels and no specs:
+//! a selector cannot tell what is no class.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Client, Resource, ResourceExt};
+
+use crate::api::ChatRoom;
+use crate::api::names::CLASS_LABEL;
+
+use super::Context;
+use super::class::OperatorClass;
+use super::events::News;
+use super::kubernetes::apis;
+use super::watch;
+
+/// Tells for ever, while this process leads.
+pub(super) async fn tell(client: Client, context: Arc<Context>) {
+    if context.settings.class.is_some() {
+        return;
+    }
+    context.leadership.begin().await;
+    let resource = ApiResource::erase::<ChatRoom>(&());
+    let labelled = watcher::Config::default().labels(CLASS_LABEL);
+    let apis: Vec<Api<PartialObjectMeta<DynamicObject>>> =
+        apis(&client, &context.settings.namespaces, &resource);
+    let watches = apis.into_iter().map(|api| {
+        let objects = watcher(api, labelled.clone());
+        objects
+            .backoff(watch::pauses())
+            .applied_objects()
+            // The watch of the objects themselves fails for the same reasons, and says so.
+            .inspect_err(|error| tracing::debug!(%error, "cannot watch labels"))
+            .boxed()
+    });
+    let mut objects = stream::select_all(watches);
+    let mut told = HashMap::new();
+    while let Some(object) = objects.next().await {
+        let Ok(object) = object else { continue };
+        let label = object.labels().get(CLASS_LABEL).cloned();
+        let Some(label) = label.filter(|label| label.parse::<OperatorClass>().is_err()) else {
+            continue;
+        };
+        context.leadership.begin().await;
+        let uid = object.uid().unwrap_or_default();
+        if told.insert(uid, label.clone()).as_ref() != Some(&label) {
+            let event = News::InvalidClass(label).event();
+            let reference = object.object_ref(&resource);
+            context.kubernetes.publish_about(&reference, &event).await;
+        }
+    }
+}

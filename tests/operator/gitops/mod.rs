@@ -2,6 +2,8 @@
 
 mod health;
 
+use std::collections::BTreeSet;
+
 use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Scope};
 use ivschat_emulator::world::{Operation, UpdateRoom};
@@ -39,6 +41,33 @@ fn the_settings_for_argo_cd_hold_the_health_check() {
         *data,
         json!({"resource.customizations.health.ivschat-operator.io_ChatRoom": HEALTH})
     );
+}
+
+/// As the tests of Argo CD's own repository read them, which this folder is ready to be copied into.
+#[test]
+fn the_health_check_passes_the_tests_that_are_offered_with_it() {
+    const FOLDER: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/deploy/argocd/resource_customizations/ivschat-operator.io/ChatRoom"
+    );
+    let read = |path: &str| std::fs::read_to_string(format!("{FOLDER}/{path}")).unwrap();
+    assert_eq!(read("health.lua"), HEALTH);
+    let tests: Value = serde_yaml::from_str(&read("health_test.yaml")).unwrap();
+    let mut tried = BTreeSet::new();
+    for test in tests["tests"].as_array().unwrap() {
+        let path = test["inputPath"].as_str().unwrap();
+        let object: Value = serde_yaml::from_str(&read(path)).unwrap();
+        // The objects are what the API server would take.
+        let parsed: ChatRoom = serde_json::from_value(object.clone()).unwrap();
+        assert_eq!(serde_json::to_value(parsed).unwrap(), object, "{path}");
+        let (status, message) = argo(&object);
+        let found = json!({"status": status, "message": message});
+        assert_eq!(found, test["healthStatus"], "{path}");
+        tried.insert(path.to_owned());
+    }
+    let files = std::fs::read_dir(format!("{FOLDER}/testdata")).unwrap();
+    let files = files.map(|file| format!("testdata/{}", file.unwrap().file_name().display()));
+    assert_eq!(tried, files.collect());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,7 @@ generate: ## Write the generated files anew
 	cargo run --quiet --example api-reference > docs/api.md.partial
 	mv docs/api.md.partial docs/api.md
 	hack/aws-policy
+	hack/kube-state-metrics/values
 	hack/dashboard > charts/ivschat-operator/files/dashboard.json.partial
 	mv charts/ivschat-operator/files/dashboard.json.partial charts/ivschat-operator/files/dashboard.json
 	hack/chart-readme

@@ -8,6 +8,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = ROOT / "charts/ivschat-operator/files"
+STATE = ROOT / "deploy/kube-state-metrics"
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 DASHBOARD = json.loads((FILES / "dashboard.json").read_text())
 ALERTS = {

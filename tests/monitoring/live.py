@@ -1,5 +1,6 @@
 """Runs every query of dashboard, alerts and runbook on a real Prometheus that scrapes two replicas of the real operator, while rooms
-are throttled, changed, stalled, lost and doubled and the leader is stopped.
+are throttled, changed, stalled, lost and doubled and the leader is stopped. With KUBE_STATE_METRICS in the environment, the path of
+that program, Prometheus scrapes it, too, and what it publishes of single ChatRooms is checked.
 
     live.py WORK RUN.json       WORK: a directory for logs; RUN.json: the panels' data, for picture.py
 """
@@ -15,6 +16,8 @@ import time
 from botocore.exceptions import ClientError
 
 from files import ALERTS, DASHBOARD, PANELS, blocks
+from single import ALERT as SINGLE
+from single import check_single_rooms
 from stage import JOB, NAMESPACE, Stage, wait_for
 
 ROOMS = 24
@@ -133,7 +136,7 @@ def panels(stage, begun):
     return run
 
 
-def alerts(stage, begun):
+def alerts(stage, begun, expected):
     """Prometheus evaluates every alert, and the conditions come true that are to, with the labels that they should have."""
     groups = stage.ask("rules")["groups"]
     rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
@@ -145,11 +148,13 @@ def alerts(stage, begun):
         for one in stage.over_time(re.sub(r"\[\d+m\]", "[10s]", rule["expr"]), begun):
             true.add(name)
             labels = one["metric"]
-            target = {"namespace": NAMESPACE, "job": JOB}
+            target, more = {"namespace": NAMESPACE, "job": JOB}, LABELS
+            if name == SINGLE:
+                target, more = {"namespace": "default"}, {"name"}
             for of_replica in ("__name__", "instance"):
                 labels.pop(of_replica, None)
-            assert target.items() <= labels.items() and labels.keys() - target.keys() <= LABELS, f"{name}: {labels}"
-    assert TRUE <= true <= TRUE | MOMENTARY, f"missing {TRUE - true}, unexpected {true - TRUE - MOMENTARY}"
+            assert target.items() <= labels.items() and labels.keys() - target.keys() <= more, f"{name}: {labels}"
+    assert expected <= true <= expected | MOMENTARY, f"missing {expected - true}, unexpected {true - expected - MOMENTARY}"
     return true
 
 
@@ -175,18 +180,21 @@ def runbook(stage):
 def main():
     work, out = sys.argv[1:]
     with Stage(work) as stage:
+        state = os.environ.get("KUBE_STATE_METRICS") and stage.start_kube_state_metrics()
         targets = {name: stage.start_operator(name) for name in ("first", "second")}
-        stage.start_prometheus(list(targets.values()))
+        stage.start_prometheus(list(targets.values()), state)
         begun = time.time()
         trouble(stage, targets)
         run = panels(stage, begun)
-        true = alerts(stage, begun)
+        true = alerts(stage, begun, TRUE | ({SINGLE} if state else set()))
+        rooms = check_single_rooms(stage, state) if state else 0
         queries, lines = runbook(stage)
     with open(out, "w") as file:
         json.dump({"begun": begun, "panels": run}, file)
     count = sum(len(targets) for _, targets, *_ in PANELS)
     print(f"ok: {len(PANELS)} panels with {count} queries, {len(ALERTS)} alerts of which {len(true)} came true, "
-          f"{queries} queries and {lines} kubectl lines of the runbook, in {time.time() - begun:.0f} s")
+          f"{queries} queries and {lines} kubectl lines of the runbook, every series of {rooms} ChatRooms, "
+          f"in {time.time() - begun:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A control plane, the local IVS Chat, replicas of the operator and Prometheus, on loopback, for as long as a run takes."""
+"""A control plane, the local IVS Chat, the operator, kube-state-metrics and Prometheus, on loopback, for as long as a run takes."""
 
 import json
 import os
@@ -12,8 +12,9 @@ import urllib.parse
 import urllib.request
 
 import boto3
+import yaml
 
-from files import FILES, ROOT
+from files import FILES, ROOT, STATE
 
 REGION, NAMESPACE, JOB = "us-west-2", "ivschat-operator", "ivschat-operator"
 # Here nothing lags and every second counts.
@@ -33,6 +34,20 @@ def wait_for(what, look):
             return found
         time.sleep(0.1)
     raise AssertionError(f"{what}: not within {PATIENCE} s")
+
+
+def wait_until(what, wanted, look):
+    """Waits until `look` gives what is wanted."""
+    try:
+        wait_for(what, lambda: look() == wanted)
+    except AssertionError:
+        raise AssertionError(f"{what}: {look()}, not {wanted}") from None
+
+
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % probe.getsockname()[1]
 
 
 class Stage:
@@ -115,9 +130,9 @@ class Stage:
         command = [os.environ["KUBECTL"], *arguments]
         return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True, env=self.environment).stdout
 
-    def apply(self, names, **spec):
+    def apply(self, names, metadata={}, **spec):
         kind = {"apiVersion": "ivschat-operator.io/v1alpha1", "kind": "ChatRoom", "spec": spec}
-        items = [kind | {"metadata": {"name": name, "namespace": "default"}} for name in names]
+        items = [kind | {"metadata": metadata | {"name": name, "namespace": "default"}} for name in names]
         rooms = {"apiVersion": "v1", "kind": "List", "items": items}
         self.kubectl("apply", "--filename=-", stdin=json.dumps(rooms))
 
@@ -128,20 +143,48 @@ class Stage:
         body = json.dumps(fault).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/_emulator/faults", body)).read()
 
+    # --- kube-state-metrics ------------------------------------------------------------------------------------------
+
+    def start_kube_state_metrics(self):
+        """With the configuration and the permissions of deploy/kube-state-metrics. Gives the address at which it serves."""
+        name = "kube-state-metrics"
+        rules = yaml.safe_load((STATE / "values.yaml").read_text())["rbac"]["extraRules"]
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+        self.kubectl("apply", "--filename=-", stdin=json.dumps(role))
+        self.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", f"--user={name}")
+        kubeconfig = yaml.safe_load(pathlib.Path(self.environment["KUBECONFIG"]).read_text())
+        kubeconfig["users"][0]["user"]["as"] = name
+        (self.work / f"{name}.kubeconfig").write_text(json.dumps(kubeconfig))
+        address = free_address()
+        self.start(
+            name,
+            os.environ["KUBE_STATE_METRICS"],
+            f"--kubeconfig={self.work}/{name}.kubeconfig",
+            f"--custom-resource-state-config-file={STATE}/chatrooms.yaml",
+            "--custom-resource-state-only",
+            "--host=127.0.0.1",
+            f"--port={address.split(':')[1]}",
+            "--telemetry-host=127.0.0.1",
+            "--telemetry-port=0",
+        )
+        return address
+
     # --- Prometheus --------------------------------------------------------------------------------------------------
 
-    def start_prometheus(self, targets):
+    def start_prometheus(self, targets, state):
+        """`state` is the address of kube-state-metrics, if it runs."""
+        jobs = [{"job_name": JOB, "static_configs": [{"targets": targets, "labels": {"namespace": NAMESPACE}}]}]
+        # Both ways of Prometheus to treat the labels of kube-state-metrics; kube-prometheus-stack honors them.
+        for honor in [True, False] if state else []:
+            at = {"targets": [state], "labels": {"namespace": "monitoring"}}
+            jobs.append({"job_name": f"state-{honor}", "honor_labels": honor, "static_configs": [at]})
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(FILES / "alerts.yaml")],
-            "scrape_configs": [
-                {"job_name": JOB, "static_configs": [{"targets": targets, "labels": {"namespace": NAMESPACE}}]},
-            ],
+            "scrape_configs": jobs,
         }
         (self.work / "prometheus.json").write_text(json.dumps(config))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.prometheus = "http://127.0.0.1:%d" % probe.getsockname()[1]
+        self.prometheus = f"http://{free_address()}"
         self.start(
             "prometheus",
             os.environ["PROMETHEUS"],
@@ -150,7 +193,8 @@ class Stage:
             f"--web.listen-address={self.prometheus.removeprefix('http://')}",
         )
         self.logged("prometheus", "(Server is ready)")
-        wait_for("every replica is scraped", lambda: len(self.ask("query", query="up == 1")["result"]) == len(targets))
+        count = sum(len(job["static_configs"][0]["targets"]) for job in jobs)
+        wait_for("every target is scraped", lambda: len(self.ask("query", query="up == 1")["result"]) == count)
 
     def ask(self, path, **parameters):
         url = f"{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"

@@ -10,9 +10,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from files import ALERTS, DASHBOARD, PANELS, ROOT, RUNBOOK, blocks
+from files import ALERTS, DASHBOARD, PANELS, ROOT, RUNBOOK, STATE, blocks
 
 FIRES = re.compile(r'alertname="(\w+)"|alertname: (\w+)')
+METRICS = (ROOT / "docs/metrics.md").read_text()
+# What kube-state-metrics publishes of each object.
+OF_EACH = set(re.findall(r"^\| `(ivschat_chat_room_\w+)` \|", METRICS, re.MULTILINE))
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"], "info": ["_info"]}
 
 
@@ -82,13 +85,13 @@ def lost(ours, read, path=""):
 
 def metrics():
     """Every name that a query uses is one that docs/metrics.md names, which a test compares with the operator."""
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
-    known = {name + suffix for name, kind in rows if kind in SUFFIXES for suffix in SUFFIXES[kind]}
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", METRICS, re.MULTILINE)
+    known = {name + suffix for name, kind in rows if kind in SUFFIXES for suffix in SUFFIXES[kind]} | OF_EACH
     queries = [(title, query) for title, targets, *_ in PANELS for query, _ in targets]
     queries += [(name, rule["expr"]) for name, rule in ALERTS.items()] + [("runbook", block) for block in blocks("promql")]
     queries += [("variable", variable["query"]) for variable in DASHBOARD["templating"]["list"]]
     for where, query in queries:
-        for name in re.findall(r"\b(?:ivschat_operator|process)_\w+", query):
+        for name in re.findall(r"\b(?:ivschat_operator|ivschat_chat_room|process)_\w+", query):
             if name not in known:
                 yield f"{where}: no metric is called {name}"
     used = " ".join(query for _, query in queries)
@@ -98,7 +101,19 @@ def metrics():
             yield f"{name}: no panel and no alert uses it"
 
 
-wrong = [problem for check in (alerts, runbook, dashboard, metrics) for problem in check()]
+def kube_state_metrics():
+    """The values for Helm hold the configuration as it is, and docs/metrics.md names its metrics."""
+    plain, values, stack = (yaml.safe_load((STATE / f"{name}.yaml").read_text()) for name in ("chatrooms", "values", "kube-prometheus-stack"))
+    if values["customResourceState"] != {"enabled": True, "config": plain}:
+        yield "deploy/kube-state-metrics/values.yaml: not the configuration of chatrooms.yaml; run make generate"
+    if stack != {"kube-state-metrics": values}:
+        yield "deploy/kube-state-metrics/kube-prometheus-stack.yaml: not what values.yaml holds; run make generate"
+    (resource,) = plain["spec"]["resources"]
+    published = {f"{resource['metricNamePrefix']}_{metric['name']}" for metric in resource["metrics"]}
+    yield from (f"{name}: either docs/metrics.md or kube-state-metrics does not know it" for name in published ^ OF_EACH)
+
+
+wrong = [problem for check in (alerts, runbook, dashboard, metrics, kube_state_metrics) for problem in check()]
 print(*wrong, sep="\n", end="\n" if wrong else "")
 if wrong:
     sys.exit(1)

@@ -8,12 +8,12 @@
 
 use std::fmt::Write as _;
 
-use ivschat_operator::api::{Reason, chat_room_crd, names};
-use ivschat_operator::room::Class;
+use ivschat_core::api::{Reason, chat_room_crd, names};
+use ivschat_core::room::Class;
 use serde_json::Value;
 
 /// Comments of the reasons, which no compiled type knows.
-const CONDITIONS: &str = include_str!("../src/api/conditions.rs");
+const CONDITIONS: &str = include_str!("../crates/core/src/api/conditions.rs");
 
 fn main() {
     let crd = serde_json::to_value(chat_room_crd().expect("the CRD")).expect("JSON");

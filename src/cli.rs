@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use ivschat_core::api::DeletionPolicy;
+use ivschat_core::api::names::OPERATOR;
+use ivschat_core::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use jiff::SignedDuration;
 
-use crate::api::DeletionPolicy;
-use crate::api::names::OPERATOR;
 use crate::controller::{LeaseSettings, OperatorClass};
-use crate::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use crate::telemetry::{LogFormat, VERSION};
 
 /// Manage Amazon IVS Chat rooms as Kubernetes objects.
@@ -92,7 +93,8 @@ pub struct RunArguments {
         long,
         env = "DEFAULT_DELETION_POLICY",
         value_name = "POLICY",
-        default_value = "Delete"
+        default_value = "Delete",
+        value_parser = deletion_policies()
     )]
     pub default_deletion_policy: DeletionPolicy,
 
@@ -296,6 +298,15 @@ fn positive(text: &str) -> Result<Duration, String> {
         } else {
             Ok(time)
         }
+    })
+}
+
+fn deletion_policies() -> impl TypedValueParser<Value = DeletionPolicy> {
+    let delete = PossibleValue::new("Delete").help("It is deleted");
+    let retain = PossibleValue::new("Retain").help("It stays, without the operator's tags");
+    PossibleValuesParser::new([delete, retain]).map(|policy| match policy.as_str() {
+        "Retain" => DeletionPolicy::Retain,
+        _ => DeletionPolicy::Delete,
     })
 }
 

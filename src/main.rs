@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use ivschat_aws::{Meter, Unmetered};
+use ivschat_core::{api, errors};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership, Signature};
 use ivschat_operator::telemetry::{Health, Metrics};
-use ivschat_operator::{api, check, errors, ivs, telemetry};
+use ivschat_operator::{check, telemetry};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -75,7 +77,8 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
             arguments.cluster_id.clone()
         }
     };
-    match ivs::connect(&aws(arguments), &Metrics::default()).await {
+    let meter: Arc<dyn Meter> = Arc::new(Unmetered);
+    match ivschat_aws::connect(&aws(arguments), &meter).await {
         Ok((rooms, account, region)) => {
             let aws = check::Aws {
                 rooms,
@@ -141,7 +144,8 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
     let client = controller::client(config)?;
-    let (rooms, account, default_region) = ivs::connect(&aws(arguments), &metrics).await?;
+    let meter: Arc<dyn Meter> = Arc::new(metrics.clone());
+    let (rooms, account, default_region) = ivschat_aws::connect(&aws(arguments), &meter).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
         arguments.kubernetes_timeout,
@@ -180,12 +184,12 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         namespaces = if settings.namespaces.is_empty() { "all".to_owned() } else { settings.namespaces.join(",") },
         "started"
     );
-    let index = ivs::Index::new(
+    let index = ivschat_aws::Index::new(
         Arc::clone(&rooms),
         account.clone(),
         arguments.index_interval,
         arguments.lag_bound,
-        metrics.clone(),
+        meter,
     );
     let (election, leadership) = match lease {
         Some(lease) => {
@@ -225,8 +229,8 @@ fn https_proxy<Url: FromStr>() -> Option<Url> {
         .ok()
 }
 
-fn aws(arguments: &RunArguments) -> ivs::Settings {
-    ivs::Settings {
+fn aws(arguments: &RunArguments) -> ivschat_aws::Settings {
+    ivschat_aws::Settings {
         region: arguments.region.clone(),
         endpoint: arguments.endpoint_url.clone(),
         operation_timeout: arguments.operation_timeout,

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use ivschat_emulator::world::{
-    self, Answer, Call, CreateRoom, MessageReviewHandler, Room, Scope, Settings, UpdateRoom, World,
-};
-use ivschat_operator::api::{
+use ivschat_core::api::{
     ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler, TagPolicy,
 };
-use ivschat_operator::room::plan::{HandlerUpdate, NewRoom, Plan, RoomUpdate, Step, plan};
-use ivschat_operator::room::{
+use ivschat_core::room::plan::{HandlerUpdate, NewRoom, Plan, RoomUpdate, Step, plan};
+use ivschat_core::room::{
     Class, DesiredRoom, Handler, Identity, KeyPattern, ObservedRoom, Origin, Owner, TagScope, Tags,
+};
+use ivschat_emulator::world::{
+    self, Answer, Call, CreateRoom, MessageReviewHandler, Room, Scope, Settings, UpdateRoom, World,
 };
 use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, vec};
@@ -263,7 +263,7 @@ impl Stage {
                     // At no moment may someone look and take the room for nobody's.
                     let tags = self.room().unwrap().tags;
                     assert!(
-                        identity().prove(&tags) == ivschat_operator::room::Proof::Ours,
+                        identity().prove(&tags) == ivschat_core::room::Proof::Ours,
                         "{tags:?}"
                     );
                 }

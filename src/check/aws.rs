@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::ivs::{Account, Rooms};
-use crate::room::{Class, ClusterId, Failure, RoomArn};
+use ivschat_aws::{Account, Rooms};
+use ivschat_core::room::{Class, ClusterId, Failure, RoomArn};
 
 use super::scratch::Scratch;
 use super::{Outcome, Report};

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Resource;
 use kube::api::Api;
 use serde_json::Value;
 
-use crate::api::{ChatRoom, chat_room_crd};
 use crate::controller::{Error, is_status};
 
 use super::Cluster;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ivschat_core::room::ClusterId;
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
@@ -11,7 +12,6 @@ use kube::api::{Api, PostParams};
 use kube::{Client, Error as KubeError};
 
 use crate::controller::{Error, Kubernetes, LeaseSettings, in_time};
-use crate::room::ClusterId;
 
 use super::{Outcome, Report, crd};
 

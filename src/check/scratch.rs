@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use ivschat_aws::{CreateError, Fence, Writes};
+use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
+use ivschat_core::room::plan::{self, NewRoom, RoomUpdate};
+use ivschat_core::room::{
+    Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags,
+};
 use tokio::time::{Instant, sleep};
-
-use crate::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
-use crate::ivs::{CreateError, Fence, Writes};
-use crate::room::plan::{self, NewRoom, RoomUpdate};
-use crate::room::{Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags};
 
 use super::aws::{Aws, remedy};
 use super::{Outcome, Report};

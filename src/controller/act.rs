@@ -1,15 +1,14 @@
 //! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours, or to consent to be
 //! adopted.
 
+use ivschat_aws::CreateError;
+use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG};
+use ivschat_core::api::{Creation, Reason};
+use ivschat_core::room::plan::{self, Change, NewRoom, Plan, Step};
+use ivschat_core::room::status::{self, Knowledge, Verdict};
+use ivschat_core::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom, RoomArn, Tags};
 use jiff::Timestamp;
 use tokio::time::Instant;
-
-use crate::api::names::{CONSENT_TAG, CREATION_TAG};
-use crate::api::{Creation, Reason};
-use crate::ivs::CreateError;
-use crate::room::plan::{self, Change, NewRoom, Plan, Step};
-use crate::room::status::{self, Knowledge, Verdict};
-use crate::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom, RoomArn, Tags};
 
 use super::events::News;
 use super::kubernetes::Error;
@@ -165,9 +164,7 @@ impl Pass<'_> {
         identity: &Identity,
         account: &str,
     ) -> Result<Result<Ending, Failure>, Error> {
-        let step =
-            plan::require_consent(&room, identity).and_then(|()| plan::adopt(&room, identity));
-        let tags = match step {
+        let tags = match plan::adopt(&room, identity) {
             Ok(Step::Tag(tags)) => tags,
             Ok(Step::Untag(_) | Step::Update(_)) => Tags::new(),
             Err(failure) => return Ok(Err(failure)),

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ivschat_core::api::names::CLASS_LABEL;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
-use crate::api::names::CLASS_LABEL;
 
 /// The class of an operator: 1 to 63 of a-z 0-9 -, so that it can stand in a label and in a Lease's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! Events: what changed, and what newly went wrong. A pass that changes nothing publishes none.
 
+use ivschat_core::api::names::CLASS_LABEL;
+use ivschat_core::api::{ChatRoomStatus, ConditionType, Reason};
+use ivschat_core::room::RoomArn;
+use ivschat_core::room::plan::{Change, Difference};
+use ivschat_core::room::status::{self, Verdict};
 use kube::runtime::events::{Event, EventType};
-
-use crate::api::names::CLASS_LABEL;
-use crate::api::{ChatRoomStatus, ConditionType, Reason};
-use crate::room::RoomArn;
-use crate::room::plan::{Change, Difference};
-use crate::room::status::{self, Verdict};
 
 /// A change that a pass made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,16 +2,15 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use ivschat_core::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
+use ivschat_core::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
+use ivschat_core::room::{Pause, Violation, Violations};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 use serde_path_to_error::Segment;
-
-use crate::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
-use crate::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
-use crate::room::{Pause, Violation, Violations};
 
 use super::overlap::Other;
 

@@ -1,9 +1,13 @@
 //! The few writes the operator makes to Kubernetes, each with a deadline and a precondition.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
+use ivschat_core::api::names::{FINALIZER, OPERATOR};
+use ivschat_core::api::{ChatRoom, ChatRoomStatus, Creation};
+use ivschat_core::errors::chain;
+use ivschat_core::room::orphans::ObjectName;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
@@ -14,9 +18,6 @@ use kube::runtime::events::{Event, Recorder, Reporter};
 use kube::{Client, Error as KubeError, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
-use crate::api::names::{FINALIZER, OPERATOR};
-use crate::api::{ChatRoom, ChatRoomStatus, Creation};
-use crate::errors::chain;
 use crate::telemetry::Metrics;
 
 use super::input::Input;
@@ -118,11 +119,8 @@ impl Kubernetes {
     }
 
     /// Namespace and name of every ChatRoom in these namespaces, whatever its class; in all namespaces if none is given.
-    pub(super) async fn names(
-        &self,
-        namespaces: &[String],
-    ) -> Result<HashSet<(String, String)>, Error> {
-        let mut names = HashSet::new();
+    pub(super) async fn names(&self, namespaces: &[String]) -> Result<BTreeSet<ObjectName>, Error> {
+        let mut names = BTreeSet::new();
         for api in self.apis(namespaces) {
             let mut params = ListParams::default().limit(PAGE);
             loop {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::{ConditionType, Reason, Truth};
+use ivschat_core::room::plan::Difference;
+use ivschat_core::room::status::Verdict;
 use jiff::Timestamp;
-
-use crate::api::{ConditionType, Reason, Truth};
-use crate::room::plan::Difference;
-use crate::room::status::Verdict;
 
 use super::Context;
 use super::kubernetes::Error;

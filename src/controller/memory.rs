@@ -1,13 +1,14 @@
 //! What the operator knows about each object between passes. Losing it costs calls and waits, never a room.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ivschat_core::api::Creation;
+use ivschat_core::room::search::Recall;
+use ivschat_core::room::{Class, RoomArn};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::Creation;
-use crate::room::{Class, RoomArn};
 use crate::telemetry::Shown;
 
 use super::deletions::{Deletions, Turn};
@@ -39,7 +40,7 @@ struct Entry {
     /// Other rooms that prove to be this object's, and have been reported.
     twins: HashSet<RoomArn>,
     /// Rooms of this object that were released.
-    released: HashSet<RoomArn>,
+    released: BTreeSet<RoomArn>,
     /// When the object's room may be deleted; `None` once it was deleted.
     turn: Option<Turn>,
     /// The room that was deleted last. Reads may still show it.
@@ -117,20 +118,6 @@ impl Memory {
         entry.released.insert(arn.clone());
     }
 
-    /// Whether this room was released.
-    pub(super) fn released(&self, uid: &str, arn: &RoomArn) -> bool {
-        self.entries()
-            .get(uid)
-            .is_some_and(|entry| entry.released.contains(arn))
-    }
-
-    /// Whether any room of the object was released. If so, this process knows what happened to the object's room.
-    pub(super) fn has_released(&self, uid: &str) -> bool {
-        self.entries()
-            .get(uid)
-            .is_some_and(|entry| !entry.released.is_empty())
-    }
-
     /// How long this room of the object must wait until it may be deleted.
     pub(super) fn wait_to_delete(
         &self,
@@ -187,16 +174,12 @@ impl Memory {
         }
     }
 
-    /// Records a 404 of GetRoom for this room. Returns since when GetRoom has answered 404.
-    pub(super) fn missing_since(&self, uid: &str, arn: &RoomArn, now: Timestamp) -> Timestamp {
+    /// Records a 404 of GetRoom for this room.
+    pub(super) fn missing(&self, uid: &str, arn: &RoomArn, at: Timestamp) {
         let mut entries = self.entries();
         let missing = &mut entries.entry(uid.to_owned()).or_default().missing;
-        match missing {
-            Some((known, since)) if known == arn => *since,
-            _ => {
-                *missing = Some((arn.clone(), now));
-                now
-            }
+        if missing.as_ref().is_none_or(|(known, _)| known != arn) {
+            *missing = Some((arn.clone(), at));
         }
     }
 
@@ -204,6 +187,20 @@ impl Memory {
     pub(super) fn seen(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.missing = None;
+        }
+    }
+
+    /// What a search may know of the object. `alone_since`: when another may last have worked on it.
+    pub(super) fn recall(&self, uid: &str, alone_since: Timestamp) -> Recall {
+        let entries = self.entries();
+        let entry = entries.get(uid);
+        Recall {
+            missing: entry.and_then(|entry| entry.missing.clone()),
+            made: entry.and_then(|entry| entry.learned.clone()),
+            released: entry
+                .map(|entry| entry.released.clone())
+                .unwrap_or_default(),
+            alone_since,
         }
     }
 

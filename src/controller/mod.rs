@@ -12,7 +12,6 @@ mod leadership;
 mod look;
 mod measure;
 mod memory;
-mod observe;
 mod overlap;
 mod queue;
 mod reconcile;
@@ -30,6 +29,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
+use ivschat_aws::{Account, Index, Rooms};
+use ivschat_core::api::ChatRoom;
+use ivschat_core::api::DeletionPolicy;
+use ivschat_core::errors::chain;
+use ivschat_core::room::plan::Difference;
+use ivschat_core::room::{Class, ClusterId, KeyPattern, Tags};
 use jiff::SignedDuration;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
@@ -40,12 +45,6 @@ use kube::{Client, Resource};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
-use crate::api::ChatRoom;
-use crate::api::DeletionPolicy;
-use crate::errors::chain;
-use crate::ivs::{Account, Index, Rooms};
-use crate::room::plan::Difference;
-use crate::room::{Class, ClusterId, KeyPattern, Tags};
 use crate::telemetry::{Health, Metrics};
 
 pub use class::{InvalidOperatorClass, OperatorClass};

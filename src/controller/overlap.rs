@@ -2,11 +2,10 @@
 //! finds the signature of another lease under a write, made since it has known the object, reports it. Nothing else
 //! changes: the winner of a race is decided elsewhere.
 
+use ivschat_core::api::names::OPERATOR;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
-
-use crate::api::names::OPERATOR;
 
 use super::Context;
 use super::events::News;
@@ -100,7 +99,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, Time};
     use kube::api::ApiResource;
 
-    use crate::api::ChatRoom;
+    use ivschat_core::api::ChatRoom;
 
     use super::*;
 

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use ivschat_aws::Writes;
+use ivschat_core::api::{ChatRoomStatus, DeletionPolicy, Reason, TagPolicy};
+use ivschat_core::room::decide::{self, Decision, Parting, Wanted};
+use ivschat_core::room::plan::Difference;
+use ivschat_core::room::search::{Sight, Unsettled};
+use ivschat_core::room::status::{Knowledge, Record, Verdict};
+use ivschat_core::room::{
+    Class, DesiredRoom, Failure, Identity, ObservedRoom, Origin, Owner, RoomArn, TagScope,
+};
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 
-use crate::api::{ChatRoomStatus, DeletionPolicy, Reason, TagPolicy};
-use crate::ivs::Writes;
-use crate::room::plan::{self, plan};
-use crate::room::status::{Knowledge, Record, Verdict};
-use crate::room::{
-    Class, DesiredRoom, Failure, Identity, ObservedRoom, Origin, Owner, Proof, RoomArn, TagScope,
-};
 use crate::telemetry::PassTimer;
 
 use super::events::News;
@@ -21,7 +23,6 @@ use super::kubernetes::Error;
 use super::leadership::Fence;
 use super::look::Look;
 use super::measure;
-use super::observe::{Sight, Unsettled};
 use super::{Context, overlap};
 
 /// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
@@ -127,6 +128,24 @@ impl Ending {
             again,
         }
     }
+
+    fn deleting(unsettled: Unsettled) -> Self {
+        let Unsettled {
+            reason,
+            message,
+            until,
+        } = unsettled;
+        let again = match reason {
+            // The room of an attempt may show up at any moment, and has to be deleted then.
+            Reason::CreationPending => Again::By(until, Class::NotFound),
+            _ => Again::At(until),
+        };
+        let verdict = Verdict::Pending {
+            reason: Reason::Deleting,
+            message,
+        };
+        Self { verdict, again }
+    }
 }
 
 /// A pass under way: what it works with and what it has learned.
@@ -181,7 +200,7 @@ impl<'a> Pass<'a> {
             return Ok(Some(Ending { verdict, again }));
         }
         let identity = self.identity();
-        if let Err(failure) = self.mend_region(&identity).await {
+        if let Err(failure) = self.mend_record(&identity).await {
             return Ok(Some(Ending::failed(failure, Knowledge::Nothing)));
         }
         let desired = match self.desired() {
@@ -192,31 +211,33 @@ impl<'a> Pass<'a> {
             Ok(look) => look,
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
-        let ending = match (sight, self.input.observed) {
-            (Sight::Unsettled(unsettled), _) => Ok(Ending::unsettled(unsettled)),
-            (Sight::Room(room), true) => plan::require_proof(&room.arn, &room.tags, &identity)
-                .map(|()| self.compare(&desired, &room)),
-            (Sight::Candidate(room), true) => {
-                plan::require_consent(&room, &identity).map(|()| self.compare(&desired, &room))
+        if self.input.observed && sight == Sight::Absent {
+            // Nothing came of an attempt that was made before.
+            self.record.creation = None;
+            self.context.memory.attempt(&self.input.uid, None);
+        }
+        let adopt = self.adopted();
+        let wanted = Wanted {
+            room: &desired,
+            scope: self.scope(),
+            adopt: adopt.as_ref(),
+            observes: self.input.observed,
+        };
+        let ending = match decide::wanted(sight, wanted, &identity) {
+            Err(failure) => Err(failure),
+            Ok(Decision::Wait(unsettled)) => Ok(Ending::unsettled(unsettled)),
+            Ok(Decision::Report(room, differences)) => Ok(self.report(&room, differences)),
+            Ok(Decision::Adopt(room)) => self.adopt(room, &identity, &account).await?,
+            Ok(Decision::Apply(plan, room)) => {
+                let has_room = room.is_some();
+                let acted = self.act(plan, room, &desired, &identity, &account);
+                let ending = acted.await?;
+                Ok(if has_room {
+                    self.heal_twins(&identity, &account, ending).await?
+                } else {
+                    ending
+                })
             }
-            (Sight::Absent, true) => {
-                self.record.creation = None;
-                self.context.memory.attempt(&self.input.uid, None);
-                Err(nothing_to_observe())
-            }
-            (Sight::Candidate(room), false) => self.adopt(room, &identity, &account).await?,
-            (Sight::Room(room), false) => match self.plan_for(&desired, &room, &identity) {
-                Ok(plan) => {
-                    let acted = self.act(plan, Some(room), &desired, &identity, &account);
-                    let ending = acted.await?;
-                    Ok(self.heal_twins(&identity, &account, ending).await?)
-                }
-                Err(failure) => Err(failure),
-            },
-            (Sight::Absent, false) => match plan(&desired, None, &identity, self.scope()) {
-                Ok(plan) => Ok(self.act(plan, None, &desired, &identity, &account).await?),
-                Err(failure) => Err(failure),
-            },
         };
         // Not while an attempt to create is outstanding: nobody would look after the room that may come of it.
         if self.input.observed && self.record.creation.is_none() {
@@ -227,29 +248,8 @@ impl<'a> Pass<'a> {
         })))
     }
 
-    fn plan_for(
-        &self,
-        desired: &DesiredRoom,
-        room: &ObservedRoom,
-        identity: &Identity,
-    ) -> Result<plan::Plan, Failure> {
-        let plan = plan(desired, Some(room), identity, self.scope())?;
-        match self.adopted() {
-            Some(adopted) if adopted != room.arn => Err(Failure::new(
-                Class::Invalid,
-                format!(
-                    "spec.adopt.arn: names room {adopted}, but this object already has room {}; remove spec.adopt, or adopt \
-                     with another object",
-                    room.arn
-                ),
-            )),
-            _ => Ok(plan),
-        }
-    }
-
     /// The room is only observed: differences go into the status.
-    fn compare(&mut self, desired: &DesiredRoom, room: &ObservedRoom) -> Ending {
-        let differences = plan::drift(desired, room, self.scope());
+    fn report(&mut self, room: &ObservedRoom, differences: Vec<Difference>) -> Ending {
         self.record.bind(room);
         self.found_drift(&differences);
         if differences.is_empty() {
@@ -275,43 +275,15 @@ impl<'a> Pass<'a> {
             // The credentials cannot reach the room, which is to stay anyway.
             Err(failure) if failure.class == Class::AccountMismatch && self.retains() => {
                 let left = self.record.arn.clone();
-                return self.let_go(left.map(|arn| (arn, UNREACHED))).await;
+                return self.let_go(left.map(|arn| (arn, decide::UNREACHED))).await;
             }
             Err(failure) => return Ok(Some(Ending::failed(failure, Knowledge::Nothing))),
         };
-        match sight {
-            // The room of an attempt that was made before the object was set to observe.
-            Sight::Room(room) if self.input.observed => {
-                self.let_go(Some((room.arn, OBSERVED))).await
-            }
-            Sight::Room(room) if identity.prove(&room.tags) == Proof::Ours => {
-                Ok(Some(if self.retains() {
-                    self.release(&room, &identity, &account).await
-                } else {
-                    self.delete(&room, &account).await
-                }))
-            }
-            // A room of somebody else never blocks a deletion.
-            Sight::Room(room) if !identity.retained(&room.tags) => {
-                self.let_go(Some((room.arn, FOREIGN))).await
-            }
-            Sight::Room(_) | Sight::Candidate(_) | Sight::Absent => self.let_go(None).await,
-            Sight::Unsettled(Unsettled {
-                reason,
-                message,
-                until,
-            }) => {
-                let again = match reason {
-                    // The room of an attempt may show up at any moment, and has to be deleted then.
-                    Reason::CreationPending => Again::By(until, Class::NotFound),
-                    _ => Again::At(until),
-                };
-                let verdict = Verdict::Pending {
-                    reason: Reason::Deleting,
-                    message,
-                };
-                Ok(Some(Ending { verdict, again }))
-            }
+        match decide::deleted(sight, &identity, self.retains(), self.input.observed) {
+            Parting::Wait(unsettled) => Ok(Some(Ending::deleting(unsettled))),
+            Parting::Release(room) => Ok(Some(self.release(&room, &identity, &account).await)),
+            Parting::Delete(room) => Ok(Some(self.delete(&room, &account).await)),
+            Parting::LetGo(left) => self.let_go(left).await,
         }
     }
 
@@ -338,7 +310,7 @@ impl<'a> Pass<'a> {
         let origin = Origin {
             name: &self.input.name,
             default_region: &self.context.settings.default_region,
-            fixed_region: self.region_in_force(),
+            fixed_region: self.record.region_in_force(),
             default_tags: &self.context.settings.default_tags,
             ignored_tags: &self.context.settings.ignored_tags,
         };
@@ -385,16 +357,4 @@ impl<'a> Pass<'a> {
     pub(super) fn object(&self) -> String {
         format!("{}/{}", self.input.namespace, self.input.name)
     }
-}
-
-/// Why a room stays when its object goes.
-const FOREIGN: &str = "its tags do not say that it is this object's";
-const UNREACHED: &str = "the operator's credentials do not reach its account";
-const OBSERVED: &str = "this object only observes it";
-
-fn nothing_to_observe() -> Failure {
-    Failure::new(
-        Class::NotFound,
-        "There is no room to observe: name one in spec.adopt.arn that consents, or set spec.managementPolicy to Manage",
-    )
 }

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use ivschat_core::api::{ConditionType, Reason};
+use ivschat_core::room::decide::{self, Parting};
+use ivschat_core::room::status::{self, Knowledge, Verdict};
+use ivschat_core::room::{Class, Failure, Identity, ObservedRoom};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::api::{ConditionType, Reason};
-use crate::room::plan;
-use crate::room::status::{self, Knowledge, Verdict};
-use crate::room::{Class, Failure, Identity, ObservedRoom};
 
 use super::class;
 use super::input::Input;
 use super::kubernetes::{Error, is_status};
 use super::leadership::Fence;
 use super::look::Look;
-use super::observe::Sight;
 use super::reconcile::{Again, Ending, Pass};
 use super::{Context, Election};
 
@@ -231,15 +229,11 @@ impl Pass<'_> {
     /// Releases the object's rooms. `Some`: not finished yet.
     async fn let_go_rooms(&mut self, identity: &Identity) -> Result<Option<Ending>, Failure> {
         let Look { account, sight } = self.look(identity).await?;
-        let room = match sight {
-            Sight::Unsettled(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
-            // The room was released before, or there never was one.
-            Sight::Candidate(_) | Sight::Absent => return Ok(None),
-            Sight::Room(room) if identity.retained(&room.tags) => return Ok(None),
-            Sight::Room(room) => room,
+        let room = match decide::released(sight, identity)? {
+            Parting::Wait(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
+            Parting::LetGo(_) => return Ok(None),
+            Parting::Release(room) | Parting::Delete(room) => room,
         };
-        // A room of somebody else must not be reported as released.
-        plan::require_proof(&room.arn, &room.tags, identity)?;
         let outcome = self.let_go_each(room.clone(), identity, &account).await;
         self.record.bind(&room);
         outcome
@@ -259,7 +253,7 @@ impl Pass<'_> {
             }
             for region in self.context.index.regions(account) {
                 if next.is_none() {
-                    next = self.find_in_index(identity, account, &region, None).await?;
+                    next = self.find_in(identity, account, &region).await?;
                 }
             }
         }

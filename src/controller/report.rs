@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::{ChatRoomStatus, Creation};
+use ivschat_core::room::status::{self, Verdict};
 use jiff::Timestamp;
 use kube::api::DynamicObject;
-
-use crate::api::{ChatRoomStatus, Creation};
-use crate::room::status::{self, Verdict};
 
 use super::class;
 use super::events;

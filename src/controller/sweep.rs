@@ -1,24 +1,21 @@
 //! Checks whole regions at an interval, for what no single object shows: objects with more than one room, and rooms whose
 //! object no longer exists.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures::{Stream, StreamExt, stream};
+use ivschat_core::api::{ChatRoom, names};
+use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
+use ivschat_core::room::{RoomArn, is_region};
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use crate::api::{ChatRoom, names};
-use crate::room::{Owner, RoomArn, is_region};
-
 use super::Context;
 use super::events::News;
-
-/// The rooms of this cluster's ChatRooms, by their owner tags.
-type Owned = BTreeMap<(String, String), Vec<RoomArn>>;
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(
@@ -28,8 +25,7 @@ pub(super) fn sweeps(
     let sweep = Sweep {
         context,
         store,
-        suspects: HashSet::new(),
-        reported: HashSet::new(),
+        orphans: Orphans::default(),
     };
     stream::unfold(sweep, async |mut sweep| {
         let interval = sweep.context.settings.index_interval;
@@ -50,9 +46,7 @@ pub(super) fn sweeps(
 struct Sweep {
     context: Arc<Context>,
     store: Store<DynamicObject>,
-    /// Rooms that had no object in the last sweep. A room whose object is on its way is in here once, but not twice.
-    suspects: HashSet<RoomArn>,
-    reported: HashSet<RoomArn>,
+    orphans: Orphans,
 }
 
 impl Sweep {
@@ -62,55 +56,45 @@ impl Sweep {
         let Ok(account) = context.account.id().await else {
             return Vec::new();
         };
-        let mut owned = Owned::new();
-        let mut unlisted = BTreeSet::new();
+        let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
         for region in self.regions(&account) {
             match context.index.relist(&account, &region).await {
-                Ok(rooms) => {
-                    for (owner, arn) in rooms {
-                        self.sort_in(&mut owned, &owner, arn);
-                    }
-                }
+                Ok(listed) => rooms.extend(listed),
                 Err(failure) => {
                     tracing::warn!(region, %failure, "could not sweep a region");
                     unlisted.insert(region);
                 }
             }
         }
-        let mut twins = Vec::new();
-        let mut surplus = 0;
-        let strangers = self.strangers(&owned).await;
-        let unseen = |arn: &&RoomArn| unlisted.contains(arn.region());
-        let mut orphans: HashSet<_> = self.suspects.iter().filter(unseen).cloned().collect();
-        for ((namespace, name), rooms) in owned {
-            let reference = ObjectRef::new_with(&name, resource()).within(&namespace);
+        let settings = &context.settings;
+        let watched = Watched {
+            cluster: &settings.cluster,
+            former: &settings.former_clusters,
+            namespaces: &settings.namespaces,
+        };
+        let (mut twins, mut surplus, mut without_object) = (Vec::new(), 0, Owned::new());
+        for (object, rooms) in watched.sort(rooms) {
+            let reference = ObjectRef::new_with(&object.1, resource()).within(&object.0);
             match self.store.get(&reference) {
-                Some(object) if rooms.len() > 1 => {
-                    context.memory.wake(&object.uid().unwrap_or_default());
+                Some(known) if rooms.len() > 1 => {
+                    context.memory.wake(&known.uid().unwrap_or_default());
                     surplus += rooms.len() - 1;
                     twins.push(reference);
                 }
                 Some(_) => {}
                 None => {
-                    // The object has another class, or does not exist, or nobody can tell now.
-                    let object = (namespace.clone(), name.clone());
-                    let exists = strangers.as_ref().map(|it| it.contains(&object));
-                    for arn in rooms {
-                        let orphan = exists == Some(false) && self.suspects.contains(&arn);
-                        if orphan && self.reported.insert(arn.clone()) {
-                            report_orphan(&context, &namespace, &name, &arn).await;
-                        }
-                        if exists == Some(true) {
-                            self.reported.remove(&arn);
-                        }
-                        orphans.insert(arn);
-                    }
+                    without_object.insert(object, rooms);
                 }
             }
         }
-        self.reported.retain(|arn| orphans.contains(arn));
-        self.suspects = orphans;
-        let (complete, orphans) = (unlisted.is_empty(), self.reported.len());
+        let names = self.names(&without_object).await;
+        for ((namespace, name), arn) in
+            self.orphans
+                .sweep(without_object, &unlisted, names.as_ref())
+        {
+            report_orphan(&context, &namespace, &name, &arn).await;
+        }
+        let (complete, orphans) = (unlisted.is_empty(), self.orphans.count());
         context
             .metrics
             .swept(begun.elapsed(), complete, orphans, surplus);
@@ -118,16 +102,12 @@ impl Sweep {
     }
 
     /// All ChatRoom names, of any class; fetched only when a room may be an orphan. `None`: not fetched, or in vain.
-    async fn strangers(&self, owned: &Owned) -> Option<HashSet<(String, String)>> {
-        let suspected = |arn: &RoomArn| self.suspects.contains(arn);
-        if !owned.values().flatten().any(suspected) {
+    async fn names(&self, without_object: &Owned) -> Option<BTreeSet<ObjectName>> {
+        if !self.orphans.need_names(without_object) {
             return None;
         }
-        let names = self
-            .context
-            .kubernetes
-            .names(&self.context.settings.namespaces);
-        let names = names.await;
+        let namespaces = &self.context.settings.namespaces;
+        let names = self.context.kubernetes.names(namespaces).await;
         names
             .inspect_err(|error| tracing::warn!(%error, "could not tell rooms without an object"))
             .ok()
@@ -148,24 +128,6 @@ impl Sweep {
         regions.insert(self.context.settings.default_region.clone());
         regions.extend(self.context.index.regions(account));
         regions
-    }
-
-    /// Keeps only rooms of this cluster, and of namespaces that this operator watches.
-    fn sort_in(&self, owned: &mut Owned, tag: &str, arn: RoomArn) {
-        let settings = &self.context.settings;
-        let Some(Owner {
-            cluster,
-            namespace,
-            name,
-        }) = Owner::parse(tag)
-        else {
-            return;
-        };
-        let here = settings.namespaces.is_empty() || settings.namespaces.contains(&namespace);
-        let ours = cluster == settings.cluster || settings.former_clusters.contains(&cluster);
-        if ours && here {
-            owned.entry((namespace, name)).or_default().push(arn);
-        }
     }
 }
 

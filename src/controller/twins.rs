@@ -2,9 +2,9 @@
 //!
 //! This happens when an operator froze between its last check and the wire, and another operator took over meanwhile.
 
+use ivschat_core::room::twins::{self, Fate};
+use ivschat_core::room::{Failure, Identity, RoomArn};
 use jiff::Timestamp;
-
-use crate::room::{Failure, Identity, ObservedRoom, Proof, RoomArn};
 
 use super::events::News;
 use super::input;
@@ -58,18 +58,23 @@ impl Pass<'_> {
         arn: &RoomArn,
     ) -> Result<Result<Option<Again>, Failure>, Error> {
         let context = self.context;
-        let twin = match context.rooms.get(arn).await {
-            Ok(Some(twin)) if identity.prove(&twin.tags) == Proof::Ours => twin,
-            Ok(_) => return Ok(Ok(None)),
+        let fate = match context.rooms.get(arn).await {
+            Ok(Some(twin)) => {
+                let (kept, object) = (self.record.create_time, self.input.created_at);
+                twins::fate(&twin, kept, object, identity)
+            }
+            Ok(None) => Fate::NotOurs,
             Err(failure) => return Ok(Err(failure)),
         };
-        // Keep both when the kept room is older than the object: it merely carries our tags.
-        if !self.made_for_this_object(identity, &twin) || !self.made_since(self.record.create_time)
-        {
-            if context.memory.note_twin(&self.input.uid, arn) {
-                self.news.push(News::TwinLeft(arn.clone()));
+        match fate {
+            Fate::Goes => {}
+            Fate::NotOurs => return Ok(Ok(None)),
+            Fate::Stays => {
+                if context.memory.note_twin(&self.input.uid, arn) {
+                    self.news.push(News::TwinLeft(arn.clone()));
+                }
+                return Ok(Ok(None));
             }
-            return Ok(Ok(None));
         }
         if let Some(again) = self.turn_to_delete(arn) {
             return Ok(Ok(Some(again)));
@@ -87,16 +92,6 @@ impl Pass<'_> {
             }
             Err(failure) => Ok(Err(failure)),
         }
-    }
-
-    fn made_for_this_object(&self, identity: &Identity, room: &ObservedRoom) -> bool {
-        identity.created(&room.tags) && self.made_since(room.create_time)
-    }
-
-    /// Whether a room created at this time is younger than the object.
-    fn made_since(&self, made: Option<Timestamp>) -> bool {
-        made.zip(self.input.created_at)
-            .is_some_and(|(made, object)| made >= object)
     }
 
     /// Whether the object, as the API server has it now, names this room.

@@ -7,13 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use ivschat_core::api::ChatRoom;
+use ivschat_core::api::names::CLASS_LABEL;
 use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt};
-
-use crate::api::ChatRoom;
-use crate::api::names::CLASS_LABEL;
 
 use super::Context;
 use super::class::OperatorClass;

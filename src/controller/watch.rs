@@ -14,6 +14,7 @@ use backon::ExponentialBuilder;
 use futures::future::ready;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use http::{Request, Uri};
+use ivschat_core::api::ChatRoom;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::client::{Body, ClientBuilder};
 use kube::runtime::WatchStreamExt;
@@ -21,8 +22,6 @@ use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Client, Config, ResourceExt, api::ObjectMeta};
 use tower::util::MapRequestLayer;
-
-use crate::api::ChatRoom;
 
 use super::kubernetes::apis;
 use super::{Context, class};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
+use ivschat_aws::Meter;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,10 +12,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use shown::ShownRooms;
 
 use super::process::Process;
 use super::{COMMIT, VERSION_ONLY};
-use shown::ShownRooms;
 
 pub use shown::Shown;
 
@@ -76,7 +77,7 @@ impl Default for Metrics {
             ),
             in_flight: ours.add("reconciles_in_flight", "Passes under way", Gauge::default()),
             in_flight_max: ours.add("reconciles_in_flight_max", "Passes that may be under way at once", Gauge::default()),
-            queue_depth: ours.add("queue_depth", "ChatRooms, new or changed, that wait to be looked at", Gauge::default()),
+            queue_depth: ours.add("queue_depth", "ChatRooms, new or changed, that wait for a pass", Gauge::default()),
             time_to_ready: ours.seconds(
                 "time_to_ready",
                 "From a ChatRoom's creation, or its edit being seen, to Ready being written",
@@ -89,12 +90,12 @@ impl Default for Metrics {
             ),
             drift_corrected: ours.add(
                 "drift_corrected",
-                "Fields set back on the room of a ChatRoom that had been settled",
+                "Fields corrected on the room of a ChatRoom that had been settled",
                 Family::default(),
             ),
             drift_returned: ours.add(
                 "drift_returned",
-                "Fields set back that had been set back on the same room within four drift intervals",
+                "Fields corrected again on the same room within four drift intervals",
                 Family::default(),
             ),
             calls: ours.add("aws_calls", "Requests to AWS, retries included, by what was answered", Family::default()),
@@ -112,10 +113,10 @@ impl Default for Metrics {
             leader: ours.add("leader", "Whether this replica leads", Gauge::default()),
             ready: ours.add("ready", "Whether this replica is ready, as /readyz says", Gauge::default()),
             shown,
-            sweeps: ours.add("sweeps", "Looks over all rooms of every region, by how they ended", Family::default()),
+            sweeps: ours.add("sweeps", "Sweeps over all rooms of every region, by how they ended", Family::default()),
             sweep_duration: ours.seconds(
                 "sweep_duration",
-                "How long a look over all rooms of every region took",
+                "How long a sweep over all rooms of every region took",
                 Histogram::new([0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 600.0]),
             ),
             orphans: ours.add(
@@ -248,48 +249,7 @@ impl Metrics {
         Shown::new(&self.0.shown, conditions, deleted)
     }
 
-    // --- AWS ---------------------------------------------------------------------------------------------------------
-
-    /// Counts a request to AWS, and records how long it took.
-    pub fn called(&self, operation: &'static str, code: &'static str, took: Duration) {
-        let labels = [("operation", operation), ("code", code)];
-        self.0.calls.get_or_create(&labels).inc();
-        let duration = self
-            .0
-            .call_duration
-            .get_or_create(&[("operation", operation)]);
-        duration.observe(took.as_secs_f64());
-    }
-
-    /// Counts a request that AWS throttled.
-    pub fn throttled(&self, operation: &'static str) {
-        let throttles = self.0.throttles.get_or_create(&[("operation", operation)]);
-        throttles.inc();
-    }
-
-    /// Adds the time that a call waited for its quota.
-    pub fn waited(&self, operation: &'static str, time: Duration) {
-        let wait = self.0.quota_wait.get_or_create(&[("operation", operation)]);
-        wait.inc_by(time.as_secs_f64());
-    }
-
-    /// Starts the series of an operation at 0.
-    pub fn expect_calls(&self, operation: &'static str) {
-        let labels = [("operation", operation)];
-        let calls = [("operation", operation), ("code", "OK")];
-        drop(self.0.calls.get_or_create(&calls));
-        drop(self.0.call_duration.get_or_create(&labels));
-        drop(self.0.throttles.get_or_create(&labels));
-        drop(self.0.quota_wait.get_or_create(&labels));
-    }
-
-    /// Records when the last complete list of a region began.
-    pub fn listed(&self, begun: SystemTime) {
-        let since = begun.duration_since(SystemTime::UNIX_EPOCH);
-        self.0
-            .index_listed
-            .set(since.unwrap_or_default().as_secs_f64());
-    }
+    // --- sweeps ------------------------------------------------------------------------------------------------------
 
     /// Records a sweep, and whether every region could be listed.
     pub fn swept(&self, took: Duration, complete: bool, orphans: usize, twins: usize) {
@@ -330,6 +290,44 @@ impl Metrics {
     /// Counts an event that could not be written.
     pub fn event_lost(&self) {
         self.0.unpublished_events.inc();
+    }
+}
+
+impl Meter for Metrics {
+    fn called(&self, operation: &'static str, code: &'static str, took: Duration) {
+        let labels = [("operation", operation), ("code", code)];
+        self.0.calls.get_or_create(&labels).inc();
+        let duration = self
+            .0
+            .call_duration
+            .get_or_create(&[("operation", operation)]);
+        duration.observe(took.as_secs_f64());
+    }
+
+    fn throttled(&self, operation: &'static str) {
+        let throttles = self.0.throttles.get_or_create(&[("operation", operation)]);
+        throttles.inc();
+    }
+
+    fn waited(&self, operation: &'static str, time: Duration) {
+        let wait = self.0.quota_wait.get_or_create(&[("operation", operation)]);
+        wait.inc_by(time.as_secs_f64());
+    }
+
+    fn expect_calls(&self, operation: &'static str) {
+        let labels = [("operation", operation)];
+        let calls = [("operation", operation), ("code", "OK")];
+        drop(self.0.calls.get_or_create(&calls));
+        drop(self.0.call_duration.get_or_create(&labels));
+        drop(self.0.throttles.get_or_create(&labels));
+        drop(self.0.quota_wait.get_or_create(&labels));
+    }
+
+    fn listed(&self, begun: SystemTime) {
+        let since = begun.duration_since(SystemTime::UNIX_EPOCH);
+        self.0
+            .index_listed
+            .set(since.unwrap_or_default().as_secs_f64());
     }
 }
 

@@ -63,7 +63,7 @@ impl Traces {
             .with_target("aws_sdk_ivschat::operation", LevelFilter::DEBUG)
             .with_target("aws_sdk_sts::operation", LevelFilter::DEBUG)
             .with_target("ivschat_operator", LevelFilter::DEBUG)
-            .with_target("ivschat_operator::ivs::attempts", LevelFilter::TRACE);
+            .with_target("ivschat_aws::attempts", LevelFilter::TRACE);
         let layer: OpenTelemetryLayer<S, Tracer> =
             tracing_opentelemetry::layer().with_tracer(self.0.tracer(NAME));
         layer.with_filter(spans)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ivschat_operator::api::chat_room_crd;
+use ivschat_core::api::chat_room_crd;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};

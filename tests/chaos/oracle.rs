@@ -205,7 +205,7 @@ fn made_for_subject(entry: &Entry, stage: &Stage) -> bool {
 
 /// While a fault lasts, the object says so, or is as it should be nevertheless.
 pub async fn tells(stage: &Stage, wanted: &[&str]) -> Outcome {
-    let told = |object: Option<&ivschat_operator::api::ChatRoom>| {
+    let told = |object: Option<&ivschat_core::api::ChatRoom>| {
         object.is_some_and(|object| {
             crate::stage::reasons(object)
                 .iter()
@@ -233,7 +233,7 @@ pub async fn patient(stage: &Stage, from: Instant) -> Outcome {
 
 /// The bystander's edit has gone through.
 pub async fn bystander_served(stage: &Stage) -> Outcome {
-    let served = |object: Option<&ivschat_operator::api::ChatRoom>| object.is_some_and(is_ready);
+    let served = |object: Option<&ivschat_core::api::ChatRoom>| object.is_some_and(is_ready);
     stage
         .until(BYSTANDER, "ready while the fault lasts", served)
         .await?;

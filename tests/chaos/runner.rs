@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use ivschat_operator::api::chat_room_crd;
+use ivschat_core::api::chat_room_crd;
 use tokio::sync::OnceCell;
 
 use crate::case::{Axis, Case, Ground, Trial};

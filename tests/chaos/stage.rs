@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::Emulator;
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Room, Scope, Settings};
-use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};

@@ -1,8 +1,8 @@
 //! One object that cannot be parsed, among a thousand that can.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use ivschat_emulator::world::Operation;
-use ivschat_operator::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};

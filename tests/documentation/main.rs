@@ -10,9 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::CommandFactory;
-use ivschat_operator::api::{ChatRoom, Reason};
+use ivschat_core::api::{ChatRoom, Reason};
+use ivschat_core::room::{Class, DesiredRoom, Origin};
 use ivschat_operator::cli::Cli;
-use ivschat_operator::room::{Class, DesiredRoom, Origin};
 use regex::Regex;
 
 use markdown::{
@@ -223,7 +223,7 @@ fn the_table_of_commands_is_that_of_the_program() {
 
 #[test]
 fn the_api_reference_names_everything_that_stands_on_objects_and_rooms() {
-    let names = fs::read_to_string(root().join("src/api/names.rs")).unwrap();
+    let names = fs::read_to_string(root().join("crates/core/src/api/names.rs")).unwrap();
     let reference = page("docs/api.md");
     let constants =
         Regex::new(r#"pub const (\w+): &str = "(ivschat-operator\.io/\w[^"]*)";"#).unwrap();

@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::stage::{ControlPlane, Options, REGION, SERVING, Source, Stage, arn_of, message_of};
+use crate::stage::{
+    ControlPlane, DEADLINE, Options, REGION, SERVING, Source, Stage, arn_of, command, message_of,
+};
 
 const OURS: &str = "111111111111";
 const OTHER: &str = "222222222222";
@@ -317,4 +319,23 @@ async fn a_profile_that_this_build_cannot_read_is_told_with_what_to_do() {
     ] {
         assert!(told.contains(part), "{told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_in_the_profile_that_cannot_be_called_ends_the_process_at_once() {
+    let file = KeyFile::new();
+    let profile = "[default]\nendpoint_url = emulator:4680\n";
+    std::fs::write(format!("{}/config", file.0), profile).unwrap();
+    let stage = Stage::open().await;
+    let options = file.options();
+    let mut run = command("run", &stage.kubeconfig, &stage.namespace, "", options);
+    let ended = run.env_remove("AWS_ENDPOINT_URL").output();
+    let output = tokio::time::timeout(DEADLINE, ended)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!output.status.success());
+    let told = "\"emulator:4680\" is not an endpoint: endpoint_url in the AWS profile takes http:// or https:// and a host";
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(told), "{stderr}");
 }

@@ -1,7 +1,7 @@
 //! Several operators in one cluster, each with its own ChatRooms.
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::Operation;
-use ivschat_operator::api::ChatRoom;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};

@@ -1,6 +1,6 @@
 //! Generated files are current.
 
-use ivschat_operator::api::manifest;
+use ivschat_core::api::manifest;
 
 #[test]
 fn the_committed_crd_is_what_the_types_give() {

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ivschat_core::api::Reason;
+use ivschat_core::room::plan::Difference;
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Answer, Call, Operation, Scope, UpdateRoom};
-use ivschat_operator::api::Reason;
-use ivschat_operator::room::plan::Difference;
 use serde_json::json;
 
 use crate::policies::annotate;
@@ -234,7 +234,7 @@ async fn the_documentation_names_every_metric_its_type_and_its_labels_and_no_oth
 fn the_documentation_names_every_value_that_a_label_can_have_and_no_other() {
     let names = |values: &[&'static str]| values.iter().map(ToString::to_string).collect();
     let mut operations: BTreeSet<String> =
-        names(&ivschat_operator::ivs::Operation::ALL.map(ivschat_operator::ivs::Operation::name));
+        names(&ivschat_aws::Operation::ALL.map(ivschat_aws::Operation::name));
     operations.insert("GetCallerIdentity".to_owned());
     let reasons = names(&Reason::ALL.map(Reason::as_str));
     let fields = names(&Difference::FIELDS);

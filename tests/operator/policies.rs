@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ivschat_core::api::{ChatRoom, Drift};
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Call, Operation, Scope, Settings};
-use ivschat_operator::api::{ChatRoom, Drift};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 

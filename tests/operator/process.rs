@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Operation, Settings};
-use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, PostParams};
 use serde_json::json;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::names::OPERATOR;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
@@ -9,7 +10,6 @@ use kube::api::{Api, PostParams};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use crate::api::names::OPERATOR;
 use crate::controller::kubernetes::{Error, in_time, is_status};
 
 use super::candidate::{Candidate, Move};

@@ -24,8 +24,6 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::ivs;
-
 pub use election::{Election, LeaseSettings};
 
 /// Whether this process leads. Every pass asks it.
@@ -114,11 +112,11 @@ pub(crate) struct Fence {
 impl Fence {
     /// Whether this pass may still begin something.
     pub(super) fn holds(&self) -> bool {
-        ivs::Fence::until(self).is_some()
+        ivschat_aws::Fence::until(self).is_some()
     }
 }
 
-impl ivs::Fence for Fence {
+impl ivschat_aws::Fence for Fence {
     fn until(&self) -> Option<Instant> {
         // Borrowed during the whole check, so that no renewal comes in between.
         let now = self.now.borrow();

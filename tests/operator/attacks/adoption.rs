@@ -1,7 +1,7 @@
 //! `spec.adopt` names a room of someone else.
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::Operation;
-use ivschat_operator::api::ChatRoom;
 use serde_json::json;
 
 use super::{CONSENT, CREATION, OWNER, Scene, THIEF, VICTIM, adopting, find, ready};

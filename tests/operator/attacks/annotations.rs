@@ -1,7 +1,7 @@
 //! Annotations, policies and texts that are meant to confuse.
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::Settings;
-use ivschat_operator::api::ChatRoom;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Copies of an object: under another name, in another namespace, in another cluster, after its end.
 
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use ivschat_emulator::world::Operation;
-use ivschat_operator::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PostParams};

@@ -89,7 +89,7 @@ async fn an_arn_forged_while_the_object_is_being_deleted_deletes_no_other_room()
     .await;
     scene.stage.delete(THIEF).await;
     scene.forge(THIEF, json!({"arn": scene.room.arn})).await;
-    let let_go = |object: &ivschat_operator::api::ChatRoom| {
+    let let_go = |object: &ivschat_core::api::ChatRoom| {
         object.metadata.finalizers == Some(vec!["thief.example/hold".to_owned()])
     };
     scene
@@ -112,7 +112,7 @@ async fn an_arn_forged_to_anothers_room_leads_an_object_back_to_its_own() {
         scene
             .forge(THIEF, json!({"arn": arn, "id": "forged"}))
             .await;
-        let back = |object: &ivschat_operator::api::ChatRoom| {
+        let back = |object: &ivschat_core::api::ChatRoom| {
             arn_of(object) == own && ready(object).0 == "True"
         };
         scene.stage.until(THIEF, "back at its own room", back).await;
@@ -139,7 +139,7 @@ async fn an_arn_forged_to_another_region_account_or_partition_leads_an_object_ba
         &format!("arn:aws:ivschat:{long}:123456789012:room/AbCdEfGhIjKl"),
     ] {
         scene.forge(THIEF, json!({"arn": arn})).await;
-        let back = |object: &ivschat_operator::api::ChatRoom| {
+        let back = |object: &ivschat_core::api::ChatRoom| {
             arn_of(object) == own && ready(object).0 == "True"
         };
         scene.stage.until(THIEF, arn, back).await;
@@ -190,7 +190,7 @@ async fn an_arn_in_a_region_that_cannot_be_asked_leads_an_object_back_to_its_own
         );
         scene.stage.emulator.inject(denied.times(1));
         scene.forge(THIEF, status.clone()).await;
-        let seen = |object: &ivschat_operator::api::ChatRoom| {
+        let seen = |object: &ivschat_core::api::ChatRoom| {
             arn_of(object) == own || status_of(object, "Synced").0 == "False"
         };
         let object = scene.stage.until(THIEF, "looked at", seen).await;

@@ -1,8 +1,8 @@
 //! Everything in a status but the ARN: region, attempt, times, tag keys, conditions.
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Operation, Scope};
-use ivschat_operator::api::ChatRoom;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Edits of the status that could hide an object's own room, or lead to a second one.
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::{Operation, Settings};
-use ivschat_operator::api::ChatRoom;
 use serde_json::json;
 
 use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, status_of};

@@ -16,8 +16,8 @@ mod twins;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Operation, Room, Scope, Settings};
-use ivschat_operator::api::ChatRoom;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 

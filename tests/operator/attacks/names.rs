@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use ivschat_operator::api::ChatRoom;
-use ivschat_operator::room::{ClusterId, Identity, Owner, Proof};
+use ivschat_core::api::ChatRoom;
+use ivschat_core::room::{ClusterId, Identity, Owner, Proof};
 use kube::api::PostParams;
 use serde_json::json;
 

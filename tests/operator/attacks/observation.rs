@@ -1,6 +1,6 @@
 //! Looking at a room that is another's.
 
-use ivschat_operator::api::ChatRoom;
+use ivschat_core::api::ChatRoom;
 use serde_json::{Value, json};
 
 use super::{CONSENT, Scene, THIEF, adopting, finalizers, find, ready};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ivschat_operator::api::ChatRoom;
+use ivschat_core::api::ChatRoom;
 use kube::ResourceExt;
 use serde_json::json;
 

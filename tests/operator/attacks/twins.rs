@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::world::Operation;
-use ivschat_operator::api::ChatRoom;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;

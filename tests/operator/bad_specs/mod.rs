@@ -7,9 +7,9 @@ mod table;
 
 use std::collections::BTreeMap;
 
+use ivschat_core::api::{ChatRoom, ChatRoomSpec, chat_room_crd};
+use ivschat_core::room::{DesiredRoom, Origin};
 use ivschat_emulator::world::{Operation, Settings};
-use ivschat_operator::api::{ChatRoom, ChatRoomSpec, chat_room_crd};
-use ivschat_operator::room::{DesiredRoom, Origin};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::runtime::conditions::is_deleted;

@@ -4,11 +4,11 @@ mod health;
 
 use std::collections::BTreeSet;
 
+use ivschat_core::api::ChatRoom;
+use ivschat_core::api::names::PAUSED_ANNOTATION;
 use ivschat_emulator::fault::Fault;
 use ivschat_emulator::world::{Call, Scope};
 use ivschat_emulator::world::{Operation, UpdateRoom};
-use ivschat_operator::api::ChatRoom;
-use ivschat_operator::api::names::PAUSED_ANNOTATION;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ mod policy;
 use std::collections::BTreeSet;
 
 use ivschat_emulator::world::{Call, Operation, Room, Scope, Tags};
-use ivschat_operator::ivs;
+
 use serde_json::json;
 
 use crate::ownership::someone_elses_room;
@@ -36,7 +36,7 @@ fn the_policy_names_the_operations_that_the_operator_calls_and_no_other() {
     let policy = filled(CLUSTER, &scope());
     let statements = policy.statement.iter();
     let named: BTreeSet<_> = statements.flat_map(|it| it.action.clone()).collect();
-    let called = ivs::Operation::ALL.map(|it| format!("ivschat:{}", it.name()));
+    let called = ivschat_aws::Operation::ALL.map(|it| format!("ivschat:{}", it.name()));
     assert_eq!(named, BTreeSet::from(called));
 }
 

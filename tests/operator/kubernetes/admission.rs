@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
+use ivschat_core::api::chat_room_crd;
 use ivschat_emulator::world::{Operation, Settings};
-use ivschat_operator::api::chat_room_crd;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
     PatchParams, PostParams,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use ivschat_emulator::world::{Operation, Settings};
-use ivschat_operator::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};

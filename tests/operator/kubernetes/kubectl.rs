@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ivschat_operator::api::chat_room_crd;
+use ivschat_core::api::chat_room_crd;
 use serde_json::Value;
 
 use super::{CRD, Kubectl, current, until};

@@ -7,8 +7,8 @@ mod scene;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use ivschat_core::api::{ChatRoom, ChatRoomStatus};
 use ivschat_emulator::world::{Answer, Call, CreateRoom, Operation, Scope};
-use ivschat_operator::api::{ChatRoom, ChatRoomStatus};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;

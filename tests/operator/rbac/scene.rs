@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use ivschat_emulator::Emulator;
 use ivschat_emulator::world::{Room, Scope, Settings};
-use ivschat_operator::api::{ChatRoom, chat_room_crd};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::events::v1::Event;
 use kube::Client;

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
+use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::Emulator;
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Room, Scope, Settings};
-use ivschat_operator::api::{ChatRoom, ChatRoomSpec};
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};

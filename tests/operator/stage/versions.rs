@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ivschat_operator::api::chat_room_crd;
+use ivschat_core::api::chat_room_crd;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 use tokio::sync::OnceCell;

@@ -5,14 +5,18 @@
 
 pub mod absence;
 mod arn;
+pub mod decide;
 mod desired;
 mod failure;
 mod observed;
+pub mod orphans;
 mod owner;
 mod pause;
 pub mod plan;
+pub mod search;
 pub mod status;
 mod tagging;
+pub mod twins;
 
 use std::collections::BTreeMap;
 

@@ -11,35 +11,35 @@ use aws_sdk_ivschat::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ivschat::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use ivschat_core::room::Class;
 
-use crate::room::Class;
-use crate::telemetry::Metrics;
+use crate::meter::Meter;
 
 use super::error;
 use super::quota::Operation;
 
 /// STS's call, beside those of IVS Chat.
-pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
+pub(crate) const CALLER_IDENTITY: &str = "GetCallerIdentity";
 
 /// Intercepts every client's requests on their way to the wire. Clones share what they note.
 #[derive(Debug, Clone)]
-pub(super) struct Attempts {
-    metrics: Metrics,
+pub(crate) struct Attempts {
+    meter: Arc<dyn Meter>,
     denied: Arc<AtomicBool>,
 }
 
 impl Attempts {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(meter: Arc<dyn Meter>) -> Self {
         for operation in Operation::ALL {
-            metrics.expect_calls(operation.name());
+            meter.expect_calls(operation.name());
         }
-        metrics.expect_calls(CALLER_IDENTITY);
+        meter.expect_calls(CALLER_IDENTITY);
         let denied = Arc::default();
-        Self { metrics, denied }
+        Self { meter, denied }
     }
 
     /// Whether AWS has denied an attempt since this was asked last: other credentials may be permitted it.
-    pub(super) fn take_denied(&self) -> bool {
+    pub(crate) fn take_denied(&self) -> bool {
         self.denied.swap(false, Ordering::Relaxed)
     }
 }
@@ -114,10 +114,10 @@ impl Attempt {
         let took = self.sent.elapsed();
         // An event in the span of the call, which may have several attempts.
         tracing::trace!(operation = self.operation, code, ?took, "answered");
-        let Attempts { metrics, denied } = &self.attempts;
-        metrics.called(self.operation, code, took);
+        let Attempts { meter, denied } = &self.attempts;
+        meter.called(self.operation, code, took);
         match class {
-            Some(Class::Throttled) => metrics.throttled(self.operation),
+            Some(Class::Throttled) => meter.throttled(self.operation),
             Some(Class::Denied) => denied.store(true, Ordering::Relaxed),
             _ => {}
         }

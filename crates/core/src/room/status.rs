@@ -52,6 +52,25 @@ impl Record {
         }
     }
 
+    /// The region that was asked for a room; none before the first attempt.
+    pub fn region_in_force(&self) -> Option<&str> {
+        let attempted = self
+            .creation
+            .as_ref()
+            .map(|attempt| attempt.region.as_str());
+        attempted
+            .or(self.region.as_deref())
+            .or(self.arn.as_ref().map(RoomArn::region))
+    }
+
+    /// Whether ARN and region disagree: then somebody has edited one of them.
+    pub fn contradicts_itself(&self) -> bool {
+        match (&self.arn, &self.region) {
+            (Some(arn), Some(region)) => arn.region() != region,
+            _ => false,
+        }
+    }
+
     /// Forgets a room that is proven absent, or was released. The region stays fixed.
     pub fn forget_room(&mut self) {
         *self = Self {

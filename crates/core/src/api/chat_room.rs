@@ -158,10 +158,7 @@ pub enum TagPolicy {
 /// What happens to the room when this object is deleted: Delete deletes it, Retain leaves it, without the operator's tags and
 /// ready to be taken back by an object of the same name. Absent: the operator's default, which is Delete unless it was told
 /// otherwise.
-#[derive(
-    JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum,
-)]
-#[value(rename_all = "PascalCase")]
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeletionPolicy {
     /// It is deleted.
     #[default]

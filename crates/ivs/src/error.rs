@@ -8,12 +8,11 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-
-use crate::errors::chain;
-use crate::room::{Class, Failure};
+use ivschat_core::errors::chain;
+use ivschat_core::room::{Class, Failure};
 
 /// What a call's error means.
-pub(super) fn failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
+pub(crate) fn failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -44,7 +43,7 @@ where
 }
 
 /// What an error means if the call carries no value of the spec: a 400 is then not the spec's fault.
-pub(super) fn read_failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
+pub(crate) fn read_failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -59,7 +58,7 @@ where
 }
 
 /// As [`read_failure`], for a call to a region that a user may have named.
-pub(super) fn read_failure_in<E>(
+pub(crate) fn read_failure_in<E>(
     region: &str,
     operation: &str,
     error: &SdkError<E, HttpResponse>,
@@ -78,7 +77,7 @@ where
 
 /// What an error means if the call names logging configurations besides a room. If AWS does not find one of them, the
 /// spec's value is wrong, and the error says nothing about the room.
-pub(super) fn write_failure<E>(
+pub(crate) fn write_failure<E>(
     operation: &str,
     error: &SdkError<E, HttpResponse>,
     logging_configurations: &[String],
@@ -101,7 +100,7 @@ where
 }
 
 /// Whether an error of CreateRoom proves that no room was created: AWS refused the call, or it never left this process.
-pub(super) fn proves_nothing_was_made<E>(error: &SdkError<E, HttpResponse>) -> bool
+pub(crate) fn proves_nothing_was_made<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
 {
@@ -131,7 +130,7 @@ fn answered(operation: &str, status: u16, code: Option<&str>, message: Option<&s
 }
 
 /// What an error's HTTP status and the code in its header mean.
-pub(super) fn class_of(status: u16, code: Option<&str>) -> Class {
+pub(crate) fn class_of(status: u16, code: Option<&str>) -> Class {
     // The header may append a link to the code.
     let code = code.and_then(|code| code.split(':').next());
     code.and_then(|code| by_code(code, None))
@@ -220,7 +219,7 @@ fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>
 }
 
 /// The class of an error that is not an answer of AWS.
-pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
+pub(crate) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
     match find::<Failure>(error) {
         // The account of the credentials is unknown: that failure's own class says why.
         Some(failure) => failure.class,

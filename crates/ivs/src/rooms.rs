@@ -1,16 +1,16 @@
 //! The calls that read, one method each, in the domain's terms.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::{Builder, Region};
 use aws_sdk_ivschat::types::RoomSummary;
+use ivschat_core::api::names::OWNER_TAG;
+use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn};
 
-use crate::api::names::OWNER_TAG;
-use crate::room::{Class, Failure, ObservedRoom, RoomArn};
-use crate::telemetry::Metrics;
+use crate::meter::Meter;
 
 use super::attempts::Attempts;
 use super::connect::Settings;
@@ -28,21 +28,21 @@ const MAX_CLIENTS: usize = 64;
 /// IVS Chat in every region: the calls that read. [`writes`](Self::writes) leads to those that write.
 pub struct Rooms {
     config: SdkConfig,
-    pub(super) quotas: Quotas,
+    pub(crate) quotas: Quotas,
     attempts: Attempts,
     clients: Mutex<HashMap<String, Client>>,
 }
 
 impl Rooms {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: SdkConfig,
         settings: &Settings,
         attempts: Attempts,
-        metrics: Metrics,
+        meter: Arc<dyn Meter>,
     ) -> Self {
         Self {
             config,
-            quotas: Quotas::new(settings.quota_factor, metrics),
+            quotas: Quotas::new(settings.quota_factor, meter),
             attempts,
             clients: Mutex::default(),
         }
@@ -73,7 +73,7 @@ impl Rooms {
     }
 
     /// The pages of ListRooms.
-    pub(super) fn pages<'a>(&'a self, region: &'a str) -> impl Pages + Send + 'a {
+    pub(crate) fn pages<'a>(&'a self, region: &'a str) -> impl Pages + Send + 'a {
         RegionPages {
             rooms: self,
             region,
@@ -121,13 +121,13 @@ impl Rooms {
         Ok(theirs.map(|room| room.arn).collect())
     }
 
-    pub(super) async fn admitted(&self, region: &str, operation: Operation) -> Client {
+    pub(crate) async fn admitted(&self, region: &str, operation: Operation) -> Client {
         self.quotas.admit(region, operation).await;
         self.client(region)
     }
 
     /// The client of a region. All clients share credentials and connections.
-    pub(super) fn client(&self, region: &str) -> Client {
+    pub(crate) fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {
             clients.clear();
@@ -159,6 +159,7 @@ mod tests {
     use aws_config::BehaviorVersion;
 
     use super::*;
+    use crate::meter::Unmetered;
 
     #[tokio::test]
     async fn regions_that_users_invent_do_not_pile_up() {
@@ -172,8 +173,9 @@ mod tests {
             quota_factor: 1.0,
             wait_factor: 1.0,
         };
-        let attempts = Attempts::new(Metrics::default());
-        let rooms = Rooms::new(config, &settings, attempts, Metrics::default());
+        let meter: Arc<dyn Meter> = Arc::new(Unmetered);
+        let attempts = Attempts::new(Arc::clone(&meter));
+        let rooms = Rooms::new(config, &settings, attempts, meter);
         for region in 0..1000 {
             rooms
                 .admitted(&format!("aa-bb-{region}"), Operation::GetRoom)

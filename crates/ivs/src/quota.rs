@@ -3,11 +3,12 @@
 //! One bucket per region and operation, so that AWS refuses no call of ours for exceeding a quota.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use crate::telemetry::Metrics;
+use crate::meter::Meter;
 
 /// The operations the operator uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,24 +63,24 @@ const MAX_BUCKETS: usize = 100;
 
 type Buckets = DefaultKeyedRateLimiter<(String, Operation)>;
 
-pub(super) struct Quotas {
+pub(crate) struct Quotas {
     room: Buckets,
     tag: Buckets,
-    metrics: Metrics,
+    meter: Arc<dyn Meter>,
 }
 
 impl Quotas {
     /// `factor`: the share of AWS's figures to use, more than 0.
-    pub(super) fn new(factor: f64, metrics: Metrics) -> Self {
+    pub(crate) fn new(factor: f64, meter: Arc<dyn Meter>) -> Self {
         Self {
             room: bucket(ROOM_CALLS * factor),
             tag: bucket(TAG_CALLS * factor),
-            metrics,
+            meter,
         }
     }
 
     /// Returns once the call may be sent.
-    pub(super) async fn admit(&self, region: &str, operation: Operation) {
+    pub(crate) async fn admit(&self, region: &str, operation: Operation) {
         let buckets = if operation.is_tagging() {
             &self.tag
         } else {
@@ -93,7 +94,7 @@ impl Quotas {
         buckets
             .until_key_ready(&(region.to_owned(), operation))
             .await;
-        self.metrics.waited(operation.name(), asked.elapsed());
+        self.meter.waited(operation.name(), asked.elapsed());
     }
 }
 
@@ -113,10 +114,11 @@ fn bucket(per_second: f64) -> Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meter::Unmetered;
 
     #[tokio::test]
     async fn buckets_of_regions_that_users_invent_do_not_pile_up() {
-        let quotas = Quotas::new(1000.0, Metrics::default());
+        let quotas = Quotas::new(1000.0, Arc::new(Unmetered));
         for region in 0..1000 {
             quotas
                 .admit(&format!("aa-bb-{region}"), Operation::GetRoom)
@@ -132,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn past_the_burst_calls_are_spread_at_the_quota_and_each_region_and_operation_has_its_own()
      {
-        let quotas = Quotas::new(20.0, Metrics::default());
+        let quotas = Quotas::new(20.0, Arc::new(Unmetered));
         let start = Instant::now();
         for _ in 0..100 {
             quotas.admit("us-west-2", Operation::GetRoom).await;

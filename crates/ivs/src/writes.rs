@@ -3,10 +3,9 @@
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::Builder;
 use aws_sdk_ivschat::config::retry::RetryConfig;
+use ivschat_core::room::plan::{NewRoom, RoomUpdate};
+use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn, Tags};
 use tokio::time::Instant;
-
-use crate::room::plan::{NewRoom, RoomUpdate};
-use crate::room::{Class, Failure, ObservedRoom, RoomArn, Tags};
 
 use super::convert::{self, observed_room};
 use super::error;
@@ -16,8 +15,8 @@ use super::rooms::Rooms;
 
 /// IVS Chat's calls that write, as long as `fence` is open.
 pub struct Writes<'a> {
-    pub(super) rooms: &'a Rooms,
-    pub(super) fence: &'a dyn Fence,
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) fence: &'a dyn Fence,
 }
 
 /// Why CreateRoom returned no room.

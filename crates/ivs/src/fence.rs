@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::task::Poll;
 
+use ivschat_core::room::{Class, Failure};
 use tokio::time::Instant;
-
-use crate::room::{Class, Failure};
 
 use super::quota::Operation;
 
@@ -19,7 +18,7 @@ pub trait Fence: Send + Sync {
 ///
 /// # Errors
 /// `Unavailable`: the fence is closed.
-pub(super) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, Failure> {
+pub(crate) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, Failure> {
     let closed = || {
         let message = format!(
             "{}: not sent, because this replica no longer leads",
@@ -34,7 +33,7 @@ pub(super) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, F
 ///
 /// # Errors
 /// `Unavailable`: no answer came in time.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     fence: &dyn Fence,
     end: Instant,
     operation: Operation,
@@ -57,6 +56,7 @@ pub(super) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use aws_config::{BehaviorVersion, Region};
@@ -66,12 +66,12 @@ mod tests {
     use ivschat_emulator::world;
 
     use super::*;
-    use crate::ivs::attempts::Attempts;
-    use crate::ivs::connect::Settings;
-    use crate::ivs::{CreateError, Rooms};
-    use crate::room::plan::{NewRoom, RoomUpdate};
-    use crate::room::{DesiredRoom, RoomArn, Tags};
-    use crate::telemetry::Metrics;
+    use crate::attempts::Attempts;
+    use crate::connect::Settings;
+    use crate::meter::{Meter, Unmetered};
+    use crate::{CreateError, Rooms};
+    use ivschat_core::room::plan::{NewRoom, RoomUpdate};
+    use ivschat_core::room::{DesiredRoom, RoomArn, Tags};
 
     const REGION: &str = "us-west-2";
 
@@ -99,8 +99,9 @@ mod tests {
             quota_factor: 1000.0,
             wait_factor: 0.01,
         };
-        let attempts = Attempts::new(Metrics::default());
-        let rooms = Rooms::new(config, &settings, attempts, Metrics::default());
+        let meter: Arc<dyn Meter> = Arc::new(Unmetered);
+        let attempts = Attempts::new(Arc::clone(&meter));
+        let rooms = Rooms::new(config, &settings, attempts, meter);
         (emulator, rooms)
     }
 

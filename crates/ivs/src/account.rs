@@ -13,10 +13,9 @@ use aws_config::identity::IdentityCache;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use ivschat_core::errors::chain;
+use ivschat_core::room::{Class, Failure};
 use tokio::sync::Mutex;
-
-use crate::errors::chain;
-use crate::room::{Class, Failure};
 
 use super::attempts::{Attempts, CALLER_IDENTITY};
 use super::connect::{self, Settings};
@@ -75,7 +74,7 @@ impl Held {
 
 impl Account {
     /// The account of whatever credentials are found as `settings` say.
-    pub(super) fn new(config: &SdkConfig, settings: Settings, attempts: Attempts) -> Self {
+    pub(crate) fn new(config: &SdkConfig, settings: Settings, attempts: Attempts) -> Self {
         Self(Arc::new(Inner {
             settings,
             config: config.clone(),
@@ -85,7 +84,7 @@ impl Account {
     }
 
     /// The configuration whose calls are signed with credentials that have come this way.
-    pub(super) fn watch(&self, config: &SdkConfig) -> SdkConfig {
+    pub(crate) fn watch(&self, config: &SdkConfig) -> SdkConfig {
         let provider = SharedCredentialsProvider::new(self.clone());
         let config = config.to_builder().credentials_provider(provider);
         config.identity_cache(IdentityCache::no_cache()).build()

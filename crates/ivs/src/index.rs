@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
+use ivschat_core::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use crate::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
-use crate::telemetry::Metrics;
+use crate::meter::Meter;
 
 use super::account::Account;
 use super::list::{Summary, complete_list};
@@ -22,7 +22,7 @@ use super::rooms::Rooms;
 pub struct Index {
     rooms: Arc<Rooms>,
     account: Account,
-    metrics: Metrics,
+    meter: Arc<dyn Meter>,
     max_age: Duration,
     lag_bound: SignedDuration,
     /// Lists that began earlier do not count: until then another replica may have created and deleted rooms.
@@ -80,13 +80,13 @@ impl Index {
         account: Account,
         max_age: Duration,
         lag_bound: Duration,
-        metrics: Metrics,
+        meter: Arc<dyn Meter>,
     ) -> Self {
         let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
             rooms,
             account,
-            metrics,
+            meter,
             max_age,
             lag_bound,
             since: Mutex::new(Timestamp::now()),
@@ -134,7 +134,7 @@ impl Index {
         let begun = Timestamp::now();
         match self.list(account, region).await {
             Ok(rooms) => {
-                self.metrics.listed(begun.into());
+                self.meter.listed(begun.into());
                 let mut known = slot.known();
                 // The list itself shows what was done more than a lag bound before it began.
                 known

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_class_has_a_reason_of_its_own() {
-        let reasons: std::collections::HashSet<_> = Class::ALL
+        let reasons: std::collections::BTreeSet<_> = Class::ALL
             .iter()
             .map(|class| class.reason().as_str())
             .collect();

@@ -6,39 +6,38 @@
 
 use std::collections::BTreeMap;
 
+use ivschat_core::room::{Class, Failure, RoomArn, Tags};
 use jiff::Timestamp;
-
-use crate::room::{Class, Failure, RoomArn, Tags};
 
 /// How often the front is read before giving up: rooms may change faster than they can be read.
 const MAX_READINGS: usize = 20;
 
 /// A room as ListRooms shows it, as far as the operator needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Summary {
-    pub(super) arn: RoomArn,
-    pub(super) tags: Tags,
-    pub(super) create_time: Option<Timestamp>,
-    pub(super) update_time: Option<Timestamp>,
+pub(crate) struct Summary {
+    pub(crate) arn: RoomArn,
+    pub(crate) tags: Tags,
+    pub(crate) create_time: Option<Timestamp>,
+    pub(crate) update_time: Option<Timestamp>,
 }
 
 /// One page of ListRooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) rooms: Vec<Summary>,
+pub(crate) struct Page {
+    pub(crate) rooms: Vec<Summary>,
     /// Where the next one begins; none behind the last.
-    pub(super) next_token: Option<String>,
+    pub(crate) next_token: Option<String>,
 }
 
 /// Where pages come from.
-pub(super) trait Pages {
+pub(crate) trait Pages {
     /// The page that a token stands for; without one, the first.
     fn read(&mut self, token: Option<String>)
     -> impl Future<Output = Result<Page, Failure>> + Send;
 }
 
 /// Every room that was there from the beginning of the call to its end.
-pub(super) async fn complete_list(
+pub(crate) async fn complete_list(
     pages: &mut (impl Pages + Send),
 ) -> Result<Vec<Summary>, Failure> {
     let mut found = BTreeMap::new();

@@ -7,10 +7,10 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use ivschat_core::api::names::OPERATOR;
+use ivschat_core::room::is_region;
 
-use crate::api::names::OPERATOR;
-use crate::room::is_region;
-use crate::telemetry::Metrics;
+use crate::meter::Meter;
 
 use super::account::Account;
 use super::attempts::Attempts;
@@ -76,7 +76,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Region or endpoint are missing or cannot be what is meant. Credentials are looked up at the first call.
 pub async fn connect(
     settings: &Settings,
-    metrics: &Metrics,
+    meter: &Arc<dyn Meter>,
 ) -> Result<(Arc<Rooms>, Account, String), ConnectError> {
     let config = load(settings).await;
     let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
@@ -84,18 +84,28 @@ pub async fn connect(
         return Err(ConnectError::InvalidRegion(region));
     }
     check_endpoints(settings, |name| env::var(name).ok())?;
+    // None of those it was: so the profile named it.
+    if let Some(url) = config.endpoint_url().filter(|url| !is_endpoint(url)) {
+        let (url, origin) = (url.to_owned(), "endpoint_url in the AWS profile");
+        return Err(ConnectError::InvalidEndpoint { url, origin });
+    }
     let settled = Settings {
         region: Some(region.clone()),
         ..settings.clone()
     };
-    let attempts = Attempts::new(metrics.clone());
+    let attempts = Attempts::new(Arc::clone(meter));
     let account = Account::new(&config, settled, attempts.clone());
-    let rooms = Rooms::new(account.watch(&config), settings, attempts, metrics.clone());
+    let rooms = Rooms::new(
+        account.watch(&config),
+        settings,
+        attempts,
+        Arc::clone(meter),
+    );
     Ok((Arc::new(rooms), account, region))
 }
 
 /// What environment and files say now.
-pub(super) async fn load(settings: &Settings) -> SdkConfig {
+pub(crate) async fn load(settings: &Settings) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_timeout(settings.operation_timeout)
         // So that one attempt without an answer leaves time for another.

@@ -4,19 +4,18 @@ use std::collections::HashMap;
 
 use aws_sdk_ivschat::primitives::DateTime;
 use aws_sdk_ivschat::types::{FallbackResult as SdkFallbackResult, MessageReviewHandler};
+use ivschat_core::api::FallbackResult;
+use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
+use ivschat_core::room::plan::HandlerUpdate;
+use ivschat_core::room::{Class, Failure, Handler, ObservedRoom, RoomArn, Tags};
 use jiff::Timestamp;
 
-use crate::api::FallbackResult;
-use crate::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
-use crate::room::plan::HandlerUpdate;
-use crate::room::{Class, Failure, Handler, ObservedRoom, RoomArn, Tags};
-
-pub(super) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
+pub(crate) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
     let time = time?;
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
-pub(super) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
+pub(crate) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
     tags.into_iter()
         .flatten()
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -24,7 +23,7 @@ pub(super) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
 }
 
 /// An ARN that AWS answered with.
-pub(super) fn arn(operation: &str, arn: Option<&str>) -> Result<RoomArn, Failure> {
+pub(crate) fn arn(operation: &str, arn: Option<&str>) -> Result<RoomArn, Failure> {
     let unusable = |what: String| Failure::new(Class::Unavailable, format!("{operation}: {what}"));
     let arn = arn.ok_or_else(|| unusable("the answer holds no ARN".to_owned()))?;
     arn.parse()
@@ -32,7 +31,7 @@ pub(super) fn arn(operation: &str, arn: Option<&str>) -> Result<RoomArn, Failure
 }
 
 /// A missing handler, `{}` and an empty `uri` all mean no handler. The fallback result then means nothing.
-pub(super) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler> {
+pub(crate) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler> {
     let handler = handler?;
     let uri = handler.uri().filter(|uri| !uri.is_empty())?.to_owned();
     let fallback_result = match handler.fallback_result() {
@@ -45,7 +44,7 @@ pub(super) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler>
     })
 }
 
-pub(super) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
+pub(crate) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
     let fallback_result = match handler.fallback_result {
         FallbackResult::Allow => SdkFallbackResult::Allow,
         FallbackResult::Deny => SdkFallbackResult::Deny,
@@ -56,7 +55,7 @@ pub(super) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
         .build()
 }
 
-pub(super) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler {
+pub(crate) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler {
     match update {
         HandlerUpdate::Attach(handler) => sdk_handler(handler),
         HandlerUpdate::Detach => MessageReviewHandler::builder().uri("").build(),
@@ -67,8 +66,8 @@ pub(super) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler
 macro_rules! observed_room {
     ($operation:expr, $output:expr) => {{
         let output = $output;
-        $crate::ivs::convert::observed(
-            $crate::ivs::convert::arn($operation.name(), output.arn())?,
+        $crate::convert::observed(
+            $crate::convert::arn($operation.name(), output.arn())?,
             output.name(),
             (
                 output.maximum_message_length,
@@ -81,10 +80,10 @@ macro_rules! observed_room {
         )
     }};
 }
-pub(super) use observed_room;
+pub(crate) use observed_room;
 
 /// Builds the domain's room; for [`observed_room!`].
-pub(super) fn observed(
+pub(crate) fn observed(
     arn: RoomArn,
     name: Option<&str>,
     (length, rate): (Option<i32>, Option<i32>),

@@ -1,0 +1,655 @@
+use std::slice::from_ref;
+
+use jiff::ToSpan;
+use proptest::prelude::*;
+
+use super::*;
+use crate::api::Creation;
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
+use crate::room::Owner;
+
+const ACCOUNT: &str = "123456789012";
+const HOME: &str = "us-west-2";
+const ABROAD: &str = "eu-west-1";
+
+const GOING: Intent = Intent::Leave { retain: false };
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + seconds.seconds()
+}
+
+/// When every search here begins; the grace is 100 seconds, and the process has been alone since second 1000.
+const NOW: i64 = 10_000;
+
+fn arn_in(account: &str, region: &str, id: &str) -> RoomArn {
+    let arn = format!("arn:aws:ivschat:{region}:{account}:room/{id:x<12}");
+    arn.parse().unwrap()
+}
+
+fn arn(id: &str) -> RoomArn {
+    arn_in(ACCOUNT, HOME, id)
+}
+
+fn identity() -> Identity {
+    Identity {
+        owner: Owner {
+            cluster: "prod".parse().unwrap(),
+            namespace: "live".to_owned(),
+            name: "lobby".to_owned(),
+        },
+        uid: "uid-1".to_owned(),
+        former: Vec::new(),
+    }
+}
+
+fn tagged(pairs: &[(&str, &str)]) -> Tags {
+    let owned = pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    owned.collect()
+}
+
+fn room(arn: &RoomArn, tags: Tags) -> ObservedRoom {
+    ObservedRoom {
+        arn: arn.clone(),
+        name: "lobby".to_owned(),
+        maximum_message_length: 500,
+        maximum_message_rate_per_second: 10,
+        message_review_handler: None,
+        logging_configuration_identifiers: Vec::new(),
+        tags,
+        create_time: Some(at(2000)),
+        update_time: Some(at(2000)),
+    }
+}
+
+fn own(arn: &RoomArn) -> ObservedRoom {
+    room(arn, identity().tags())
+}
+
+fn released(arn: &RoomArn) -> ObservedRoom {
+    room(arn, tagged(&[(CONSENT_TAG, "prod/live/lobby")]))
+}
+
+fn foreign(arn: &RoomArn) -> ObservedRoom {
+    room(arn, tagged(&[(OWNER_TAG, "prod/live/other")]))
+}
+
+/// What AWS answers. A region whose lists are used up repeats the last one.
+#[derive(Default, Clone)]
+struct Aws {
+    rooms: BTreeMap<RoomArn, Result<ObservedRoom, Class>>,
+    lists: BTreeMap<&'static str, Vec<Result<Listed, Class>>>,
+}
+
+impl Aws {
+    fn with(mut self, room: ObservedRoom) -> Self {
+        self.rooms.insert(room.arn.clone(), Ok(room));
+        self
+    }
+
+    fn failing(mut self, arn: &RoomArn, class: Class) -> Self {
+        self.rooms.insert(arn.clone(), Err(class));
+        self
+    }
+
+    fn listing(mut self, region: &'static str, ours: &[RoomArn], free: &[RoomArn]) -> Self {
+        let listed = Listed {
+            ours: ours.to_vec(),
+            released: free.to_vec(),
+        };
+        self.lists.entry(region).or_default().push(Ok(listed));
+        self
+    }
+
+    fn unlisted(mut self, region: &'static str, class: Class) -> Self {
+        self.lists.entry(region).or_default().push(Err(class));
+        self
+    }
+}
+
+fn failed(class: Class) -> Failure {
+    Failure::new(class, "as this test says")
+}
+
+/// An object that has been seen to long before, in its own words.
+#[derive(Clone)]
+struct Object {
+    record: Record,
+    recall: Recall,
+    adopt: Option<RoomArn>,
+    change: fn(&mut Case<'_>),
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self {
+            record: Record::default(),
+            recall: Recall {
+                alone_since: at(1000),
+                ..Recall::default()
+            },
+            adopt: None,
+            change: |_| {},
+        }
+    }
+}
+
+impl Object {
+    fn recorded(arn: &RoomArn) -> Self {
+        let mut object = Self::default();
+        object.record.arn = Some(arn.clone());
+        object.record.region = Some(arn.region().to_owned());
+        object.record.create_time = Some(at(2000));
+        object
+    }
+
+    fn attempted(started: i64) -> Self {
+        let mut object = Self::default();
+        object.record.creation = Some(Creation {
+            started_at: at(started),
+            region: HOME.to_owned(),
+            account: ACCOUNT.to_owned(),
+        });
+        object
+    }
+
+    fn but(mut self, change: fn(&mut Case<'_>)) -> Self {
+        self.change = change;
+        self
+    }
+
+    fn adopting(mut self, arn: &RoomArn) -> Self {
+        self.adopt = Some(arn.clone());
+        self
+    }
+
+    fn missing_since(mut self, seconds: i64) -> Self {
+        let arn = self.record.arn.clone().unwrap();
+        self.recall.missing = Some((arn, at(seconds)));
+        self
+    }
+
+    /// What is asked for, in order, and what comes of it.
+    fn look(&self, aws: &Aws) -> (Vec<String>, Result<Look, Failure>) {
+        let identity = identity();
+        let mut case = Case {
+            identity: &identity,
+            account: ACCOUNT,
+            now: at(NOW),
+            grace: SignedDuration::from_secs(100),
+            skew: SignedDuration::from_secs(10),
+            created_at: Some(at(1500)),
+            deleted_at: None,
+            has_finalizer: true,
+            intent: Intent::Keep,
+            takes_back: true,
+            adopt: self.adopt.as_ref(),
+            region: None,
+            default_region: HOME,
+            recall: &self.recall,
+        };
+        (self.change)(&mut case);
+        let (mut facts, mut asked) = (Facts::default(), Vec::new());
+        let mut lists = aws.lists.clone();
+        loop {
+            let ask = match search(&case, &self.record, &facts) {
+                Ok(look) => return (asked, Ok(look)),
+                Err(Stop::Failed(failure)) => return (asked, Err(failure)),
+                Err(Stop::Ask(ask)) => ask,
+            };
+            assert!(asked.len() < 30, "{asked:?} and then {ask:?}");
+            // Each answer takes a millisecond.
+            let now = at(NOW) + i64::try_from(asked.len() + 1).unwrap().milliseconds();
+            match ask {
+                Ask::Room(arn) => {
+                    asked.push(format!("room {}", arn.id().trim_end_matches('x')));
+                    let answer = aws.rooms.get(&arn).cloned().transpose();
+                    facts.room(arn, now, answer.map_err(failed));
+                }
+                Ask::Region {
+                    region,
+                    not_before,
+                    again,
+                } => {
+                    let since = not_before.map(|it| it.duration_since(Timestamp::UNIX_EPOCH));
+                    let since = since.map(|it| format!(" since {}", it.as_secs()));
+                    let once_more = if again { " again" } else { "" };
+                    asked.push(format!(
+                        "list {region}{}{once_more}",
+                        since.unwrap_or_default()
+                    ));
+                    let lists = lists
+                        .entry(if region == HOME { HOME } else { ABROAD })
+                        .or_default();
+                    let answer = match lists.len() {
+                        0 => Ok(Listed::default()),
+                        1 => lists[0].clone(),
+                        _ => lists.remove(0),
+                    };
+                    facts.region(region, not_before, again, answer.map_err(failed));
+                }
+            }
+        }
+    }
+
+    /// What is asked for, and what is seen in the end.
+    fn sees(&self, aws: &Aws) -> (Vec<String>, Result<Sight, Class>) {
+        let (asked, look) = self.look(aws);
+        let seen = look.map(|look| look.sight).map_err(|failure| failure.class);
+        (asked, seen)
+    }
+}
+
+/// Asserts what is asked for, and what is seen in the end.
+#[track_caller]
+fn assert_sees(object: &Object, aws: &Aws, asked: &[&str], seen: Result<Sight, Class>) {
+    let asked = asked.iter().map(ToString::to_string).collect();
+    assert_eq!(object.sees(aws), (asked, seen));
+}
+
+/// That it is not settled before this second, and why.
+#[track_caller]
+fn assert_waits(object: &Object, aws: &Aws, asked: &[&str], reason: Reason, until: i64) {
+    let (questions, seen) = object.sees(aws);
+    assert_eq!(questions, asked);
+    let Ok(Sight::Unsettled(unsettled)) = seen else {
+        panic!("{seen:?}");
+    };
+    assert_eq!((unsettled.reason, unsettled.until), (reason, at(until)));
+}
+
+// --- a room that is there -------------------------------------------------------------------------------------------
+
+#[test]
+fn a_room_on_record_that_proves_to_be_the_objects_costs_one_question() {
+    let a = arn("a");
+    let aws = Aws::default().with(own(&a));
+    assert_sees(
+        &Object::recorded(&a),
+        &aws,
+        &["room a"],
+        Ok(Sight::Room(own(&a))),
+    );
+}
+
+#[test]
+fn a_room_that_is_not_on_record_is_found_by_its_tags_whatever_happened_before() {
+    let a = arn("a");
+    let aws = Aws::default()
+        .with(own(&a))
+        .listing(HOME, from_ref(&a), &[]);
+    let seen = || Ok(Sight::Room(own(&a)));
+    let new = Object::default().but(|case| case.has_finalizer = false);
+    assert_sees(&new, &aws, &["list us-west-2", "room a"], seen());
+    // It has been worked on before this process was alone.
+    let wiped = Object::default().but(|case| case.created_at = Some(at(500)));
+    assert_sees(
+        &wiped,
+        &aws,
+        &["list us-west-2 since 1100", "room a"],
+        seen(),
+    );
+    let attempted = Object::attempted(9990);
+    assert_sees(
+        &attempted,
+        &aws,
+        &["list us-west-2 since 10000", "room a"],
+        seen(),
+    );
+}
+
+#[test]
+fn a_room_on_record_that_is_somebody_elses_is_shown_unless_the_object_has_one_of_its_own() {
+    let (a, b) = (arn("a"), arn("b"));
+    let aws = Aws::default().with(foreign(&a)).with(own(&b));
+    let object = Object::recorded(&a);
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(foreign(&a))));
+    let aws = aws.listing(HOME, from_ref(&b), &[]);
+    let asked = ["room a", "list us-west-2", "room b"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
+}
+
+#[test]
+fn where_the_region_on_record_does_not_answer_the_room_is_looked_for_in_the_others() {
+    let (made_up, b) = (arn_in(ACCOUNT, ABROAD, "a"), arn("b"));
+    let aws = Aws::default()
+        .with(own(&b))
+        .failing(&made_up, Class::Unavailable);
+    let object = Object::recorded(&made_up);
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&object, &aws, &asked, Err(Class::Unavailable));
+    let aws = aws.listing(HOME, from_ref(&b), &[]);
+    let asked = ["room a", "list us-west-2", "room b"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
+}
+
+// --- absence --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn an_object_for_which_nothing_was_ever_tried_has_no_room_once_a_list_shows_none() {
+    let new = Object::default().but(|case| case.has_finalizer = false);
+    assert_sees(
+        &new,
+        &Aws::default(),
+        &["list us-west-2"],
+        Ok(Sight::Absent),
+    );
+    // Made since this process is alone: it would know.
+    let held = Object::default();
+    assert_sees(
+        &held,
+        &Aws::default(),
+        &["list us-west-2"],
+        Ok(Sight::Absent),
+    );
+}
+
+#[test]
+fn a_room_that_is_missing_is_absent_a_grace_after_the_first_404_and_its_creation_and_a_list_since()
+{
+    let a = arn("a");
+    let first = Object::recorded(&a);
+    let none = Aws::default();
+    // From the answer to the first question, a millisecond after the search began.
+    let (asked, seen) = first.sees(&none);
+    let Ok(Sight::Unsettled(unsettled)) = seen else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(asked, ["room a"]);
+    let until = at(NOW + 100) + 1.millisecond();
+    assert_eq!(
+        (unsettled.reason, unsettled.until),
+        (Reason::NotFound, until)
+    );
+    let soon = Object::recorded(&a).missing_since(9901);
+    assert_waits(&soon, &none, &["room a"], Reason::NotFound, 10_001);
+    let over = Object::recorded(&a).missing_since(9900);
+    let asked = ["room a", "list us-west-2 since 10000"];
+    assert_sees(&over, &none, &asked, Ok(Sight::Absent));
+    let mut young = over.clone();
+    young.record.create_time = Some(at(9950));
+    assert_waits(&young, &none, &["room a"], Reason::NotFound, 10_050);
+    // What is known of another room says nothing.
+    let mut other = over;
+    other.recall.missing = Some((arn("b"), at(5000)));
+    assert_eq!(other.sees(&none).0, ["room a"]);
+}
+
+#[test]
+fn an_attempt_whose_outcome_is_not_known_is_looked_for_until_a_grace_has_passed() {
+    let none = Aws::default();
+    let asked = ["list us-west-2 since 10000"];
+    let young = Object::attempted(9990);
+    assert_waits(&young, &none, &asked, Reason::CreationPending, 10_090);
+    let old = Object::attempted(9800);
+    let asked = ["list us-west-2 since 9900"];
+    assert_sees(&old, &none, &asked, Ok(Sight::Absent));
+}
+
+#[test]
+fn an_object_with_a_blank_status_that_another_process_worked_on_waits_a_grace_from_the_handover() {
+    let mut object = Object::default().but(|case| case.created_at = Some(at(500)));
+    object.recall.alone_since = at(9950);
+    let none = Aws::default();
+    let asked = ["list us-west-2 since 9950"];
+    assert_waits(&object, &none, &asked, Reason::CreationPending, 10_050);
+    let mut known = object.clone();
+    known.recall.released.insert(arn("a"));
+    assert_sees(&known, &none, &["list us-west-2"], Ok(Sight::Absent));
+    let bare = object.but(|case| {
+        case.created_at = Some(at(500));
+        case.has_finalizer = false;
+    });
+    assert_sees(&bare, &none, &["list us-west-2"], Ok(Sight::Absent));
+}
+
+#[test]
+fn an_object_that_is_being_deleted_needs_a_list_begun_since_and_nothing_to_adopt() {
+    let leaving = Object::default().but(|case| {
+        case.intent = GOING;
+        case.deleted_at = Some(at(9999));
+    });
+    let asked = ["list us-west-2 since 9999"];
+    assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
+}
+
+#[test]
+fn a_region_that_cannot_be_listed_hides_no_room_of_another_and_proves_nothing_absent() {
+    let (a, b) = (arn("a"), arn_in(ACCOUNT, ABROAD, "b"));
+    let mut object = Object::recorded(&a).missing_since(5000);
+    object = object.but(|case| case.region = Some(ABROAD));
+    let aws = Aws::default()
+        .with(own(&b))
+        .unlisted(HOME, Class::Throttled);
+    let asked = [
+        "room a",
+        "list us-west-2 since 5100",
+        "list eu-west-1 since 5100",
+    ];
+    assert_sees(&object, &aws, &asked, Err(Class::Throttled));
+    let aws = aws.listing(ABROAD, from_ref(&b), &[]);
+    let asked = [&asked[..], &["room b"]].concat();
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
+}
+
+#[test]
+fn a_list_that_shows_rooms_otherwise_than_get_room_is_asked_for_once_more_and_then_settles_nothing()
+{
+    let a = arn("a");
+    let new = Object::default().but(|case| case.has_finalizer = false);
+    let gone = Aws::default().listing(HOME, from_ref(&a), &[]);
+    let asked = [
+        "list us-west-2",
+        "room a",
+        "list us-west-2 since 10000 again",
+    ];
+    let caught_up = gone.clone().listing(HOME, &[], &[]);
+    assert_sees(&new, &caught_up, &asked, Ok(Sight::Absent));
+    let asked = [&asked[..], &["room a"]].concat();
+    assert_sees(&new, &gone, &asked, Err(Class::NotFound));
+}
+
+// --- rooms to take over ---------------------------------------------------------------------------------------------
+
+#[test]
+fn a_room_that_was_released_is_taken_back_where_somebody_has_said_what_becomes_of_it() {
+    let a = arn("a");
+    let aws = Aws::default()
+        .with(released(&a))
+        .listing(HOME, &[], from_ref(&a));
+    let new = Object::default().but(|case| case.has_finalizer = false);
+    let asked = ["list us-west-2", "room a"];
+    assert_sees(&new, &aws, &asked, Ok(Sight::Candidate(released(&a))));
+    for change in [
+        (|case| case.takes_back = false) as fn(&mut Case<'_>),
+        |case| case.intent = Intent::Observe,
+        |case| case.intent = GOING,
+    ] {
+        let object = Object::default().but(change);
+        assert_sees(&object, &aws, &["list us-west-2"], Ok(Sight::Absent));
+    }
+    let recorded = Object::recorded(&a);
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&recorded, &aws, &asked, Ok(Sight::Candidate(released(&a))));
+    let undecided = recorded.but(|case| case.takes_back = false);
+    assert_sees(&undecided, &aws, &asked, Err(Class::ConsentMissing));
+}
+
+#[test]
+fn the_room_that_the_spec_names_is_found_but_never_made() {
+    let a = arn("a");
+    let consents = room(&a, tagged(&[(CONSENT_TAG, "prod/")]));
+    let object = Object::default().adopting(&a);
+    let asked = ["list us-west-2", "room a"];
+    let aws = Aws::default().with(consents.clone());
+    assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
+    let ours = Aws::default().with(own(&a));
+    assert_sees(&object, &ours, &asked, Ok(Sight::Room(own(&a))));
+    assert_sees(&object, &Aws::default(), &asked, Err(Class::NotFound));
+    let denied = Aws::default().failing(&a, Class::Denied);
+    assert_sees(&object, &denied, &asked, Err(Class::Denied));
+
+    let leaving = object.clone().but(|case| case.intent = GOING);
+    assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
+    assert_sees(&leaving, &denied, &asked, Ok(Sight::Absent));
+    let mut released = leaving;
+    released.recall.released.insert(a.clone());
+    assert_sees(&released, &ours, &asked[..1], Ok(Sight::Absent));
+}
+
+#[test]
+fn a_room_that_was_the_objects_and_proves_nothing_any_more_is_lost_though_the_spec_names_it() {
+    let a = arn("a");
+    let bare = room(&a, tagged(&[("team", "live")]));
+    let object = Object::recorded(&a).adopting(&a);
+    let aws = Aws::default().with(bare.clone());
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(bare.clone())));
+    let never_held = object.but(|case| case.has_finalizer = false);
+    assert_sees(&never_held, &aws, &asked, Ok(Sight::Candidate(bare)));
+}
+
+#[test]
+fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
+    let a = arn("a");
+    let mut object = Object::attempted(9990).adopting(&a);
+    object.record.arn = Some(a.clone());
+    let consents = room(&a, tagged(&[(CONSENT_TAG, "prod/")]));
+    let aws = Aws::default().with(consents.clone());
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
+    // It is not wanted any more: what may come of it is waited for.
+    object.adopt = None;
+    let asked = ["room a", "list us-west-2 since 10000"];
+    assert_waits(&object, &aws, &asked, Reason::CreationPending, 10_090);
+}
+
+// --- records that somebody has edited -------------------------------------------------------------------------------
+
+#[test]
+fn credentials_of_another_account_than_the_records_are_told_from_an_edited_record() {
+    let (elsewhere, b) = (arn_in("999999999999", HOME, "a"), arn("b"));
+    let object = Object::recorded(&elsewhere);
+    let aws = Aws::default().with(own(&b));
+    assert_sees(
+        &object,
+        &aws,
+        &["list us-west-2"],
+        Err(Class::AccountMismatch),
+    );
+    let aws = aws.listing(HOME, from_ref(&b), &[]);
+    let (asked, look) = object.look(&aws);
+    assert_eq!(asked, ["list us-west-2", "room b"]);
+    let look = look.unwrap();
+    assert_eq!(
+        (look.record.arn, look.sight),
+        (Some(b.clone()), Sight::Room(own(&b)))
+    );
+
+    let unlisted = Aws::default().unlisted(HOME, Class::Unavailable);
+    assert_sees(
+        &object,
+        &unlisted,
+        &["list us-west-2"],
+        Err(Class::Unavailable),
+    );
+    let retained = object.but(|case| {
+        case.intent = Intent::Leave { retain: true };
+    });
+    assert_sees(
+        &retained,
+        &unlisted,
+        &["list us-west-2"],
+        Err(Class::AccountMismatch),
+    );
+}
+
+#[test]
+fn of_an_arn_and_a_region_that_disagree_the_room_itself_tells_which_is_right() {
+    let a = arn_in(ACCOUNT, ABROAD, "a");
+    let mut object = Object::recorded(&a);
+    object.record.region = Some(HOME.to_owned());
+    let aws = Aws::default().with(own(&a));
+    let (asked, look) = object.look(&aws);
+    assert_eq!(asked, ["room a"]);
+    let look = look.unwrap();
+    assert_eq!(look.record.region.as_deref(), Some(ABROAD));
+    assert_eq!(look.sight, Sight::Room(own(&a)));
+    // Else the ARN is worth nothing.
+    let (asked, look) = object.look(&Aws::default().with(foreign(&a)));
+    assert_eq!(asked, ["room a", "list us-west-2"]);
+    let look = look.unwrap();
+    assert_eq!((look.record.arn, look.sight), (None, Sight::Absent));
+    let dead = Aws::default().failing(&a, Class::Unavailable);
+    assert_sees(
+        &object,
+        &dead,
+        &["room a", "list us-west-2"],
+        Err(Class::Unavailable),
+    );
+}
+
+// --- whatever AWS answers -------------------------------------------------------------------------------------------
+
+fn some_room() -> impl Strategy<Value = Result<Option<Tags>, Class>> {
+    prop_oneof![
+        Just(Ok(None)),
+        Just(Err(Class::Unavailable)),
+        Just(Ok(Some(identity().tags()))),
+        Just(Ok(Some(tagged(&[(CREATION_TAG, "uid-0")])))),
+        Just(Ok(Some(tagged(&[(CONSENT_TAG, "prod/live/lobby")])))),
+        Just(Ok(Some(tagged(&[(OWNER_TAG, "prod/live/other")])))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_search_ends_after_few_questions_and_shows_only_rooms_that_get_room_showed(
+        shown in prop::collection::vec(some_room(), 3),
+        lists in prop::collection::vec((any::<[bool; 3]>(), any::<[bool; 3]>()), 0..4),
+        recorded in prop::option::of(0..3_usize),
+        adopt in prop::option::of(0..3_usize),
+        missing in prop::option::of(9000..10_000_i64),
+        leaving: bool,
+    ) {
+        let arns = [arn("a"), arn("b"), arn_in(ACCOUNT, ABROAD, "c")];
+        let mut aws = Aws::default();
+        for (arn, answer) in arns.iter().zip(shown) {
+            match answer {
+                Ok(Some(tags)) => aws = aws.with(room(arn, tags)),
+                Ok(None) => {}
+                Err(class) => aws = aws.failing(arn, class),
+            }
+        }
+        let pick = |flags: [bool; 3]| -> Vec<RoomArn> {
+            arns.iter().zip(flags).filter(|(_, it)| *it).map(|(arn, _)| arn.clone()).collect()
+        };
+        for (ours, free) in lists {
+            aws = aws.listing(HOME, &pick(ours), &pick(free));
+        }
+        let mut object = recorded.map_or_else(Object::default, |it| Object::recorded(&arns[it]));
+        object.adopt = adopt.map(|it| arns[it].clone());
+        if let (Some(at), Some(_)) = (missing, recorded) {
+            object = object.missing_since(at);
+        }
+        if leaving {
+            object = object.but(|case| case.intent = GOING);
+        }
+        // It asserts that the questions come to an end.
+        let (_, seen) = object.sees(&aws);
+        match seen {
+            Ok(Sight::Room(found) | Sight::Candidate(found)) => {
+                prop_assert_eq!(aws.rooms.get(&found.arn), Some(&Ok(found.clone())));
+            }
+            Ok(Sight::Absent) => {
+                let room = object.record.arn.as_ref().and_then(|arn| aws.rooms.get(arn));
+                prop_assert!(!matches!(room, Some(Ok(room)) if identity().prove(&room.tags) == Proof::Ours));
+            }
+            Ok(Sight::Unsettled(_)) | Err(_) => {}
+        }
+    }
+}

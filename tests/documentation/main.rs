@@ -74,6 +74,25 @@ fn every_file_that_a_command_names_is_there() {
 }
 
 #[test]
+fn commands_can_be_pasted_as_they_are() {
+    let mut commands = 0;
+    for page in pages() {
+        for block in ["console", "sh", "bash"]
+            .map(|it| blocks(&page, it))
+            .concat()
+        {
+            commands += 1;
+            assert!(
+                !block.lines().any(|line| line.starts_with("$ ")),
+                "{}: {block}",
+                page.display()
+            );
+        }
+    }
+    assert!(commands > 30, "{commands}");
+}
+
+#[test]
 fn every_chat_room_that_is_shown_is_one() {
     let tags = BTreeMap::new();
     let mut shown = 0;

@@ -151,57 +151,23 @@ mod tests {
     use super::*;
     use crate::api::Reason;
     use crate::api::names::{CONSENT_TAG, OWNER_TAG};
-    use crate::room::{Origin, Owner, Tags};
-
-    fn identity() -> Identity {
-        Identity {
-            owner: Owner {
-                cluster: "prod".parse().unwrap(),
-                namespace: "live".to_owned(),
-                name: "lobby".to_owned(),
-            },
-            uid: "uid-1".to_owned(),
-            former: Vec::new(),
-        }
-    }
-
-    fn arn(id: &str) -> RoomArn {
-        let arn = format!("arn:aws:ivschat:us-west-2:123456789012:room/{id:x<12}");
-        arn.parse().unwrap()
-    }
-
-    fn room(tags: Tags) -> ObservedRoom {
-        ObservedRoom {
-            arn: arn("a"),
-            name: "lobby".to_owned(),
-            maximum_message_length: 500,
-            maximum_message_rate_per_second: 10,
-            message_review_handler: None,
-            logging_configuration_identifiers: Vec::new(),
-            tags,
-            create_time: None,
-            update_time: None,
-        }
-    }
-
-    fn tag(key: &str, value: &str) -> Tags {
-        Tags::from([(key.to_owned(), value.to_owned())])
-    }
+    use crate::room::sample::{arn, identity, room, tags};
+    use crate::room::{Origin, Tags};
 
     fn ours() -> ObservedRoom {
-        room(identity().tags())
+        room(&arn("a"), identity().tags())
     }
 
     fn foreign() -> ObservedRoom {
-        room(tag(OWNER_TAG, "prod/live/other"))
+        room(&arn("a"), tags(&[(OWNER_TAG, "prod/live/other")]))
     }
 
     fn let_go_before() -> ObservedRoom {
-        room(tag(CONSENT_TAG, "prod/live/lobby"))
+        room(&arn("a"), tags(&[(CONSENT_TAG, "prod/live/lobby")]))
     }
 
     fn bare() -> ObservedRoom {
-        room(Tags::new())
+        room(&arn("a"), Tags::new())
     }
 
     fn unsettled() -> Unsettled {
@@ -214,12 +180,12 @@ mod tests {
 
     /// What is decided for an object without any field, or the class of what is wrong.
     fn wants(sight: Sight, observes: bool, adopt: Option<&RoomArn>) -> Result<Decision, Class> {
-        let tags = Tags::new();
+        let default_tags = Tags::new();
         let origin = Origin {
             name: "lobby",
             default_region: "us-west-2",
             fixed_region: None,
-            default_tags: &tags,
+            default_tags: &default_tags,
             ignored_tags: &[],
         };
         let spec = serde_json::from_str("{}").unwrap();

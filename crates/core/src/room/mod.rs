@@ -13,6 +13,8 @@ pub mod orphans;
 mod owner;
 mod pause;
 pub mod plan;
+#[cfg(test)]
+mod sample;
 pub mod search;
 pub mod status;
 mod tagging;

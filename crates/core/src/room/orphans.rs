@@ -98,11 +98,7 @@ impl Orphans {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arn(region: &str, id: &str) -> RoomArn {
-        let arn = format!("arn:aws:ivschat:{region}:123456789012:room/{id:x<12}");
-        arn.parse().unwrap()
-    }
+    use crate::room::sample::arn;
 
     fn object(name: &str) -> ObjectName {
         ("live".to_owned(), name.to_owned())
@@ -110,9 +106,7 @@ mod tests {
 
     /// Rooms of us-west-2 without an object, by the names that they bear.
     fn rooms(of: &[&str]) -> Owned {
-        let owned = of
-            .iter()
-            .map(|name| (object(name), vec![arn("us-west-2", name)]));
+        let owned = of.iter().map(|name| (object(name), vec![arn(name)]));
         owned.collect()
     }
 
@@ -136,7 +130,7 @@ mod tests {
             "prod/other/d",
             "nobody",
         ];
-        let listed = tags.map(|tag| (tag.to_owned(), arn("us-west-2", "x")));
+        let listed = tags.map(|tag| (tag.to_owned(), arn("x")));
         let sorted: Vec<_> = watched.sort(listed.clone()).into_keys().collect();
         assert_eq!(sorted, [object("a"), object("b")]);
         let everywhere = Watched {
@@ -156,7 +150,7 @@ mod tests {
         assert_eq!(orphans.sweep(rooms(&["a", "other"]), &nowhere, None), []);
         let known = names(&["other"]);
         let told = orphans.sweep(rooms(&["a", "other"]), &nowhere, Some(&known));
-        assert_eq!(told, [(object("a"), arn("us-west-2", "a"))]);
+        assert_eq!(told, [(object("a"), arn("a"))]);
         assert_eq!(orphans.sweep(rooms(&["a"]), &nowhere, Some(&known)), []);
         assert_eq!(orphans.count(), 1);
         // Its object has come, and gone again.

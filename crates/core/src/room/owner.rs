@@ -148,26 +148,13 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::sample::{self, tags};
 
     fn identity() -> Identity {
-        let cluster = "prod".parse().unwrap();
-        let owner = Owner {
-            cluster,
-            namespace: "live".to_owned(),
-            name: "lobby".to_owned(),
-        };
         Identity {
-            owner,
-            uid: "uid-1".to_owned(),
             former: vec!["old".parse().unwrap()],
+            ..sample::identity()
         }
-    }
-
-    fn tags(pairs: &[(&str, &str)]) -> Tags {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
     }
 
     #[test]

@@ -47,35 +47,13 @@ pub fn fate(
 mod tests {
     use super::*;
     use crate::api::names::{CREATION_TAG, OWNER_TAG};
-    use crate::room::Owner;
-
-    fn identity() -> Identity {
-        Identity {
-            owner: Owner {
-                cluster: "prod".parse().unwrap(),
-                namespace: "live".to_owned(),
-                name: "lobby".to_owned(),
-            },
-            uid: "uid-1".to_owned(),
-            former: Vec::new(),
-        }
-    }
+    use crate::room::sample::{arn, identity, room, tags};
 
     fn twin(owner: &str, creation: &str, created: Option<Timestamp>) -> ObservedRoom {
-        let tags = [(OWNER_TAG, owner), (CREATION_TAG, creation)];
-        let arn = "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl";
+        let tags = tags(&[(OWNER_TAG, owner), (CREATION_TAG, creation)]);
         ObservedRoom {
-            arn: arn.parse().unwrap(),
-            name: String::new(),
-            maximum_message_length: 500,
-            maximum_message_rate_per_second: 10,
-            message_review_handler: None,
-            logging_configuration_identifiers: Vec::new(),
-            tags: tags
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
             create_time: created,
-            update_time: None,
+            ..room(&arn("twin"), tags)
         }
     }
 

@@ -2,25 +2,12 @@
 
 use crate::api::TagPolicy;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use crate::room::Owner;
+use crate::room::sample::{arn, identity, room};
 
 use super::*;
 
 const LAMBDA: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
 const LOGGING: &str = "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/AbCdEfGhIjKl";
-
-fn identity() -> Identity {
-    let owner = Owner {
-        cluster: "prod".parse().unwrap(),
-        namespace: "live".to_owned(),
-        name: "lobby".to_owned(),
-    };
-    Identity {
-        owner,
-        uid: "uid-1".to_owned(),
-        former: Vec::new(),
-    }
-}
 
 fn desired() -> DesiredRoom {
     DesiredRoom {
@@ -37,19 +24,7 @@ fn desired() -> DesiredRoom {
 fn observed() -> ObservedRoom {
     let mut tags = desired().tags;
     tags.extend(identity().tags());
-    ObservedRoom {
-        arn: "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
-            .parse()
-            .unwrap(),
-        name: "lobby".to_owned(),
-        maximum_message_length: 500,
-        maximum_message_rate_per_second: 10,
-        message_review_handler: None,
-        logging_configuration_identifiers: Vec::new(),
-        tags,
-        create_time: None,
-        update_time: None,
-    }
+    room(&arn("g1H2I3j4k5L6"), tags)
 }
 
 fn handler(fallback_result: FallbackResult) -> Handler {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::Creation;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use crate::room::Owner;
+use crate::room::sample::{self, arn, identity, tags};
 
 const ACCOUNT: &str = "123456789012";
 const HOME: &str = "us-west-2";
@@ -26,40 +26,11 @@ fn arn_in(account: &str, region: &str, id: &str) -> RoomArn {
     arn.parse().unwrap()
 }
 
-fn arn(id: &str) -> RoomArn {
-    arn_in(ACCOUNT, HOME, id)
-}
-
-fn identity() -> Identity {
-    Identity {
-        owner: Owner {
-            cluster: "prod".parse().unwrap(),
-            namespace: "live".to_owned(),
-            name: "lobby".to_owned(),
-        },
-        uid: "uid-1".to_owned(),
-        former: Vec::new(),
-    }
-}
-
-fn tagged(pairs: &[(&str, &str)]) -> Tags {
-    let owned = pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    owned.collect()
-}
-
+/// As of a room that is older than any grace here.
 fn room(arn: &RoomArn, tags: Tags) -> ObservedRoom {
     ObservedRoom {
-        arn: arn.clone(),
-        name: "lobby".to_owned(),
-        maximum_message_length: 500,
-        maximum_message_rate_per_second: 10,
-        message_review_handler: None,
-        logging_configuration_identifiers: Vec::new(),
-        tags,
         create_time: Some(at(2000)),
-        update_time: Some(at(2000)),
+        ..sample::room(arn, tags)
     }
 }
 
@@ -68,11 +39,11 @@ fn own(arn: &RoomArn) -> ObservedRoom {
 }
 
 fn released(arn: &RoomArn) -> ObservedRoom {
-    room(arn, tagged(&[(CONSENT_TAG, "prod/live/lobby")]))
+    room(arn, tags(&[(CONSENT_TAG, "prod/live/lobby")]))
 }
 
 fn foreign(arn: &RoomArn) -> ObservedRoom {
-    room(arn, tagged(&[(OWNER_TAG, "prod/live/other")]))
+    room(arn, tags(&[(OWNER_TAG, "prod/live/other")]))
 }
 
 /// What AWS answers. A region whose lists are used up repeats the last one.
@@ -480,7 +451,7 @@ fn a_room_that_was_released_is_taken_back_where_somebody_has_said_what_becomes_o
 #[test]
 fn the_room_that_the_spec_names_is_found_but_never_made() {
     let a = arn("a");
-    let consents = room(&a, tagged(&[(CONSENT_TAG, "prod/")]));
+    let consents = room(&a, tags(&[(CONSENT_TAG, "prod/")]));
     let object = Object::default().adopting(&a);
     let asked = ["list us-west-2", "room a"];
     let aws = Aws::default().with(consents.clone());
@@ -502,7 +473,7 @@ fn the_room_that_the_spec_names_is_found_but_never_made() {
 #[test]
 fn a_room_that_was_the_objects_and_proves_nothing_any_more_is_lost_though_the_spec_names_it() {
     let a = arn("a");
-    let bare = room(&a, tagged(&[("team", "live")]));
+    let bare = room(&a, tags(&[("team", "live")]));
     let object = Object::recorded(&a).adopting(&a);
     let aws = Aws::default().with(bare.clone());
     let asked = ["room a", "list us-west-2"];
@@ -516,7 +487,7 @@ fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
     let a = arn("a");
     let mut object = Object::attempted(9990).adopting(&a);
     object.record.arn = Some(a.clone());
-    let consents = room(&a, tagged(&[(CONSENT_TAG, "prod/")]));
+    let consents = room(&a, tags(&[(CONSENT_TAG, "prod/")]));
     let aws = Aws::default().with(consents.clone());
     let asked = ["room a", "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
@@ -598,9 +569,9 @@ fn some_room() -> impl Strategy<Value = Result<Option<Tags>, Class>> {
         Just(Ok(None)),
         Just(Err(Class::Unavailable)),
         Just(Ok(Some(identity().tags()))),
-        Just(Ok(Some(tagged(&[(CREATION_TAG, "uid-0")])))),
-        Just(Ok(Some(tagged(&[(CONSENT_TAG, "prod/live/lobby")])))),
-        Just(Ok(Some(tagged(&[(OWNER_TAG, "prod/live/other")])))),
+        Just(Ok(Some(tags(&[(CREATION_TAG, "uid-0")])))),
+        Just(Ok(Some(tags(&[(CONSENT_TAG, "prod/live/lobby")])))),
+        Just(Ok(Some(tags(&[(OWNER_TAG, "prod/live/other")])))),
     ]
 }
 

@@ -3,6 +3,9 @@
 # One version of Kubernetes throughout a run, found once.
 WITH_ASSETS = assets=$$(hack/control-plane assets) && KUBEBUILDER_ASSETS=$$assets
 
+# Tests wait most of the time, for a process to start or a write to show.
+export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-oldest chaos fuzz bench image e2e generate lint
 

@@ -1,7 +1,7 @@
-//! Tells ChatRooms that no operator works on, because their class label names none.
+//! Reports ChatRooms that no operator works on, because their class label can be no operator's class.
 //!
-//! The operator without a class does it, as it is the one that people look to. A watch of its own sees the labels and no specs:
-//! a selector cannot tell what is no class.
+//! The operator without a class does so, because people look to it. No selector finds such labels. So it has a watch of its own,
+//! which shows every object with the label, without its spec.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,10 @@ use super::events::News;
 use super::kubernetes::apis;
 use super::watch;
 
-/// Tells for ever, while this process leads.
+/// How many objects are remembered as told. Users can create and delete any number; past this, objects are told again.
+const MOST_TOLD: usize = 10_000;
+
+/// Reports without end, while this process leads.
 pub(super) async fn tell(client: Client, context: Arc<Context>) {
     if context.settings.class.is_some() {
         return;
@@ -49,6 +52,9 @@ pub(super) async fn tell(client: Client, context: Arc<Context>) {
         };
         context.leadership.begin().await;
         let uid = object.uid().unwrap_or_default();
+        if told.len() >= MOST_TOLD {
+            told.clear();
+        }
         if told.insert(uid, label.clone()).as_ref() != Some(&label) {
             let event = News::InvalidClass(label).event();
             let reference = object.object_ref(&resource);

@@ -172,8 +172,10 @@ async fn an_object_whose_label_is_no_class_is_told_once_and_let_alone_until_it_i
     stage.patch("case", touched).await;
     classify(&stage, "case", json!("blue")).await;
     classify(&stage, "empty", Value::Null).await;
-    stage.ready("case").await;
-    stage.ready("empty").await;
+    for corrected in ["case", "empty"] {
+        stage.ready(corrected).await;
+        stage.event(corrected, "Created").await;
+    }
     assert_eq!(reasons(&stage, "case").await, ["InvalidClass", "Created"]);
     assert_eq!(reasons(&stage, "empty").await, ["InvalidClass", "Created"]);
     assert_eq!(reasons(&stage, "dots").await, ["InvalidClass"]);

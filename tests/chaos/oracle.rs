@@ -240,7 +240,7 @@ pub async fn bystander_served(stage: &Stage) -> Outcome {
     bystander(stage, Bystander::Edited).await
 }
 
-/// A room that no object knows of any more is told of, in an event about the object that it was made for.
+/// A room that no object knows any more is reported, in an event about the object that it was created for.
 pub async fn orphan_told(stage: &Stage) -> Outcome<bool> {
     let events: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let events = events.list(&ListParams::default()).await?.items;

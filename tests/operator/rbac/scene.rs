@@ -161,7 +161,7 @@ impl Scene {
         self.operator.log_becomes(enough).await;
     }
 
-    /// How many lines of the operator's log tell of this.
+    /// How many lines of the operator's log contain this.
     pub fn refusals(&self, refusal: &str) -> usize {
         count(&self.operator.log(), refusal)
     }

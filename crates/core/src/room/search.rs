@@ -252,7 +252,7 @@ pub fn own_in(
 }
 
 /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are one,
-/// unless somebody edited the status. Of a spec that cannot be read, or breaks a rule, nothing else is read here.
+/// unless somebody edited the status. If a spec cannot be read, or breaks a rule, only its region is read here.
 pub fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
     let in_force = record.region_in_force();
     let adopt = case.adopt.filter(|_| in_force.is_none());
@@ -607,7 +607,7 @@ impl Search<'_> {
     }
 
     /// When another may last have made a room for the object: it has been worked on before this process was the only one, and
-    /// its status, which somebody may have wiped or a backup left out, tells of nothing.
+    /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out.
     fn handover(&self) -> Option<Timestamp> {
         let Recall {
             released,

@@ -304,7 +304,7 @@ async fn vanish(case: &Case, stage: &Stage) -> Outcome {
     let begun = Instant::now();
     while EndState::of(stage).await? != case.expected.end && !oracle::orphan_told(stage).await? {
         if begun.elapsed() > DEADLINE {
-            return Err("orphans: a room is left that nobody is told of".into());
+            return Err("orphans: a room is left that nothing reports".into());
         }
         let _ = tokio::time::timeout(Duration::from_millis(200), stage.script.next_call()).await;
     }

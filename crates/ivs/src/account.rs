@@ -98,6 +98,15 @@ impl Account {
     pub async fn id(&self) -> Result<String, Failure> {
         let asked = Instant::now();
         let mut last = self.0.last.lock().await;
+        let overdue = |held: &Held| {
+            held.credentials.expiry().is_none()
+                && !held.is_current(|| self.0.attempts.take_denied())
+        };
+        if last.credentials.as_ref().is_some_and(overdue) {
+            // Otherwise the next call would read them, after its caller has relied on this answer: CreateRoom could then be signed
+            // for another account than its record names. If they cannot be read now, the calls say so.
+            let _ = self.renew(&mut last).await;
+        }
         if let Some(known) = &last.known {
             return Ok(known.account.clone());
         }

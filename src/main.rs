@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use ivschat_aws::{Meter, Unmetered};
+use ivschat_aws::{Clock, Meter, Unmetered};
+use ivschat_core::room::ClusterId;
+use ivschat_core::room::case::Policies;
+use ivschat_core::room::when::Pace;
 use ivschat_core::{api, errors};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership, Signature};
 use ivschat_operator::telemetry::{Health, Metrics};
 use ivschat_operator::{check, telemetry};
+use jiff::SignedDuration;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -157,29 +161,11 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         Some(cluster) => cluster.clone(),
         None => kubernetes.cluster_uid().await?.parse()?,
     };
-    let settings = controller::Settings {
-        cluster,
-        former_clusters: arguments.former_cluster_id.clone(),
-        default_tags: arguments.default_tags()?,
-        ignored_tags: arguments.ignore_tags.clone(),
-        default_deletion_policy: arguments.default_deletion_policy,
-        max_deletions_per_minute: arguments.max_deletions_per_minute,
-        default_region,
-        namespaces: arguments.namespaces(),
-        class: arguments.class.clone(),
-        concurrency: arguments.concurrency,
-        drift_interval: arguments.drift_interval,
-        index_interval: arguments.index_interval,
-        jitter: arguments.jitter,
-        wait_factor: arguments.wait_factor,
-        operation_timeout: arguments.operation_timeout,
-        lag_bound: arguments.lag_bound,
-        clock_skew: arguments.clock_skew,
-    };
+    let settings = settings(arguments, cluster, default_region)?;
     tracing::info!(
         version = telemetry::VERSION,
-        cluster = %settings.cluster,
-        region = settings.default_region,
+        cluster = %settings.policies.cluster,
+        region = settings.policies.default_region,
         class = settings.class.as_ref().map(tracing::field::display),
         namespaces = if settings.namespaces.is_empty() { "all".to_owned() } else { settings.namespaces.join(",") },
         "started"
@@ -198,13 +184,54 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         }
         None => (None, Leadership::alone()),
     };
-    let context = Context::new(
-        settings, kubernetes, rooms, index, account, leadership, metrics,
-    );
+    let context = Context::new(controller::Parts {
+        settings,
+        kubernetes,
+        rooms,
+        index,
+        account,
+        leadership,
+        clock: Clock::system(),
+        metrics,
+    });
     Ok(Parts {
         client,
         context: Arc::new(context),
         election,
+    })
+}
+
+fn settings(
+    arguments: &RunArguments,
+    cluster: ClusterId,
+    default_region: String,
+) -> Result<controller::Settings, Box<dyn Error>> {
+    let grace = arguments.operation_timeout + arguments.lag_bound + arguments.clock_skew;
+    let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    let policies = Policies {
+        cluster,
+        former_clusters: arguments.former_cluster_id.clone(),
+        default_tags: arguments.default_tags()?,
+        ignored_tags: arguments.ignore_tags.clone(),
+        default_deletion_policy: arguments.default_deletion_policy,
+        max_deletions_per_minute: arguments.max_deletions_per_minute,
+        default_region,
+        grace: signed(grace),
+        skew: signed(arguments.clock_skew),
+    };
+    let pace = Pace {
+        drift_interval: arguments.drift_interval,
+        jitter: arguments.jitter,
+        wait_factor: arguments.wait_factor,
+    };
+    Ok(controller::Settings {
+        policies,
+        pace,
+        namespaces: arguments.namespaces(),
+        class: arguments.class.clone(),
+        concurrency: arguments.concurrency,
+        index_interval: arguments.index_interval,
+        operation_timeout: arguments.operation_timeout,
     })
 }
 

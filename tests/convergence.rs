@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use ivschat_core::api::{
     ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler, TagPolicy,
 };
-use ivschat_core::room::plan::{HandlerUpdate, NewRoom, Plan, RoomUpdate, Step, plan};
+use ivschat_core::room::correction::{
+    Correction, Edit, HandlerUpdate, NewRoom, RoomUpdate, correct,
+};
 use ivschat_core::room::{
     Class, DesiredRoom, Handler, Identity, KeyPattern, ObservedRoom, Origin, Owner, TagScope, Tags,
 };
@@ -244,21 +246,21 @@ impl Stage {
         rooms.into_iter().next()
     }
 
-    fn apply(&mut self, plan: Plan) {
+    fn apply(&mut self, plan: Correction) {
         match plan {
-            Plan::Keep => {}
-            Plan::Create(new) => drop(self.call(Call::CreateRoom(create(new)))),
-            Plan::Change(change) => {
+            Correction::None => {}
+            Correction::Create(new) => drop(self.call(Call::CreateRoom(create(new)))),
+            Correction::Change(change) => {
                 let arn = self.room().unwrap().arn;
                 for step in change.steps {
                     let resource_arn = arn.clone();
                     self.call(match step {
-                        Step::Tag(tags) => Call::TagResource { resource_arn, tags },
-                        Step::Untag(tag_keys) => Call::UntagResource {
+                        Edit::Tag(tags) => Call::TagResource { resource_arn, tags },
+                        Edit::Untag(tag_keys) => Call::UntagResource {
                             resource_arn,
                             tag_keys,
                         },
-                        Step::Update(changes) => Call::UpdateRoom(update(arn.clone(), changes)),
+                        Edit::Update(changes) => Call::UpdateRoom(update(arn.clone(), changes)),
                     });
                     // At no moment may someone look and take the room for nobody's.
                     let tags = self.room().unwrap().tags;
@@ -376,7 +378,7 @@ fn converges(
     tags.retain(|key, _| !key.starts_with("aws:"));
     tags.extend(desired.tags.clone());
     tags.extend(identity().tags());
-    let planned = plan(&desired, look(&stage).as_ref(), &identity(), whose.scope());
+    let planned = correct(&desired, look(&stage).as_ref(), &identity(), whose.scope());
     let first = match planned {
         Ok(first) => first,
         Err(failure) => {
@@ -389,8 +391,8 @@ fn converges(
     stage.apply(first);
     let reached = stage.room().unwrap();
     assert_eq!(
-        plan(&desired, look(&stage).as_ref(), &identity(), whose.scope()),
-        Ok(Plan::Keep),
+        correct(&desired, look(&stage).as_ref(), &identity(), whose.scope()),
+        Ok(Correction::None),
         "the next plan is empty"
     );
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ivschat_aws::{CreateError, Fence, Writes};
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
-use ivschat_core::room::plan::{self, NewRoom, RoomUpdate};
+use ivschat_core::room::correction::{self, NewRoom, RoomUpdate};
 use ivschat_core::room::{
     Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags,
 };
@@ -197,7 +197,7 @@ impl<'a> Scratch<'a> {
         let Some(room) = self.aws.rooms.get(arn).await? else {
             return Ok(false);
         };
-        plan::require_proof(arn, &room.tags, &self.identity)?;
+        correction::require_proof(arn, &room.tags, &self.identity)?;
         self.writes().delete(arn).await?;
         Ok(true)
     }

@@ -1,326 +1,286 @@
-//! Carries out plans. Every write follows a GetRoom of the same pass that showed the room to be ours, or to consent to be
-//! adopted.
+//! Carries out plans, step by step. Every write to AWS follows a GetRoom of the same pass that showed the room to be ours, or to
+//! consent to be taken over.
 
-use ivschat_aws::CreateError;
-use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG};
-use ivschat_core::api::{Creation, Reason};
-use ivschat_core::room::plan::{self, Change, NewRoom, Plan, Step};
-use ivschat_core::room::status::{self, Knowledge, Verdict};
-use ivschat_core::room::{Class, DesiredRoom, Failure, Identity, ObservedRoom, RoomArn, Tags};
-use jiff::Timestamp;
+use ivschat_aws::{CreateError, Writes};
+use ivschat_core::api::Creation;
+use ivschat_core::room::case::Case;
+use ivschat_core::room::correction::{Edit, NewRoom};
+use ivschat_core::room::course::Course;
+use ivschat_core::room::decide::{self, Finding, Plan};
+use ivschat_core::room::status::{self, Verdict};
+use ivschat_core::room::step::{Done, Halt, Step};
+use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn};
 use tokio::time::Instant;
 
-use super::events::News;
 use super::kubernetes::Error;
-use super::reconcile::{Again, Ending, Pass};
+use super::leadership::Fence;
+use super::look::require_unchanged;
+use super::object::Object;
+use super::{Context, measure};
 
-impl Pass<'_> {
-    /// Carries the plan out.
-    pub(super) async fn act(
-        &mut self,
-        plan: Plan,
-        observed: Option<ObservedRoom>,
-        desired: &DesiredRoom,
-        identity: &Identity,
-        account: &str,
-    ) -> Result<Ending, Error> {
-        self.ensure_finalizer().await?;
-        match (plan, observed) {
-            (Plan::Create(new), _) => self.create(&new, account).await,
-            (Plan::Change(change), Some(observed)) => {
-                Ok(self.change(&change, observed, desired, identity).await)
-            }
-            (_, Some(observed)) => {
-                self.bind(&observed);
-                self.applied(desired);
-                Ok(Ending::in_sync())
-            }
-            (_, None) => Ok(Ending::in_sync()),
+/// What a plan came to.
+pub(super) struct Acted<'a> {
+    pub(super) course: Course<'a>,
+    /// Why Kubernetes did not let it come to an end.
+    pub(super) broke: Option<Error>,
+}
+
+/// Carries a plan out, as far as Kubernetes and AWS let it.
+pub(super) async fn act<'a>(
+    case: &'a Case<'a>,
+    plan: &'a Plan,
+    object: &mut Object<'_>,
+    context: &Context,
+    fence: &Fence,
+) -> Acted<'a> {
+    let mut act = Act {
+        case,
+        plan,
+        object,
+        context,
+        writes: context.rooms.writes(fence),
+        fence,
+        course: Course::begin(case, plan),
+        attempt: None,
+    };
+    let broke = act.run().await.err();
+    Acted {
+        course: act.course,
+        broke,
+    }
+}
+
+struct Act<'a, 'c, 'o> {
+    case: &'a Case<'a>,
+    plan: &'a Plan,
+    object: &'c mut Object<'o>,
+    context: &'c Context,
+    writes: Writes<'c>,
+    fence: &'c Fence,
+    course: Course<'a>,
+    /// The attempt that was written ahead, and when it is too late to send its call.
+    attempt: Option<(Creation, Instant)>,
+}
+
+/// Why a step was not taken.
+enum Stop {
+    Halt(Halt),
+    Kubernetes(Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Halt(Halt::Failed(failure))
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Kubernetes(error)
+    }
+}
+
+impl Act<'_, '_, '_> {
+    async fn run(&mut self) -> Result<(), Error> {
+        if let Finding::Drifted(differences) | Finding::Observed(differences) = &self.plan.finding {
+            measure::found_drift(self.context, differences);
         }
+        match self.take_all(&self.plan.steps).await? {
+            None => self.course.completed(),
+            Some(halt) => self.course.halted(&halt),
+        }
+        if let Some((twin, failure)) = &self.plan.unread {
+            tracing::warn!(object = %self.case.seen, %twin, %failure, "could not heal a twin");
+        }
+        if let Some(halt) = self.take_all(&self.plan.others).await? {
+            if let Halt::Failed(failure) | Halt::Refused(failure) = &halt {
+                tracing::warn!(object = %self.case.seen, %failure, "could not heal a twin");
+            }
+            self.course.other_halted(&halt);
+        }
+        Ok(())
     }
 
-    /// Writes the attempt to the status, sends CreateRoom once, and writes the outcome.
-    async fn create(&mut self, new: &NewRoom, account: &str) -> Result<Ending, Error> {
-        let context = self.context;
-        self.writes().admit_create(&new.room.region).await;
+    /// Takes steps in order. Returns why it went no further.
+    async fn take_all(&mut self, steps: &[Step]) -> Result<Option<Halt>, Error> {
+        for step in steps {
+            match self.take(step).await {
+                Ok(done) => self.note(&done),
+                Err(Stop::Kubernetes(error)) => return Err(error),
+                Err(Stop::Halt(halt)) => {
+                    let memory = &self.context.memory;
+                    memory.of(&self.case.seen.uid, |entry| entry.recall.halted(&halt));
+                    return Ok(Some(halt));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What was done is remembered at once: it has taken effect, whatever comes next.
+    fn note(&mut self, done: &Done) {
+        let (context, uid) = (self.context, &self.case.seen.uid);
+        let (index, account) = (&context.index, &self.plan.account);
+        context.memory.of(uid, |entry| entry.recall.after(done));
+        match done {
+            Done::Created { room, .. } => index.made(account, room),
+            Done::Released(room) => {
+                index.made(account, room);
+                context.deletions.give_back(uid);
+            }
+            Done::Deleted { arn, .. } => {
+                index.deleted(account, arn);
+                context.deletions.give_back(uid);
+            }
+            Done::WrittenAhead { adopts: None, .. } => context.deletions.give_back(uid),
+            _ => {}
+        }
+        self.course.after(done);
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<Done, Stop> {
+        Ok(match step {
+            Step::Hold => self.object.hold().await.map(|()| Done::Held)?,
+            Step::Unhold => self.object.let_go().await.map(|()| Done::Held)?,
+            Step::LetGo => {
+                self.object.let_go().await?;
+                tracing::info!(object = %self.case.seen, "released: no room of its own is left");
+                Done::LetGo
+            }
+            Step::Bind { room, touched } => Done::Bound {
+                room: room.clone(),
+                touched: touched.clone(),
+            },
+            Step::Void => Done::NothingCame,
+            Step::Claim(arn) => self.claim(arn)?,
+            Step::Admit(region) => self.admit(region).await?,
+            Step::WriteAhead { region, adopts } => self.write_ahead(region, adopts).await?,
+            Step::Create(new) => self.create(new).await?,
+            Step::WriteRoom => self.write_room().await?,
+            Step::Edit(arn, Edit::Tag(tags)) => {
+                self.writes.tag(arn, tags).await.map(|()| Done::Edited)?
+            }
+            Step::Edit(arn, Edit::Untag(keys)) => {
+                self.writes.untag(arn, keys).await.map(|()| Done::Edited)?
+            }
+            Step::Edit(arn, Edit::Update(update)) => {
+                Done::Shown(Some(self.writes.update(arn, update).await?))
+            }
+            Step::Offered(room) => {
+                self.context.index.made(&self.plan.account, room);
+                Done::Ready
+            }
+            Step::ReadAgain(arn) => {
+                let fresh = self.context.rooms.get(arn).await?;
+                // If this read lags, the next pass brings the time.
+                Done::Shown(fresh.filter(|room| self.course.is_settled(room)))
+            }
+            Step::Turn(_) => self.turn()?,
+            Step::Confirm(kept) if self.object.names(kept).await? => Done::Ready,
+            Step::Confirm(_) => return Err(Error::Stale.into()),
+            Step::Delete { arn, twin } => Done::Deleted {
+                was_there: self.writes.delete(arn).await?,
+                arn: arn.clone(),
+                twin: *twin,
+            },
+            Step::TellOfTwin(arn) => Done::TwinLeft(arn.clone()),
+            Step::Released(room) => Done::Released(room.clone()),
+            Step::WriteReleased => {
+                let status = self.status(&Verdict::Released);
+                self.object.write(&status).await.map(|()| Done::Written)?
+            }
+        })
+    }
+
+    fn claim(&self, arn: &RoomArn) -> Result<Done, Stop> {
+        let Context {
+            claims, settings, ..
+        } = self.context;
+        if claims.claim(arn, &self.case.seen.uid, settings.grace()) {
+            return Ok(Done::Ready);
+        }
+        let message = format!("Room {arn} is being adopted by another ChatRoom");
+        Err(Failure::new(Class::Conflict, message).into())
+    }
+
+    async fn admit(&self, region: &str) -> Result<Done, Stop> {
+        self.writes.admit_create(region).await;
         if !self.fence.holds() {
-            return Err(Error::Deposed);
+            return Err(Error::Deposed.into());
         }
         // The wait for the quota may have been long.
-        if let Err(failure) = self.require_unchanged(account).await {
-            return Ok(Ending::failed(failure, Knowledge::NotAsSpecified));
-        }
-        // The record was about a room that is proven absent.
-        self.record.forget_room();
+        require_unchanged(&self.plan.account, self.context).await?;
+        Ok(Done::Ready)
+    }
 
-        let deadline = Instant::now() + context.settings.operation_timeout;
+    async fn write_ahead(
+        &mut self,
+        region: &str,
+        adopts: &Option<ObservedRoom>,
+    ) -> Result<Done, Stop> {
+        let deadline = Instant::now() + self.context.settings.operation_timeout;
         let attempt = Creation {
-            started_at: Timestamp::now(),
-            region: new.room.region.clone(),
-            account: account.to_owned(),
+            started_at: self.context.clock.now(),
+            region: region.to_owned(),
+            account: self.plan.account.clone(),
         };
-        let fixed = self.record.region.replace(new.room.region.clone());
-        self.record.creation = Some(attempt.clone());
-        let message = "CreateRoom is under way".to_owned();
-        let pending = Verdict::Pending {
-            reason: Reason::CreationPending,
-            message,
+        let done = Done::WrittenAhead {
+            attempt: attempt.clone(),
+            adopts: adopts.clone(),
         };
-        self.write_ahead(&attempt, &pending).await?;
-        // Not earlier: if the attempt cannot be written, the proof of absence still holds.
-        context.memory.forget_room(&self.input.uid);
-        context
-            .memory
-            .attempt(&self.input.uid, Some(attempt.clone()));
+        let mut record = self.course.record.clone();
+        record.after(&done);
+        let verdict = decide::under_way(adopts.as_ref());
+        let (generation, now) = (self.case.seen.generation, self.context.clock.now());
+        let status = status::next(&self.object.stored, &record, &verdict, generation, now);
+        self.object.write_ahead(&attempt, &status).await?;
+        self.attempt = Some((attempt, deadline));
+        Ok(done)
+    }
 
-        match self.writes().create(new, deadline).await {
-            Ok(room) => {
-                context.memory.learn(&self.input.uid, &room.arn);
-                context.memory.attempt(&self.input.uid, None);
-                context.index.made(account, &room);
-                self.news.push(News::Created(room.arn.clone()));
-                self.record.bind(&room);
-                self.applied(&new.room);
-                self.write_created(&attempt).await?;
-                Ok(Ending::in_sync())
-            }
-            Err(CreateError::Refused(failure)) => {
-                // No room exists, so a mistyped region can still be corrected.
-                self.record.region = fixed;
-                self.record.creation = None;
-                context.memory.attempt(&self.input.uid, None);
-                Ok(Ending::failed(failure, Knowledge::NotAsSpecified))
-            }
-            Err(CreateError::Unknown(failure)) => {
-                Ok(Ending::failed(failure, Knowledge::NotAsSpecified))
-            }
+    async fn create(&self, new: &NewRoom) -> Result<Done, Stop> {
+        let deadline = self.attempt.as_ref().map(|(_, deadline)| *deadline);
+        let deadline = deadline.unwrap_or_else(Instant::now);
+        match self.writes.create(new, deadline).await {
+            Ok(room) => Ok(Done::Created {
+                room,
+                applied: new.room.tags.keys().cloned().collect(),
+            }),
+            Err(CreateError::Refused(failure)) => Err(Stop::Halt(Halt::Refused(failure))),
+            Err(CreateError::Unknown(failure)) => Err(failure.into()),
         }
     }
 
-    /// Makes one call per step. Steps before a failure keep their effect.
-    async fn change(
-        &mut self,
-        change: &Change,
-        observed: ObservedRoom,
-        desired: &DesiredRoom,
-        identity: &Identity,
-    ) -> Ending {
-        self.bind(&observed);
-        // All of these may be on the room, until it is known which calls succeeded.
-        let mut touched = self.record.applied_tag_keys.clone();
-        touched.extend(desired.tags.keys().cloned());
-        touched.sort();
-        touched.dedup();
-        self.record.applied_tag_keys = touched;
-        let drift = status::was_ready(&self.input.status, self.input.generation);
-        if drift {
-            self.found_drift(&change.differences);
+    async fn write_room(&mut self) -> Result<Done, Stop> {
+        if let Some((attempt, _)) = &self.attempt {
+            let status = self.status(&Verdict::InSync);
+            self.object.write_room(attempt, &status).await?;
         }
-        match self.steps(change, desired, identity, observed).await {
-            Ok(room) => {
-                self.record.bind(&room);
-                self.applied(desired);
-                if drift {
-                    self.corrected_drift(&change.differences);
-                }
-                self.news.push(News::changed(change, drift));
-                Ending::in_sync()
-            }
-            Err(failure) => Ending::failed(failure, Knowledge::NotAsSpecified),
-        }
+        Ok(Done::Written)
     }
 
-    async fn steps(
-        &self,
-        change: &Change,
-        desired: &DesiredRoom,
-        identity: &Identity,
-        observed: ObservedRoom,
-    ) -> Result<ObservedRoom, Failure> {
-        let writes = self.writes();
-        let arn = observed.arn.clone();
-        for step in &change.steps {
-            match step {
-                Step::Tag(tags) => writes.tag(&arn, tags).await?,
-                Step::Untag(keys) => writes.untag(&arn, keys).await?,
-                // The last step, whose answer shows the room after all of them.
-                Step::Update(update) => return writes.update(&arn, update).await,
-            }
-        }
-        // Tag calls return nothing, and AWS does not document whether they move updateTime, so read the room again. If that
-        // read lags, the next pass brings the time.
-        let fresh = self.context.rooms.get(&arn).await?;
-        let settled = |room: &ObservedRoom| {
-            plan::plan(desired, Some(room), identity, self.scope()) == Ok(Plan::Keep)
-        };
-        Ok(fresh.filter(settled).unwrap_or(observed))
-    }
-
-    /// Takes over a room that GetRoom just showed to consent. The next pass finds it by its tags, like any room of the
-    /// object, and brings it to the spec. So every step can be interrupted.
-    pub(super) async fn adopt(
-        &mut self,
-        mut room: ObservedRoom,
-        identity: &Identity,
-        account: &str,
-    ) -> Result<Result<Ending, Failure>, Error> {
-        let tags = match plan::adopt(&room, identity) {
-            Ok(Step::Tag(tags)) => tags,
-            Ok(Step::Untag(_) | Step::Update(_)) => Tags::new(),
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let (context, uid) = (self.context, &self.input.uid);
-        if !context
-            .memory
-            .claim(&room.arn, uid, context.settings.grace())
-        {
-            let message = format!("Room {} is being adopted by another ChatRoom", room.arn);
-            return Ok(Err(Failure::new(Class::Conflict, message)));
-        }
-        self.ensure_finalizer().await?;
-        // Written ahead like a create: if the answer is lost and somebody removes spec.adopt, the operator still looks for
-        // the room.
-        self.record.forget_room();
-        self.record.bind(&room);
-        let attempt = Creation {
-            started_at: Timestamp::now(),
-            region: room.arn.region().to_owned(),
-            account: account.to_owned(),
-        };
-        self.record.creation = Some(attempt.clone());
-        let message = format!("Room {} is being taken over", room.arn);
-        let reason = Reason::Adopting;
-        let pending = Verdict::Pending {
-            reason,
-            message: message.clone(),
-        };
-        self.write_ahead(&attempt, &pending).await?;
-        context.memory.attempt(uid, Some(attempt));
-        if let Err(failure) = self.writes().tag(&room.arn, &tags).await {
-            return Ok(Err(failure));
-        }
-        room.tags.extend(tags);
-        context.index.made(account, &room);
-        Ok(Ok(Ending::soon(reason, message)))
-    }
-
-    /// Releases a room that GetRoom just showed to be ours: it stays, and consents to be taken back.
-    pub(super) async fn release(
-        &mut self,
-        room: &ObservedRoom,
-        identity: &Identity,
-        account: &str,
-    ) -> Ending {
-        self.record.bind(room);
-        let mut tags = room.tags.clone();
-        for step in plan::release(&room.tags, identity) {
-            let done = match &step {
-                Step::Tag(new) => self.writes().tag(&room.arn, new).await,
-                Step::Untag(keys) => self.writes().untag(&room.arn, keys).await,
-                Step::Update(_) => Ok(()),
-            };
-            if let Err(failure) = done {
-                return Ending::failed(failure, Knowledge::NotAsSpecified);
-            }
-            match step {
-                Step::Tag(new) => tags.extend(new),
-                Step::Untag(keys) => tags.retain(|key, _| !keys.contains(key)),
-                Step::Update(_) => {}
-            }
-        }
-        let released = ObservedRoom {
-            tags,
-            ..room.clone()
-        };
-        self.context.index.made(account, &released);
-        self.context.memory.forget_room(&self.input.uid);
-        self.context
-            .memory
-            .note_released(&self.input.uid, &room.arn);
-        self.record.forget_room();
-        self.news.push(News::Retained(room.arn.clone()));
-        let message = format!(
-            "Left room {}; making sure that none is left behind",
-            room.arn
-        );
-        Ending::soon(Reason::Deleting, message)
-    }
-
-    /// Deletes a room that GetRoom just showed to be ours. Later passes prove that it is gone.
-    pub(super) async fn delete(&mut self, room: &ObservedRoom, account: &str) -> Ending {
-        self.record.bind(room);
+    /// Waits for the room's turn to be deleted. The object gets a pass within the drift interval all the same, so that a turn that is
+    /// no longer needed is given back.
+    fn turn(&self) -> Result<Done, Stop> {
         let context = self.context;
-        if let Some(again) = self.turn_to_delete(&room.arn) {
-            let per_minute = self.context.settings.max_deletions_per_minute;
-            let verdict = Verdict::Pending {
-                reason: Reason::Deleting,
-                message: format!(
-                    "Room {} waits to be deleted: the operator deletes at most {} a minute \
-                     (--max-deletions-per-minute)",
-                    room.arn,
-                    per_minute.map_or(0, std::num::NonZeroU32::get)
-                ),
-            };
-            return Ending { verdict, again };
-        }
-        match self.writes().delete(&room.arn).await {
-            Ok(true) => self.news.push(News::Deleted(room.arn.clone())),
-            // Deleted before; AWS still shows it.
-            Ok(false) => {}
-            Err(failure) => return Ending::failed(failure, Knowledge::NotAsSpecified),
-        }
-        context.memory.note_deleted(&self.input.uid, &room.arn);
-        context.index.deleted(account, &room.arn);
-        let message = format!("Deleted room {}; making sure that none is left", room.arn);
-        // An immediate check would only meet a read that lags.
-        let again = Again::Backoff(Class::NotFound);
-        Ending {
-            verdict: Verdict::Pending {
-                reason: Reason::Deleting,
-                message,
-            },
-            again,
-        }
-    }
-
-    /// When the room's turn to be deleted comes; `None`: now. The object gets a pass within the drift interval all the
-    /// same, so that a turn that is no longer needed is given back.
-    pub(super) fn turn_to_delete(&self, arn: &RoomArn) -> Option<Again> {
-        let context = self.context;
-        let wait = context
-            .memory
-            .wait_to_delete(&self.input.uid, arn, &context.deletions);
+        let wait = context.deletions.wait(&self.case.seen.uid);
         if wait.is_zero() {
-            return None;
+            return Ok(Done::Ready);
         }
-        let wait = wait.min(context.settings.drift_interval);
-        let time = Timestamp::now().checked_add(wait);
-        Some(Again::At(time.unwrap_or(Timestamp::MAX)))
+        let wait = wait.min(context.settings.pace.drift_interval);
+        let time = context.clock.now().checked_add(wait);
+        let time = time.unwrap_or(jiff::Timestamp::MAX);
+        Err(Stop::Halt(Halt::Queued(time)))
     }
 
-    /// Records what the room shows, and publishes an event if the record did not name the room.
-    fn bind(&mut self, room: &ObservedRoom) {
-        self.context.memory.attempt(&self.input.uid, None);
-        // The record names an adopted room even before this first bind; the consent that is still on the room shows that it
-        // is the first.
-        let adopted = self.record.creation.is_some() && room.tags.contains_key(CONSENT_TAG);
-        if self.record.arn.as_ref() != Some(&room.arn) || adopted {
-            self.news.push(self.news_of_binding(&room.arn, &room.tags));
-        }
-        self.record.bind(room);
-    }
-
-    fn news_of_binding(&self, arn: &RoomArn, tags: &Tags) -> News {
-        let (arn, uid) = (arn.clone(), &self.input.uid);
-        match tags.get(CREATION_TAG) {
-            Some(other) if other != uid => News::Rebound(arn, other.clone()),
-            _ if tags.contains_key(CONSENT_TAG) => News::Adopted(arn),
-            _ => News::Bound(arn),
-        }
-    }
-
-    /// Records that the room carries the wanted tags.
-    fn applied(&mut self, desired: &DesiredRoom) {
-        self.record.applied_tag_keys = desired.tags.keys().cloned().collect();
+    fn status(&self, verdict: &Verdict) -> ivschat_core::api::ChatRoomStatus {
+        let (generation, now) = (self.case.seen.generation, self.context.clock.now());
+        status::next(
+            &self.object.stored,
+            &self.course.record,
+            verdict,
+            generation,
+            now,
+        )
     }
 }

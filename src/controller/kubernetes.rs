@@ -7,20 +7,22 @@ use std::time::Duration;
 use ivschat_core::api::names::{FINALIZER, OPERATOR};
 use ivschat_core::api::{ChatRoom, ChatRoomStatus, Creation};
 use ivschat_core::errors::chain;
+use ivschat_core::room::news::Notice;
 use ivschat_core::room::orphans::ObjectName;
+use ivschat_core::room::seen::Seen;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::DynamicResourceScope;
-use kube::runtime::events::{Event, Recorder, Reporter};
+use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, Error as KubeError, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use crate::telemetry::Metrics;
 
-use super::input::Input;
+use super::events::event;
 use super::overlap::Signature;
 
 /// Why a pass could not write its outcome into the object's status.
@@ -140,14 +142,14 @@ impl Kubernetes {
         apis(&self.client, namespaces, &self.resource)
     }
 
-    pub(super) async fn get(&self, object: &Input) -> Result<DynamicObject, Error> {
+    pub(super) async fn get(&self, object: &Seen) -> Result<DynamicObject, Error> {
         self.in_time(self.api(object).get(&object.name)).await
     }
 
     /// Adds the finalizer to the object as it was at `version`.
     pub(super) async fn add_finalizer(
         &self,
-        object: &Input,
+        object: &Seen,
         version: &str,
     ) -> Result<DynamicObject, Error> {
         let mut finalizers = object.finalizers.clone();
@@ -158,7 +160,7 @@ impl Kubernetes {
     /// Removes the finalizer from the object as it was at `version`. `None`: the object is gone.
     pub(super) async fn remove_finalizer(
         &self,
-        object: &Input,
+        object: &Seen,
         version: &str,
     ) -> Result<Option<DynamicObject>, Error> {
         let others = object.others_finalizers();
@@ -171,7 +173,7 @@ impl Kubernetes {
 
     async fn set_finalizers(
         &self,
-        object: &Input,
+        object: &Seen,
         version: &str,
         finalizers: &[String],
     ) -> Result<DynamicObject, Error> {
@@ -184,7 +186,7 @@ impl Kubernetes {
     /// Writes `status` to the object as it was at `version`; every field that it leaves out is cleared.
     pub(super) async fn write_status(
         &self,
-        object: &Input,
+        object: &Seen,
         version: &str,
         status: &ChatRoomStatus,
     ) -> Result<DynamicObject, Error> {
@@ -199,7 +201,7 @@ impl Kubernetes {
     /// is its attempt to create: a user's edit in between must not cost the ARN of a room just created.
     pub(super) async fn write_created(
         &self,
-        object: &Input,
+        object: &Seen,
         attempt: &Creation,
         status: &ChatRoomStatus,
     ) -> Result<DynamicObject, Error> {
@@ -230,12 +232,12 @@ impl Kubernetes {
     }
 
     /// Publishes an event. Events are for people: one that cannot be written is logged and given up.
-    pub(super) async fn publish(&self, object: &Input, event: &Event) {
-        self.publish_about(&object.reference, event).await;
+    pub(super) async fn publish(&self, object: &Seen, notice: &Notice) {
+        self.publish_about(&object.reference, notice).await;
     }
 
     /// Publishes an event about an object that may no longer exist.
-    pub(super) async fn publish_about(&self, object: &ObjectReference, event: &Event) {
+    pub(super) async fn publish_about(&self, object: &ObjectReference, notice: &Notice) {
         let reporter = Reporter {
             controller: OPERATOR.to_owned(),
             instance: self.instance.clone(),
@@ -243,18 +245,18 @@ impl Kubernetes {
         // A fresh recorder each time. One that remembers would repeat the text of the first event of a kind for later ones,
         // and the text is what tells them apart.
         let recorder = Recorder::new(self.client.clone(), reporter);
-        match self.in_time(recorder.publish(event, object)).await {
+        match self.in_time(recorder.publish(&event(notice), object)).await {
             Ok(()) => {}
             // A namespace that is being deleted accepts no new objects, and nobody reads its events.
             Err(error) if namespace_ends(&error) => {
                 tracing::debug!(
-                    reason = event.reason,
+                    reason = notice.reason,
                     "no event, as the namespace is being deleted"
                 );
             }
             Err(error) => {
                 self.metrics.event_lost();
-                tracing::warn!(reason = event.reason, error = %chain(&error), "could not publish an event");
+                tracing::warn!(reason = notice.reason, error = %chain(&error), "could not publish an event");
             }
         }
     }
@@ -266,7 +268,7 @@ impl Kubernetes {
         }
     }
 
-    fn api(&self, object: &Input) -> Api<DynamicObject> {
+    fn api(&self, object: &Seen) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &object.namespace, &self.resource)
     }
 

@@ -3,39 +3,40 @@
 //! Start reading at [`reconcile`]: it is the table of contents.
 
 mod act;
+mod claims;
 mod class;
 mod deletions;
 mod events;
-mod input;
 mod kubernetes;
 mod leadership;
 mod look;
 mod measure;
 mod memory;
+mod object;
 mod overlap;
 mod queue;
 mod reconcile;
 mod release;
 mod report;
 mod sweep;
-mod twins;
 mod unclassed;
 mod watch;
 
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt, Stream, StreamExt};
-use ivschat_aws::{Account, Index, Rooms};
+use ivschat_aws::{Account, Clock, Index, Rooms};
 use ivschat_core::api::ChatRoom;
-use ivschat_core::api::DeletionPolicy;
 use ivschat_core::errors::chain;
-use ivschat_core::room::plan::Difference;
-use ivschat_core::room::{Class, ClusterId, KeyPattern, Tags};
-use jiff::SignedDuration;
+use ivschat_core::room::Class;
+use ivschat_core::room::case::Policies;
+use ivschat_core::room::correction::Difference;
+use ivschat_core::room::recall::Recall;
+use ivschat_core::room::seen::Seen;
+use ivschat_core::room::when::{Pace, When};
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Config, Controller, Error as RuntimeError};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -55,59 +56,35 @@ pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 pub use watch::client;
 
+use claims::Claims;
 use deletions::Deletions;
 use memory::Memory;
+use object::Object;
 use queue::Queue;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Stands in the owner tag of every room.
-    pub cluster: ClusterId,
-    /// Ids that the cluster had before.
-    pub former_clusters: Vec<ClusterId>,
-    /// Tags of every room, unless a spec gives the key another value.
-    pub default_tags: Tags,
-    /// Tags that are left alone.
-    pub ignored_tags: Vec<KeyPattern>,
-    /// What becomes of the room of an object that does not say.
-    pub default_deletion_policy: DeletionPolicy,
-    /// Rooms deleted in a minute at most; `None`: as many as asked.
-    pub max_deletions_per_minute: Option<NonZeroU32>,
-    /// Region of objects that name none.
-    pub default_region: String,
+    /// About rooms.
+    pub policies: Policies,
+    /// About the time between passes.
+    pub pace: Pace,
     /// The only namespaces to look at; empty: all.
     pub namespaces: Vec<String>,
     /// The only objects to look at are of this class; `None`: of none.
     pub class: Option<OperatorClass>,
     /// How many objects are worked on at the same time.
     pub concurrency: u16,
-    /// Time between two looks at a room that is as specified.
-    pub drift_interval: Duration,
     /// Time between two looks over whole regions.
     pub index_interval: Duration,
-    /// The share by which waits vary at random, 0 to 1.
-    pub jitter: f64,
-    /// Every wait after a failure is multiplied by this; 1 outside tests.
-    pub wait_factor: f64,
     /// A CreateRoom that has no answer by then never will.
     pub operation_timeout: Duration,
-    /// How long a read of AWS may lag a write.
-    pub lag_bound: Duration,
-    /// How far this clock and those of other replicas may be apart.
-    pub clock_skew: Duration,
 }
 
 impl Settings {
     /// How long after a room was asked for, or first seen missing, a list can prove it absent.
-    pub fn grace(&self) -> SignedDuration {
-        let grace = self.operation_timeout + self.lag_bound + self.clock_skew;
-        SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX)
-    }
-
-    /// How far ahead of this clock a time in a status can be.
-    fn skew(&self) -> SignedDuration {
-        SignedDuration::try_from(self.clock_skew).unwrap_or(SignedDuration::MAX)
+    pub fn grace(&self) -> Duration {
+        Duration::try_from(self.policies.grace).unwrap_or_default()
     }
 }
 
@@ -119,7 +96,9 @@ pub struct Context {
     pub(crate) index: Index,
     pub(crate) account: Account,
     pub(crate) leadership: Leadership,
+    pub(crate) clock: Clock,
     pub(crate) memory: Memory,
+    pub(crate) claims: Claims,
     pub(crate) deletions: Deletions,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
@@ -127,29 +106,53 @@ pub struct Context {
     pub(crate) synced: AtomicBool,
 }
 
+/// What a [`Context`] is made of, beside what it remembers.
+pub struct Parts {
+    /// How to work.
+    pub settings: Settings,
+    /// The calls to Kubernetes.
+    pub kubernetes: Kubernetes,
+    /// The calls to IVS Chat.
+    pub rooms: Arc<Rooms>,
+    /// The rooms of whole regions.
+    pub index: Index,
+    /// Whose the credentials are.
+    pub account: Account,
+    /// Whether this process leads.
+    pub leadership: Leadership,
+    /// The time of day.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
 impl Context {
     /// A context with an empty memory.
-    pub fn new(
-        settings: Settings,
-        kubernetes: Kubernetes,
-        rooms: Arc<Rooms>,
-        index: Index,
-        account: Account,
-        leadership: Leadership,
-        metrics: Metrics,
-    ) -> Self {
-        metrics.allow_passes(settings.concurrency);
-        metrics.expect_passes(&measure::OUTCOMES, &Difference::FIELDS);
-        Self {
-            queue: Queue::new(metrics.clone()),
-            deletions: Deletions::new(settings.max_deletions_per_minute),
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
             settings,
             kubernetes,
             rooms,
             index,
             account,
             leadership,
+            clock,
+            metrics,
+        } = parts;
+        metrics.allow_passes(settings.concurrency);
+        metrics.expect_passes(&measure::OUTCOMES, &Difference::FIELDS);
+        Self {
+            queue: Queue::new(metrics.clone()),
+            deletions: Deletions::new(settings.policies.max_deletions_per_minute),
+            settings,
+            kubernetes,
+            rooms,
+            index,
+            account,
+            leadership,
+            clock,
             memory: Memory::default(),
+            claims: Claims::default(),
             metrics,
             synced: AtomicBool::default(),
         }
@@ -158,21 +161,47 @@ impl Context {
     /// Nothing is known of any object: another has led.
     fn begin_term(&self) {
         self.memory.clear();
+        self.deletions.clear();
         self.index.renew();
+    }
+
+    /// Nothing is known of an object that is gone.
+    fn forget(&self, uid: &str) {
+        self.memory.forget(uid);
+        self.deletions.give_back(uid);
+    }
+
+    /// What is known of an object as a pass over it begins.
+    fn begin_pass(&self, seen: &Seen) -> Recall {
+        let now = self.clock.now();
+        self.memory.of(&seen.uid, |entry| {
+            entry.measured.saw(seen, now);
+            entry.recall.clone()
+        })
+    }
+
+    /// The object of a pass.
+    fn object<'a>(&'a self, seen: &'a Seen) -> Object<'a> {
+        Object::new(&self.kubernetes, self.settings.class.as_ref(), seen)
+    }
+
+    /// How long an object rests after a pass.
+    fn rest(&self, uid: &str, when: When) -> Duration {
+        let (pace, now) = (&self.settings.pace, self.clock.now());
+        self.memory.of(uid, |entry| {
+            when.wait(&mut entry.failures, pace, now, fastrand::f64())
+        })
     }
 
     /// The next pass, where nothing asks for one earlier.
     fn look_later(&self) -> Action {
-        Action::requeue(self.jittered(self.settings.drift_interval))
+        let pace = &self.settings.pace;
+        Action::requeue(pace.jittered(pace.drift_interval, fastrand::f64()))
     }
 
-    /// A wait, varied at random so that objects that failed together do not come back together.
-    fn jittered(&self, wait: Duration) -> Duration {
-        wait.mul_f64(1.0 + self.settings.jitter * (fastrand::f64() - 0.5))
-    }
-
-    fn backoff(&self, class: Class, attempt: u32) -> Duration {
-        self.jittered(class.wait(attempt).mul_f64(self.settings.wait_factor))
+    /// The wait after so many failures of a class before.
+    fn backoff(&self, class: Class, before: u32) -> Duration {
+        self.settings.pace.backoff(class, before, fastrand::f64())
     }
 }
 
@@ -209,7 +238,7 @@ where
                 // Deleted, or of another class now: the room is left to whoever works on it there.
                 if let watcher::Event::Delete(object) = event {
                     let uid = object.metadata.uid.as_deref();
-                    watched.memory.forget(uid.unwrap_or_default());
+                    watched.forget(uid.unwrap_or_default());
                 }
             }
             Err(_) => watched.metrics.watch_failed(),
@@ -227,7 +256,7 @@ where
             // What a pass noted after its object had left.
             if let Err(controller::Error::ObjectNotFound(object)) = passed {
                 let uid = object.extra.uid.as_deref();
-                forgetful.memory.forget(uid.unwrap_or_default());
+                forgetful.forget(uid.unwrap_or_default());
             }
         })
         .take_until(unready)
@@ -253,8 +282,8 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
     }
     // Where the cache was behind, the watch brings the newer object and with it the next pass; this is for a lost watch.
     let uid = object.meta().uid.as_deref().unwrap_or_default();
-    let attempt = context.memory.count_failure(uid, None);
-    Action::requeue(context.backoff(Class::Unavailable, attempt))
+    let before = context.memory.of(uid, |entry| entry.failures.count(None));
+    Action::requeue(context.backoff(Class::Unavailable, before))
 }
 
 /// Runs passes until `shutdown`, while this process leads; then lets another lead, once those in hand have ended: each finishes

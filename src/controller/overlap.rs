@@ -3,13 +3,13 @@
 //! changes: the winner of a race is decided elsewhere.
 
 use ivschat_core::api::names::OPERATOR;
+use ivschat_core::room::news::News;
+use ivschat_core::room::seen::Seen;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 
 use super::Context;
-use super::events::News;
-use super::input::Input;
 use super::leadership::LeaseSettings;
 
 /// The field manager of every write to an object: one for all replicas that share a lease.
@@ -58,40 +58,34 @@ impl Signature {
     }
 }
 
-/// The last write of another operator to an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Other {
-    pub(super) at: Timestamp,
-    pub(super) signature: String,
+/// Which writes of other operators to an object are known.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// When the last one came, or the earliest time if never. `None`: not looked at yet.
+    last: Option<Timestamp>,
 }
 
-impl Other {
-    /// The last of the writes that [`Signature::keep_others`] has kept.
-    pub(super) fn last(kept: Option<&[ManagedFieldsEntry]>) -> Option<Self> {
-        let writes = kept.unwrap_or_default().iter().filter_map(|entry| {
-            Some(Self {
-                at: entry.time.as_ref()?.0,
-                signature: entry.manager.clone()?,
-            })
-        });
-        writes.max_by_key(|other| other.at)
+impl Others {
+    /// Takes in when another operator last wrote to the object. True: it has written since this was told before.
+    fn wrote(&mut self, last: Option<Timestamp>) -> bool {
+        let last = last.unwrap_or(Timestamp::MIN);
+        self.last.replace(last).is_some_and(|known| last > known)
     }
 }
 
 /// Reports a write of another operator to an object, if it came after this one began to work on it.
 ///
 /// Earlier writes are a handover, as when one release takes over from another.
-pub(super) async fn report(input: &Input, context: &Context) {
-    let at = input.other.as_ref().map(|other| other.at);
-    if !context.memory.others_wrote(&input.uid, at) {
+pub(super) async fn report(seen: &Seen, context: &Context) {
+    let at = seen.other.as_ref().map(|other| other.at);
+    if !context.memory.of(&seen.uid, |entry| entry.others.wrote(at)) {
         return;
     }
-    let Some(other) = &input.other else { return };
+    let Some(other) = &seen.other else { return };
     context.metrics.overlapped();
-    let event = News::Overlap(other.signature.clone()).event();
-    let note = event.note.as_deref().unwrap_or_default();
-    tracing::warn!(object = %format!("{}/{}", input.namespace, input.name), reason = event.reason, "{note}");
-    context.kubernetes.publish(input, &event).await;
+    let notice = News::Overlap(other.signature.clone()).notice();
+    tracing::warn!(object = %seen, reason = notice.reason, "{}", notice.note);
+    context.kubernetes.publish(seen, &notice).await;
 }
 
 #[cfg(test)]
@@ -100,6 +94,7 @@ mod tests {
     use kube::api::ApiResource;
 
     use ivschat_core::api::ChatRoom;
+    use ivschat_core::room::seen::Other;
 
     use super::*;
 
@@ -153,5 +148,22 @@ mod tests {
         Signature::new(Some(&lease("ops", "other"))).keep_others(&mut object);
         Signature::new(None).keep_others(&mut object);
         assert_eq!(object.metadata.managed_fields, None);
+    }
+
+    #[test]
+    fn what_another_wrote_before_the_first_look_is_a_handover_and_what_comes_later_is_told_once() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let mut taken_over = Others::default();
+        for (last, told) in [
+            (at(1), false),
+            (at(1), false),
+            (at(2), true),
+            (at(2), false),
+            (None, false),
+        ] {
+            assert_eq!(taken_over.wrote(last), told, "{last:?}");
+        }
+        let mut new = Others::default();
+        assert!(!new.wrote(None) && new.wrote(at(1)));
     }
 }

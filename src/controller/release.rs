@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use ivschat_core::api::{ConditionType, Reason};
-use ivschat_core::room::decide::{self, Parting};
-use ivschat_core::room::status::{self, Knowledge, Verdict};
-use ivschat_core::room::{Class, Failure, Identity, ObservedRoom};
+use ivschat_core::room::Class;
+use ivschat_core::room::case::Task;
+use ivschat_core::room::seen::Seen;
+use ivschat_core::room::status::Verdict;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::class;
-use super::input::Input;
 use super::kubernetes::{Error, is_status};
 use super::leadership::Fence;
-use super::look::Look;
-use super::reconcile::{Again, Ending, Pass};
+use super::reconcile::{Passed, pass};
 use super::{Context, Election};
 
 /// What `release` did to the ChatRooms.
@@ -103,20 +101,20 @@ async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     let selector = class::selector(settings.class.as_ref());
     let listed = context.kubernetes.list(&settings.namespaces, &selector);
     let objects = listed.await?;
-    let outcomes = stream::iter(objects.iter().map(Input::read))
-        .filter(|input| std::future::ready(holds_something(input)))
-        .map(async |input| {
-            let outcome = release_one(context, &input).await;
-            (input, outcome)
+    let outcomes = stream::iter(objects.iter().map(Seen::read))
+        .filter(|seen| std::future::ready(seen.may_hold_something()))
+        .map(async |seen| {
+            let outcome = release_one(context, &seen).await;
+            (seen, outcome)
         })
         .buffer_unordered(usize::from(context.settings.concurrency));
     let mut all = Released::default();
     let mut outcomes = std::pin::pin!(outcomes);
-    while let Some((input, outcome)) = outcomes.next().await {
-        let name = format!("{}/{}", input.namespace, input.name);
+    while let Some((seen, outcome)) = outcomes.next().await {
+        let name = seen.to_string();
         match outcome {
             Ok(()) => {
-                if input.deleted_at.is_none() && input.deletion_policy.is_none() {
+                if seen.deleted_at.is_none() && seen.deletion_policy.is_none() {
                     all.undecided.push(name.clone());
                 }
                 all.released.push(name);
@@ -127,35 +125,24 @@ async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     Ok(all)
 }
 
-/// Whether there may be something to release. Without its finalizer, which somebody may have removed, an object may still
-/// have a room.
-fn holds_something(input: &Input) -> bool {
-    let status = &input.status;
-    let released = status::reason(status, ConditionType::Ready) == Some(Reason::Released.as_str());
-    let named = status.arn.is_some() || status.creation.is_some();
-    let wanted = input.deleted_at.is_none() && !input.observed;
-    input.has_finalizer() || (wanted && named && !released)
-}
-
 /// Runs passes over one object until it is released.
-async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
-    let grace = Duration::try_from(context.settings.grace()).unwrap_or_default();
-    let mut give_up = Instant::now() + grace * 2 + PATIENCE;
+async fn release_one(context: &Context, known: &Seen) -> Result<(), String> {
+    let mut give_up = Instant::now() + context.settings.grace() * 2 + PATIENCE;
     loop {
-        let input = match context.kubernetes.get(known).await {
+        let seen = match context.kubernetes.get(known).await {
             Ok(object) if !class::is_own(context.settings.class.as_ref(), &object.metadata) => {
                 return Err("it is of another class now".to_owned());
             }
-            Ok(object) => Input::read(&object),
+            Ok(object) => Seen::read(&object),
             Err(Error::Api(error)) if is_status(&error, 404) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
-        if input.uid != known.uid || !holds_something(&input) {
+        if seen.uid != known.uid || !seen.may_hold_something() {
             return Ok(());
         }
         let soon = context.backoff(Class::Unavailable, 0);
         let progress = match context.leadership.fence() {
-            Some(fence) => release_pass(context, &input, fence).await,
+            Some(fence) => release_pass(context, &seen, &fence).await,
             None => Err(Error::Deposed),
         };
         let (wait, why) = match progress {
@@ -164,7 +151,7 @@ async fn release_one(context: &Context, known: &Input) -> Result<(), String> {
             Ok(Progress::Again(wait, why)) => (wait, why),
             Err(error) => (soon, error.to_string()),
         };
-        if context.memory.waits_to_delete(&input.uid) {
+        if context.deletions.waits(&seen.uid) {
             // Waiting for the cap on deletions does not count.
             give_up += wait;
         }
@@ -184,79 +171,18 @@ enum Progress {
     Hopeless(String),
 }
 
-async fn release_pass(context: &Context, input: &Input, fence: Fence) -> Result<Progress, Error> {
-    let mut pass = Pass::begin(input, context, fence);
-    let ending = if pass.leaving {
-        pass.finalize().await?
-    } else {
-        Some(pass.let_go_of_wanted().await?)
-    };
-    let Some(ending) = ending else {
+async fn release_pass(context: &Context, seen: &Seen, fence: &Fence) -> Result<Progress, Error> {
+    let Some(Passed { verdict, rest }) = pass(Task::Release, seen, context, fence).await? else {
         return Ok(Progress::Done);
     };
-    let verdict = ending.verdict.clone();
-    let wait = pass.conclude(ending).await?;
     Ok(match verdict {
         Verdict::Failed { failure, .. } if failure.class.stalled() => {
             Progress::Hopeless(failure.to_string())
         }
-        Verdict::Failed { failure, .. } => Progress::Again(wait, failure.to_string()),
-        Verdict::Pending { message, .. } => Progress::Again(wait, message),
+        Verdict::Failed { failure, .. } => Progress::Again(rest, failure.to_string()),
+        Verdict::Pending { message, .. } => Progress::Again(rest, message),
         Verdict::Released | Verdict::InSync | Verdict::Drifted(_) | Verdict::Paused(_) => {
             Progress::Done
         }
     })
-}
-
-impl Pass<'_> {
-    /// Releases the object's room, and every other room that proves to be the object's, and then the object itself. The
-    /// status still names the room, for the next operator.
-    async fn let_go_of_wanted(&mut self) -> Result<Ending, Error> {
-        self.leaving = true;
-        let identity = self.identity();
-        match self.let_go_rooms(&identity).await {
-            Ok(None) => {}
-            Ok(Some(ending)) => return Ok(ending),
-            Err(failure) => return Ok(Ending::failed(failure, Knowledge::Nothing)),
-        }
-        let (verdict, again) = (Verdict::Released, Again::Interval);
-        // Before the finalizer goes, so that the pass is repeated if the status cannot be written.
-        self.write_if_new(&verdict).await?;
-        self.drop_finalizer().await?;
-        Ok(Ending { verdict, again })
-    }
-
-    /// Releases the object's rooms. `Some`: not finished yet.
-    async fn let_go_rooms(&mut self, identity: &Identity) -> Result<Option<Ending>, Failure> {
-        let Look { account, sight } = self.look(identity).await?;
-        let room = match decide::released(sight, identity)? {
-            Parting::Wait(unsettled) => return Ok(Some(Ending::unsettled(unsettled))),
-            Parting::LetGo(_) => return Ok(None),
-            Parting::Release(room) | Parting::Delete(room) => room,
-        };
-        let outcome = self.let_go_each(room.clone(), identity, &account).await;
-        self.record.bind(&room);
-        outcome
-    }
-
-    async fn let_go_each(
-        &mut self,
-        first: ObservedRoom,
-        identity: &Identity,
-        account: &str,
-    ) -> Result<Option<Ending>, Failure> {
-        let mut next = Some(first);
-        while let Some(room) = next.take() {
-            let ending = self.release(&room, identity, account).await;
-            if let Verdict::Failed { .. } = ending.verdict {
-                return Ok(Some(ending));
-            }
-            for region in self.context.index.regions(account) {
-                if next.is_none() {
-                    next = self.find_in(identity, account, &region).await?;
-                }
-            }
-        }
-        Ok(None)
-    }
 }

@@ -4,18 +4,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use futures::{Stream, StreamExt, stream};
 use ivschat_core::api::{ChatRoom, names};
+use ivschat_core::room::news::News;
 use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
 use ivschat_core::room::{RoomArn, is_region};
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::time::Instant;
 
 use super::Context;
-use super::events::News;
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(
@@ -29,7 +29,14 @@ pub(super) fn sweeps(
     };
     stream::unfold(sweep, async |mut sweep| {
         let interval = sweep.context.settings.index_interval;
-        tokio::time::sleep(sweep.context.jittered(interval)).await;
+        tokio::time::sleep(
+            sweep
+                .context
+                .settings
+                .pace
+                .jittered(interval, fastrand::f64()),
+        )
+        .await;
         // Before the first list of objects every room would look like an orphan.
         let ready = sweep.context.synced.load(Ordering::Relaxed);
         let leads = sweep.context.leadership.fence().is_some();
@@ -68,8 +75,8 @@ impl Sweep {
         }
         let settings = &context.settings;
         let watched = Watched {
-            cluster: &settings.cluster,
-            former: &settings.former_clusters,
+            cluster: &settings.policies.cluster,
+            former: &settings.policies.former_clusters,
             namespaces: &settings.namespaces,
         };
         let (mut twins, mut surplus, mut without_object) = (Vec::new(), 0, Owned::new());
@@ -125,7 +132,7 @@ impl Sweep {
             .into_iter()
             .filter_map(in_force)
             .collect();
-        regions.insert(self.context.settings.default_region.clone());
+        regions.insert(self.context.settings.policies.default_region.clone());
         regions.extend(self.context.index.regions(account));
         regions
     }
@@ -133,9 +140,8 @@ impl Sweep {
 
 /// Reports a room without an object. Only a person can tell whether it is still wanted.
 async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &RoomArn) {
-    let event = News::Orphan(arn.clone()).event();
-    let note = event.note.as_deref().unwrap_or_default();
-    tracing::warn!(object = %format!("{namespace}/{name}"), reason = event.reason, "{note}");
+    let notice = News::Orphan(arn.clone()).notice();
+    tracing::warn!(object = %format!("{namespace}/{name}"), reason = notice.reason, "{}", notice.note);
     let reference = k8s_openapi::api::core::v1::ObjectReference {
         api_version: Some(format!("{}/v1alpha1", names::GROUP)),
         kind: Some("ChatRoom".to_owned()),
@@ -143,7 +149,7 @@ async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &Roo
         name: Some(name.to_owned()),
         ..Default::default()
     };
-    context.kubernetes.publish_about(&reference, &event).await;
+    context.kubernetes.publish_about(&reference, &notice).await;
 }
 
 fn resource() -> ApiResource {

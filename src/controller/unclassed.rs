@@ -3,12 +3,13 @@
 //! The operator without a class does so, because people look to it. No selector finds such labels. So it has a watch of its own,
 //! which shows every object with the label, without its spec.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use ivschat_core::api::ChatRoom;
 use ivschat_core::api::names::CLASS_LABEL;
+use ivschat_core::room::news::News;
 use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -16,7 +17,6 @@ use kube::{Client, Resource, ResourceExt};
 
 use super::Context;
 use super::class::OperatorClass;
-use super::events::News;
 use super::kubernetes::apis;
 use super::watch;
 
@@ -43,7 +43,7 @@ pub(super) async fn tell(client: Client, context: Arc<Context>) {
             .boxed()
     });
     let mut objects = stream::select_all(watches);
-    let mut told = HashMap::new();
+    let mut told = BTreeMap::new();
     while let Some(object) = objects.next().await {
         let Ok(object) = object else { continue };
         let label = object.labels().get(CLASS_LABEL).cloned();
@@ -56,9 +56,9 @@ pub(super) async fn tell(client: Client, context: Arc<Context>) {
             told.clear();
         }
         if told.insert(uid, label.clone()).as_ref() != Some(&label) {
-            let event = News::InvalidClass(label).event();
+            let notice = News::InvalidClass(label).notice();
             let reference = object.object_ref(&resource);
-            context.kubernetes.publish_about(&reference, &event).await;
+            context.kubernetes.publish_about(&reference, &notice).await;
         }
     }
 }

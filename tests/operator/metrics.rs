@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ivschat_core::api::Reason;
-use ivschat_core::room::plan::Difference;
+use ivschat_core::room::correction::Difference;
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::world::{Answer, Call, Operation, Scope, UpdateRoom};
 use serde_json::json;

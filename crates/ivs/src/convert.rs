@@ -6,7 +6,7 @@ use aws_sdk_ivschat::primitives::DateTime;
 use aws_sdk_ivschat::types::{FallbackResult as SdkFallbackResult, MessageReviewHandler};
 use ivschat_core::api::FallbackResult;
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
-use ivschat_core::room::plan::HandlerUpdate;
+use ivschat_core::room::correction::HandlerUpdate;
 use ivschat_core::room::{Class, Failure, Handler, ObservedRoom, RoomArn, Tags};
 use jiff::Timestamp;
 

@@ -70,7 +70,7 @@ mod tests {
     use crate::connect::Settings;
     use crate::meter::{Meter, Unmetered};
     use crate::{CreateError, Rooms};
-    use ivschat_core::room::plan::{NewRoom, RoomUpdate};
+    use ivschat_core::room::correction::{NewRoom, RoomUpdate};
     use ivschat_core::room::{DesiredRoom, RoomArn, Tags};
 
     const REGION: &str = "us-west-2";

@@ -10,6 +10,7 @@
 
 mod account;
 mod attempts;
+mod clock;
 mod connect;
 mod convert;
 mod error;
@@ -22,6 +23,7 @@ mod rooms;
 mod writes;
 
 pub use account::Account;
+pub use clock::Clock;
 pub use connect::{ConnectError, Settings, connect};
 pub use fence::Fence;
 pub use index::Index;

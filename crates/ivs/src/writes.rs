@@ -3,7 +3,7 @@
 use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::Builder;
 use aws_sdk_ivschat::config::retry::RetryConfig;
-use ivschat_core::room::plan::{NewRoom, RoomUpdate};
+use ivschat_core::room::correction::{NewRoom, RoomUpdate};
 use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn, Tags};
 use tokio::time::Instant;
 

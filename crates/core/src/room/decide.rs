@@ -1,133 +1,476 @@
-//! What to do about what a search has seen.
+//! What to do about what a search has seen: the steps of the pass, those to Kubernetes included, and how it ends if all of them are
+//! taken.
 
-use super::plan::{self, Difference, Plan, plan};
-use super::search::{Sight, Unsettled};
-use super::{Class, DesiredRoom, Failure, Identity, ObservedRoom, Proof, RoomArn, TagScope};
+use jiff::Timestamp;
 
-/// What a pass does for an object that is wanted.
+use crate::api::Reason;
+
+use super::case::{Case, Intent};
+use super::correction::{
+    self, Change, Correction, Difference, Edit, correct, require_consent, require_proof,
+};
+use super::course::Outcome;
+use super::record::Record;
+use super::search::{Another, Look, Sight, Unsettled};
+use super::status::{self, Knowledge, Verdict};
+use super::step::Step;
+use super::twins::{Fate, fate};
+use super::when::When;
+use super::{Class, DesiredRoom, Failure, ObservedRoom, Pause, Proof, RoomArn};
+
+/// What a pass does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Nothing, before AWS can be trusted to have caught up.
-    Wait(Unsettled),
-    /// Report how the room differs, which is only observed.
-    Report(ObservedRoom, Vec<Difference>),
-    /// Take over a room that consents.
-    Adopt(ObservedRoom),
-    /// Carry out a plan for the object's room; `None`: it has none.
-    Apply(Plan, Option<ObservedRoom>),
+pub struct Plan {
+    /// The account whose rooms were looked at.
+    pub account: String,
+    /// What is remembered of the room when the steps begin.
+    pub record: Record,
+    /// The room as the spec describes it, where one is to be brought to it.
+    pub desired: Option<DesiredRoom>,
+    /// In order; nothing comes after one that fails.
+    pub steps: Vec<Step>,
+    /// Steps about the object's other rooms, to be taken whatever AWS said to those before.
+    pub others: Vec<Step>,
+    /// How the pass ends if every step is taken.
+    pub outcome: Outcome,
+    /// When to come back for the object's other rooms instead.
+    pub sooner: Option<When>,
+    /// Why another room could not be looked at.
+    pub unread: Option<(RoomArn, Failure)>,
+    /// Keys of the tags that the room carries by the object once every step is taken.
+    pub applied: Option<Vec<String>>,
+    /// How the room differs from the spec.
+    pub finding: Finding,
+    /// A room that stays when the object goes, and why.
+    pub left: Option<(RoomArn, &'static str)>,
 }
 
-/// What a pass does for an object that goes, or whose room is let go.
+/// How a room differs from the spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parting {
-    /// Nothing, before AWS can be trusted to have caught up.
-    Wait(Unsettled),
-    /// Release the room: it stays.
-    Release(ObservedRoom),
-    /// Delete the room.
-    Delete(ObservedRoom),
-    /// Let the object go: no room of its own is left. A room that stays is named, with why.
-    LetGo(Option<(RoomArn, &'static str)>),
+pub enum Finding {
+    /// It does not.
+    Nothing,
+    /// Like this, and it is only observed.
+    Observed(Vec<Difference>),
+    /// Like this, because the spec has changed.
+    Changed(Vec<Difference>),
+    /// Like this, because somebody has changed the room.
+    Drifted(Vec<Difference>),
 }
 
 /// Why a room stays when its object goes.
 const FOREIGN: &str = "its tags do not say that it is this object's";
 const OBSERVED: &str = "this object only observes it";
+const UNREACHED: &str = "the operator's credentials do not reach its account";
 
-/// Why a room stays that the operator's credentials cannot reach.
-pub const UNREACHED: &str = "the operator's credentials do not reach its account";
-
-/// What the object that wants a room, or wants one observed, is compared with.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The room as the spec describes it.
-    pub room: &'a DesiredRoom,
-    /// Whose its tags are.
-    pub scope: TagScope<'a>,
-    /// The room that the spec wants to be taken over.
-    pub adopt: Option<&'a RoomArn>,
-    /// Whether the room is only observed.
-    pub observes: bool,
-}
-
-/// Decides for an object that is wanted.
-///
-/// # Errors
-/// A room that is not the object's, that cannot be what the spec says, or is not there to be observed.
-pub fn wanted(sight: Sight, wanted: Wanted<'_>, identity: &Identity) -> Result<Decision, Failure> {
-    let Wanted {
-        room: desired,
-        scope,
-        adopt,
-        observes,
-    } = wanted;
-    let report = |room: ObservedRoom| {
-        let differences = plan::drift(desired, &room, scope);
-        Decision::Report(room, differences)
-    };
-    match (sight, observes) {
-        (Sight::Unsettled(unsettled), _) => Ok(Decision::Wait(unsettled)),
-        (Sight::Room(room), true) => {
-            plan::require_proof(&room.arn, &room.tags, identity).map(|()| report(room))
-        }
-        (Sight::Candidate(room), true) => {
-            plan::require_consent(&room, identity).map(|()| report(room))
-        }
-        (Sight::Absent, true) => Err(nothing_to_observe()),
-        (Sight::Candidate(room), false) => {
-            plan::require_consent(&room, identity).map(|()| Decision::Adopt(room))
-        }
-        (Sight::Absent, false) => {
-            let plan = plan(desired, None, identity, scope)?;
-            Ok(Decision::Apply(plan, None))
-        }
-        (Sight::Room(room), false) => {
-            let plan = plan(desired, Some(&room), identity, scope)?;
-            match adopt {
-                Some(adopt) if *adopt != room.arn => Err(has_another(adopt, &room.arn)),
-                _ => Ok(Decision::Apply(plan, Some(room))),
+/// Decides what to do.
+pub fn decide(case: &Case<'_>, look: Result<Look, (Failure, Knowledge)>) -> Plan {
+    match look {
+        Ok(look) => {
+            let (record, account) = (look.record.clone(), look.account.clone());
+            let plan = match case.intent {
+                Intent::Paused(pause) => Ok(paused(case, pause)),
+                Intent::Keep => keep(case, look),
+                Intent::Observe => observe(case, look),
+                Intent::Delete => Ok(delete(case, look)),
+                Intent::Release => release(case, look),
+            };
+            let refused = |(failure, room)| Plan::ending(Outcome::failed(failure, room)).on(record);
+            let mut plan = plan.unwrap_or_else(refused);
+            plan.account = account.unwrap_or_default();
+            if case.intent == Intent::Observe && plan.observes_nothing_outstanding() {
+                plan.steps.push(Step::Unhold);
             }
+            plan
+        }
+        // The credentials cannot reach the room, which is to stay anyway.
+        Err((failure, _))
+            if case.intent == Intent::Delete
+                && failure.class == Class::AccountMismatch
+                && case.retains() =>
+        {
+            let left = case.record.arn.clone().map(|arn| (arn, UNREACHED));
+            Plan::letting_go(left).on(case.record.clone())
+        }
+        Err((failure, room)) => {
+            Plan::ending(Outcome::failed(failure, room)).on(case.record.clone())
         }
     }
 }
 
-/// Decides for an object that is being deleted. `retains`: its room is to stay. `observes`: its room is only observed.
-pub fn deleted(sight: Sight, identity: &Identity, retains: bool, observes: bool) -> Parting {
-    match sight {
-        Sight::Unsettled(unsettled) => Parting::Wait(unsettled),
-        // The room of an attempt that was made before the object was set to observe.
-        Sight::Room(room) if observes => Parting::LetGo(Some((room.arn, OBSERVED))),
-        Sight::Room(room) if identity.prove(&room.tags) == Proof::Ours => {
-            if retains {
-                Parting::Release(room)
-            } else {
-                Parting::Delete(room)
+/// A plan, or what is wrong and what is known of the room all the same.
+type Planned = Result<Plan, (Failure, Knowledge)>;
+
+fn not_as_specified(failure: Failure) -> (Failure, Knowledge) {
+    (failure, Knowledge::NotAsSpecified)
+}
+
+impl Plan {
+    fn ending(outcome: Outcome) -> Self {
+        Self {
+            account: String::new(),
+            record: Record::default(),
+            desired: None,
+            steps: Vec::new(),
+            others: Vec::new(),
+            outcome,
+            sooner: None,
+            unread: None,
+            applied: None,
+            finding: Finding::Nothing,
+            left: None,
+        }
+    }
+
+    fn with(verdict: Verdict, when: When) -> Self {
+        Self::ending(Outcome::Stays { verdict, when })
+    }
+
+    fn waiting(reason: Reason, message: String, when: When) -> Self {
+        Self::with(Verdict::Pending { reason, message }, when)
+    }
+
+    /// Nothing, before AWS can be trusted to have caught up. The room may show up at any moment.
+    fn unsettled(unsettled: Unsettled) -> Self {
+        let Unsettled {
+            reason,
+            message,
+            until,
+        } = unsettled;
+        Self::waiting(reason, message, When::By(until, Class::NotFound))
+    }
+
+    /// Lets the object go: no room of its own is left. `left`: a room that stays, and why.
+    fn letting_go(left: Option<(RoomArn, &'static str)>) -> Self {
+        Self {
+            left,
+            ..Self::ending(Outcome::Gone).doing([Step::LetGo])
+        }
+    }
+
+    fn on(self, record: Record) -> Self {
+        Self { record, ..self }
+    }
+
+    fn doing(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.steps.extend(steps);
+        self
+    }
+
+    /// Whether an object that only observes needs no finalizer: not while an attempt to create is outstanding, as nobody would
+    /// look after the room that may come of it.
+    fn observes_nothing_outstanding(&self) -> bool {
+        self.record.creation.is_none() || self.steps.contains(&Step::Void)
+    }
+}
+
+// --- an object that is wanted ---------------------------------------------------------------------------------------
+
+fn paused(case: &Case<'_>, pause: &Pause) -> Plan {
+    let verdict = Verdict::Paused(pause.clone());
+    Plan::with(verdict, When::Interval).on(case.record.clone())
+}
+
+/// Brings the room to the spec.
+fn keep(case: &Case<'_>, look: Look) -> Planned {
+    let record = look.record;
+    let desired = case.desired(&record).map_err(not_as_specified)?;
+    let scope = case.scope(&record.applied_tag_keys);
+    let plan = match look.sight {
+        Sight::Unsettled(unsettled) => Ok(Plan::unsettled(unsettled).on(record)),
+        Sight::Candidate(room) => adopt(case, room, record),
+        Sight::Absent | Sight::Unneeded => {
+            match correct(&desired, None, &case.identity, scope).map_err(not_as_specified)? {
+                Correction::Create(new) => {
+                    let region = new.room.region.clone();
+                    let ahead = Step::WriteAhead {
+                        region: region.clone(),
+                        adopts: None,
+                    };
+                    let steps = [
+                        Step::Hold,
+                        Step::Admit(region),
+                        ahead,
+                        Step::Create(new),
+                        Step::WriteRoom,
+                    ];
+                    Ok(in_sync(record).doing(steps))
+                }
+                Correction::None | Correction::Change(_) => Ok(in_sync(record)),
             }
+        }
+        Sight::Room(room) => {
+            let correction = correct(&desired, Some(&room), &case.identity, scope);
+            let correction = correction.map_err(not_as_specified)?;
+            if let Some(adopt) = case.adopt.as_ref().filter(|adopt| **adopt != room.arn) {
+                return Err(not_as_specified(has_another(adopt, &room.arn)));
+            }
+            let kept = room.create_time;
+            let plan = apply(case, correction, room, &desired, record);
+            Ok(others(case, look.others, kept, plan))
+        }
+    };
+    plan.map(|plan| Plan {
+        desired: Some(desired),
+        ..plan
+    })
+}
+
+fn in_sync(record: Record) -> Plan {
+    Plan::with(Verdict::InSync, When::Interval).on(record)
+}
+
+/// Changes what differs on the object's room.
+fn apply(
+    case: &Case<'_>,
+    correction: Correction,
+    room: ObservedRoom,
+    desired: &DesiredRoom,
+    record: Record,
+) -> Plan {
+    let wanted: Vec<String> = desired.tags.keys().cloned().collect();
+    let (arn, mut touched) = (room.arn.clone(), wanted.clone());
+    let (mut edits, mut finding) = (Vec::new(), Finding::Nothing);
+    if let Correction::Change(Change { steps, differences }) = correction {
+        // All of these may be on the room, until it is known which calls succeeded. Of another room nothing is known.
+        if record.arn.as_ref() == Some(&arn) {
+            touched.extend(record.applied_tag_keys.iter().cloned());
+            touched.sort();
+            touched.dedup();
+        }
+        let drift = status::was_ready(&case.seen.status, case.seen.generation);
+        finding = if drift {
+            Finding::Drifted(differences)
+        } else {
+            Finding::Changed(differences)
+        };
+        // The answer to UpdateRoom shows the room after all of them. Calls about tags return nothing, and AWS does not document
+        // whether they move updateTime.
+        let shown = matches!(steps.last(), Some(Edit::Update(_)));
+        let steps = steps.into_iter().map(|edit| Step::Edit(arn.clone(), edit));
+        edits.extend(steps);
+        edits.extend((!shown).then(|| Step::ReadAgain(arn.clone())));
+    }
+    Plan {
+        applied: Some(wanted),
+        finding,
+        ..in_sync(record)
+    }
+    .doing([Step::Hold, Step::Bind { room, touched }])
+    .doing(edits)
+}
+
+/// Takes over a room that consents. The next pass finds it by its tags, like any room of the object, and brings it to the spec. So
+/// every step can be interrupted.
+fn adopt(case: &Case<'_>, room: ObservedRoom, record: Record) -> Planned {
+    require_consent(&room, &case.identity).map_err(not_as_specified)?;
+    let edit = correction::adopt(&room, &case.identity).map_err(not_as_specified)?;
+    let (arn, region) = (room.arn.clone(), room.arn.region().to_owned());
+    let mut offered = room.clone();
+    edit.apply(&mut offered.tags);
+    let when = When::At(case.now);
+    let ahead = Step::WriteAhead {
+        region,
+        adopts: Some(room),
+    };
+    Ok(Plan::waiting(Reason::Adopting, taking_over(&arn), when)
+        .on(record)
+        .doing([Step::Claim(arn.clone()), Step::Hold])
+        // If the answer is lost and somebody removes spec.adopt, the operator still looks for the room.
+        .doing([ahead, Step::Edit(arn, edit), Step::Offered(offered)]))
+}
+
+fn taking_over(arn: &RoomArn) -> String {
+    format!("Room {arn} is being taken over")
+}
+
+/// What the status says while an attempt is under way. `adopts`: the room that is taken over; `None`: one is made.
+pub fn under_way(adopts: Option<&ObservedRoom>) -> Verdict {
+    let (reason, message) = match adopts {
+        Some(room) => (Reason::Adopting, taking_over(&room.arn)),
+        None => (
+            Reason::CreationPending,
+            "CreateRoom is under way".to_owned(),
+        ),
+    };
+    Verdict::Pending { reason, message }
+}
+
+/// Reports how the room differs, which is only observed.
+fn observe(case: &Case<'_>, look: Look) -> Planned {
+    let mut record = look.record;
+    let room = match look.sight {
+        Sight::Unsettled(unsettled) => return Ok(Plan::unsettled(unsettled).on(record)),
+        Sight::Room(room) => {
+            require_proof(&room.arn, &room.tags, &case.identity).map_err(not_as_specified)?;
+            room
+        }
+        Sight::Candidate(room) => {
+            require_consent(&room, &case.identity).map_err(not_as_specified)?;
+            room
+        }
+        Sight::Absent | Sight::Unneeded => {
+            // Nothing came of an attempt that was made before.
+            let outcome = Outcome::failed(nothing_to_observe(), Knowledge::NotAsSpecified);
+            return Ok(Plan::ending(outcome).on(record).doing([Step::Void]));
+        }
+    };
+    let desired = case.desired(&record).map_err(not_as_specified)?;
+    let differences = correction::drift(&desired, &room, case.scope(&record.applied_tag_keys));
+    record.bind(&room);
+    let verdict = if differences.is_empty() {
+        Verdict::InSync
+    } else {
+        Verdict::Drifted(differences.clone())
+    };
+    let plan = Plan::with(verdict, When::Interval).on(record);
+    Ok(Plan {
+        finding: Finding::Observed(differences),
+        ..plan
+    })
+}
+
+/// Deletes those of the object's other rooms that were made for it since it exists, and tells of those that nobody here can judge.
+fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut plan: Plan) -> Plan {
+    for Another { arn, shown } in others {
+        let twin = match shown {
+            None => {
+                plan.sooner = Some(When::At(case.now));
+                break;
+            }
+            Some(Err(failure)) => {
+                plan.sooner = Some(When::Backoff(failure.class));
+                plan.unread = Some((arn, failure));
+                break;
+            }
+            Some(Ok(None)) => continue,
+            Some(Ok(Some(twin))) => twin,
+        };
+        match fate(&twin, kept, case.seen.created_at, &case.identity) {
+            Fate::NotOurs => {}
+            Fate::Stays => plan.others.push(Step::TellOfTwin(arn)),
+            Fate::Goes => {
+                plan.others.extend(turn(case, &arn));
+                // Another operator may keep the twin instead. The status that the API server has now decides.
+                plan.others.extend(plan.kept().map(Step::Confirm));
+                plan.others.push(Step::Delete { arn, twin: true });
+            }
+        }
+    }
+    plan
+}
+
+impl Plan {
+    /// The room that the object has once the steps are taken.
+    fn kept(&self) -> Option<RoomArn> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Bind { room, .. } => Some(room.arn.clone()),
+            _ => None,
+        })
+    }
+}
+
+// --- an object that goes, or is let go ------------------------------------------------------------------------------
+
+/// Deletes the object's room or releases it, and lets the object go once no room of its own is left.
+fn delete(case: &Case<'_>, look: Look) -> Plan {
+    let mut record = look.record;
+    let observes = case.seen.observed;
+    match look.sight {
+        Sight::Unneeded if !case.seen.has_finalizer() => Plan::ending(Outcome::Gone).on(record),
+        Sight::Unsettled(unsettled) => {
+            let when = match unsettled.reason {
+                // The room of an attempt may show up at any moment, and has to be deleted then.
+                Reason::CreationPending => When::By(unsettled.until, Class::NotFound),
+                _ => When::At(unsettled.until),
+            };
+            Plan::waiting(Reason::Deleting, unsettled.message, when).on(record)
+        }
+        // The room of an attempt that was made before the object was set to observe.
+        Sight::Room(room) if observes => Plan::letting_go(Some((room.arn, OBSERVED))).on(record),
+        Sight::Room(room) if case.identity.prove(&room.tags) == Proof::Ours => {
+            record.bind(&room);
+            let (steps, message, when) = if case.retains() {
+                (
+                    releasing(case, &room),
+                    format!(
+                        "Left room {}; making sure that none is left behind",
+                        room.arn
+                    ),
+                    When::At(case.now),
+                )
+            } else {
+                let arn = room.arn.clone();
+                let delete = Step::Delete { arn, twin: false };
+                (
+                    turn(case, &room.arn).into_iter().chain([delete]).collect(),
+                    format!("Deleted room {}; making sure that none is left", room.arn),
+                    // An immediate check would only meet a read that lags.
+                    When::Backoff(Class::NotFound),
+                )
+            };
+            Plan::waiting(Reason::Deleting, message, when)
+                .on(record)
+                .doing(steps)
         }
         // A room of somebody else never blocks a deletion.
-        Sight::Room(room) if !identity.retained(&room.tags) => {
-            Parting::LetGo(Some((room.arn, FOREIGN)))
+        Sight::Room(room) if !case.identity.retained(&room.tags) => {
+            Plan::letting_go(Some((room.arn, FOREIGN))).on(record)
         }
-        Sight::Room(_) | Sight::Candidate(_) | Sight::Absent => Parting::LetGo(None),
+        Sight::Room(_) | Sight::Candidate(_) | Sight::Absent | Sight::Unneeded => {
+            Plan::letting_go(None).on(record)
+        }
     }
 }
 
-/// Decides for an object that stays, and is to be released with its room.
-///
-/// # Errors
-/// A room of somebody else, which must not be reported as released.
-pub fn released(sight: Sight, identity: &Identity) -> Result<Parting, Failure> {
-    match sight {
-        Sight::Unsettled(unsettled) => Ok(Parting::Wait(unsettled)),
+/// Lets go of every room that proves to be the object's, and then of the object itself, which stays. A room of somebody else is not
+/// told of as released.
+fn release(case: &Case<'_>, look: Look) -> Planned {
+    let mut record = look.record;
+    let nothing = |failure| (failure, Knowledge::Nothing);
+    let mut steps = Vec::new();
+    match look.sight {
+        Sight::Unsettled(unsettled) => return Ok(Plan::unsettled(unsettled).on(record)),
         // The room was released before, or there never was one.
-        Sight::Candidate(_) | Sight::Absent => Ok(Parting::LetGo(None)),
-        Sight::Room(room) if identity.retained(&room.tags) => Ok(Parting::LetGo(None)),
+        Sight::Candidate(_) | Sight::Absent | Sight::Unneeded => {}
+        Sight::Room(room) if case.identity.retained(&room.tags) => {}
         Sight::Room(room) => {
-            plan::require_proof(&room.arn, &room.tags, identity)?;
-            Ok(Parting::Release(room))
+            require_proof(&room.arn, &room.tags, &case.identity).map_err(nothing)?;
+            record.forget_room();
+            record.bind(&room);
+            steps.extend(releasing(case, &room));
         }
     }
+    for other in look.others {
+        let shown = other.shown.unwrap_or(Ok(None)).map_err(nothing)?;
+        let ours = shown.filter(|room| case.identity.prove(&room.tags) == Proof::Ours);
+        steps.extend(ours.iter().flat_map(|room| releasing(case, room)));
+    }
+    Ok(Plan::with(Verdict::Released, When::Interval)
+        .on(record)
+        .doing(steps)
+        .doing([Step::WriteReleased, Step::Unhold]))
 }
+
+/// The steps that release a room: it stays, and consents to be taken back.
+fn releasing(case: &Case<'_>, room: &ObservedRoom) -> Vec<Step> {
+    let mut released = room.clone();
+    let mut steps = Vec::new();
+    for edit in correction::release(&room.tags, &case.identity) {
+        edit.apply(&mut released.tags);
+        steps.push(Step::Edit(room.arn.clone(), edit));
+    }
+    steps.push(Step::Released(released));
+    steps
+}
+
+/// A room that has been deleted has had its turn.
+fn turn(case: &Case<'_>, arn: &RoomArn) -> Option<Step> {
+    let had = case.recall.deleted.as_ref() == Some(arn);
+    (!had).then(|| Step::Turn(arn.clone()))
+}
+
+// --- what people are told -------------------------------------------------------------------------------------------
 
 fn nothing_to_observe() -> Failure {
     Failure::new(
@@ -145,157 +488,4 @@ fn has_another(adopt: &RoomArn, has: &RoomArn) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::api::Reason;
-    use crate::api::names::{CONSENT_TAG, OWNER_TAG};
-    use crate::room::sample::{arn, identity, room, tags};
-    use crate::room::{Origin, Tags};
-
-    fn ours() -> ObservedRoom {
-        room(&arn("a"), identity().tags())
-    }
-
-    fn foreign() -> ObservedRoom {
-        room(&arn("a"), tags(&[(OWNER_TAG, "prod/live/other")]))
-    }
-
-    fn let_go_before() -> ObservedRoom {
-        room(&arn("a"), tags(&[(CONSENT_TAG, "prod/live/lobby")]))
-    }
-
-    fn bare() -> ObservedRoom {
-        room(&arn("a"), Tags::new())
-    }
-
-    fn unsettled() -> Unsettled {
-        Unsettled {
-            reason: Reason::NotFound,
-            message: "as this test says".to_owned(),
-            until: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    /// What is decided for an object without any field, or the class of what is wrong.
-    fn wants(sight: Sight, observes: bool, adopt: Option<&RoomArn>) -> Result<Decision, Class> {
-        let default_tags = Tags::new();
-        let origin = Origin {
-            name: "lobby",
-            default_region: "us-west-2",
-            fixed_region: None,
-            default_tags: &default_tags,
-            ignored_tags: &[],
-        };
-        let spec = serde_json::from_str("{}").unwrap();
-        let desired = DesiredRoom::try_from((&spec, origin)).unwrap();
-        let scope = TagScope {
-            policy: crate::api::TagPolicy::Exclusive,
-            applied: &[],
-            ignored: &[],
-        };
-        let what = Wanted {
-            room: &desired,
-            scope,
-            adopt,
-            observes,
-        };
-        wanted(sight, what, &identity()).map_err(|failure| failure.class)
-    }
-
-    #[test]
-    fn an_object_that_wants_a_room_keeps_its_own_makes_one_where_none_is_and_touches_no_other() {
-        let (keep, manage) = (Plan::Keep, false);
-        let kept = Ok(Decision::Apply(keep, Some(ours())));
-        assert_eq!(wants(Sight::Room(ours()), manage, None), kept);
-        assert_eq!(wants(Sight::Room(ours()), manage, Some(&arn("a"))), kept);
-        let another = wants(Sight::Room(ours()), manage, Some(&arn("b")));
-        assert_eq!(another, Err(Class::Invalid));
-        let made = wants(Sight::Absent, manage, None);
-        assert!(matches!(made, Ok(Decision::Apply(Plan::Create(_), None))));
-        let wait = Ok(Decision::Wait(unsettled()));
-        assert_eq!(wants(Sight::Unsettled(unsettled()), manage, None), wait);
-        for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
-            assert_eq!(wants(Sight::Room(room), manage, None), Err(class));
-        }
-        let adopted = wants(Sight::Candidate(let_go_before()), manage, None);
-        assert_eq!(adopted, Ok(Decision::Adopt(let_go_before())));
-        for room in [foreign(), bare()] {
-            let refused = wants(Sight::Candidate(room), manage, None);
-            assert!(matches!(
-                refused,
-                Err(Class::Foreign | Class::ConsentMissing)
-            ));
-        }
-    }
-
-    #[test]
-    fn an_object_that_observes_reports_and_never_writes() {
-        let observe = true;
-        for sight in [Sight::Room(ours()), Sight::Candidate(let_go_before())] {
-            let (Sight::Room(room) | Sight::Candidate(room)) = sight.clone() else {
-                unreachable!()
-            };
-            let reported = Ok(Decision::Report(room, Vec::new()));
-            assert_eq!(wants(sight, observe, None), reported);
-        }
-        let wait = Ok(Decision::Wait(unsettled()));
-        assert_eq!(wants(Sight::Unsettled(unsettled()), observe, None), wait);
-        assert_eq!(wants(Sight::Absent, observe, None), Err(Class::NotFound));
-        assert_eq!(
-            wants(Sight::Room(foreign()), observe, None),
-            Err(Class::Foreign)
-        );
-        let silent = wants(Sight::Candidate(bare()), observe, None);
-        assert_eq!(silent, Err(Class::ConsentMissing));
-    }
-
-    #[test]
-    fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
-        let stays = |why| Parting::LetGo(Some((arn("a"), why)));
-        let nothing = || Parting::LetGo(None);
-        for (sight, retains, observes, decision) in [
-            (Sight::Room(ours()), false, false, Parting::Delete(ours())),
-            (Sight::Room(ours()), true, false, Parting::Release(ours())),
-            (Sight::Room(ours()), false, true, stays(OBSERVED)),
-            (Sight::Room(foreign()), false, false, stays(FOREIGN)),
-            (Sight::Room(bare()), true, false, stays(FOREIGN)),
-            (Sight::Room(let_go_before()), true, false, nothing()),
-            (Sight::Candidate(let_go_before()), false, false, nothing()),
-            (Sight::Absent, false, false, nothing()),
-            (
-                Sight::Unsettled(unsettled()),
-                false,
-                false,
-                Parting::Wait(unsettled()),
-            ),
-        ] {
-            let decided = deleted(sight.clone(), &identity(), retains, observes);
-            assert_eq!(decided, decision, "{sight:?}");
-        }
-    }
-
-    #[test]
-    fn an_object_that_is_released_and_stays_gives_up_its_own_room_and_hides_no_other() {
-        for (sight, decision) in [
-            (Sight::Room(ours()), Ok(Parting::Release(ours()))),
-            (Sight::Room(foreign()), Err(Class::Foreign)),
-            (Sight::Room(bare()), Err(Class::OwnershipLost)),
-            (Sight::Room(let_go_before()), Ok(Parting::LetGo(None))),
-            (Sight::Candidate(let_go_before()), Ok(Parting::LetGo(None))),
-            (Sight::Absent, Ok(Parting::LetGo(None))),
-            (
-                Sight::Unsettled(unsettled()),
-                Ok(Parting::Wait(unsettled())),
-            ),
-        ] {
-            let decided = released(sight.clone(), &identity());
-            assert_eq!(
-                decided.map_err(|failure| failure.class),
-                decision,
-                "{sight:?}"
-            );
-        }
-    }
-}
+mod tests;

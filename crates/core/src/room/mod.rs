@@ -5,20 +5,28 @@
 
 pub mod absence;
 mod arn;
+pub mod case;
+pub mod correction;
+pub mod course;
 pub mod decide;
 mod desired;
 mod failure;
+pub mod news;
 mod observed;
 pub mod orphans;
 mod owner;
 mod pause;
-pub mod plan;
+pub mod recall;
+pub mod record;
 #[cfg(test)]
 mod sample;
 pub mod search;
+pub mod seen;
 pub mod status;
+pub mod step;
 mod tagging;
 pub mod twins;
+pub mod when;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,41 @@
 //! What the tests of several files begin with.
 
+use jiff::SignedDuration;
+use kube::core::{ApiResource, DynamicObject};
+use serde_json::json;
+
+use crate::api::names::FINALIZER;
+use crate::api::{ChatRoom, DeletionPolicy};
+
+use super::case::Policies;
+use super::seen::Seen;
 use super::{Identity, ObservedRoom, Owner, RoomArn, Tags};
+
+/// The ChatRoom of [`identity`], without any field, held by the operator.
+pub(super) fn seen() -> Seen {
+    let mut object = DynamicObject::new("lobby", &ApiResource::erase::<ChatRoom>(&()));
+    object.metadata.namespace = Some("live".to_owned());
+    object.metadata.uid = Some("uid-1".to_owned());
+    object.metadata.generation = Some(1);
+    object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    object.data = json!({"spec": {}});
+    Seen::read(&object)
+}
+
+/// A grace of 100 seconds, clocks 10 seconds apart, rooms in us-west-2.
+pub(super) fn policies() -> Policies {
+    Policies {
+        cluster: "prod".parse().unwrap(),
+        former_clusters: Vec::new(),
+        default_tags: Tags::new(),
+        ignored_tags: Vec::new(),
+        default_deletion_policy: DeletionPolicy::Delete,
+        max_deletions_per_minute: None,
+        default_region: "us-west-2".to_owned(),
+        grace: SignedDuration::from_secs(100),
+        skew: SignedDuration::from_secs(10),
+    }
+}
 
 /// The ChatRoom `lobby` in the namespace `live` of the cluster `prod`, with the uid `uid-1`.
 pub(super) fn identity() -> Identity {

@@ -3,19 +3,25 @@
 //! The rules are written straight down. Where they lack a fact they stop and say what to [ask](Ask) AWS; whoever asks adds the
 //! answer to the [`Facts`] and begins again. So each rule of ownership and absence can be tried without a client.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::api::Reason;
 
 use super::absence::Evidence;
-use super::status::Record;
-use super::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn, Tags};
+use super::case::{Case, Intent};
+use super::record::Record;
+use super::status::Knowledge;
+use super::{Class, Failure, ObservedRoom, Proof, RoomArn, Tags};
 
-/// What is to be read of AWS.
+/// What is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
+    /// The account of the operator's credentials.
+    Account,
+    /// The rooms of every region that are known to be this object's, without another list.
+    Known,
     /// GetRoom.
     Room(RoomArn),
     /// The rooms of a region that tell by their tags that they are this object's or may be.
@@ -34,8 +40,8 @@ pub enum Ask {
 pub enum Stop {
     /// This is to be read first.
     Ask(Ask),
-    /// Nothing is known: a read failed, or what was read allows no answer.
-    Failed(Failure),
+    /// A read failed, or what was read, or the object itself, allows no answer. With what is known of the room all the same.
+    Failed(Failure, Knowledge),
 }
 
 impl From<Ask> for Stop {
@@ -46,7 +52,7 @@ impl From<Ask> for Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        Self::Failed(failure, Knowledge::Nothing)
     }
 }
 
@@ -62,6 +68,8 @@ pub struct Listed {
 /// What AWS has answered in this pass.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
+    account: Option<Result<String, Failure>>,
+    known: Option<Vec<RoomArn>>,
     rooms: BTreeMap<RoomArn, Shown>,
     regions: BTreeMap<String, Region>,
 }
@@ -80,6 +88,16 @@ struct Region {
 }
 
 impl Facts {
+    /// Takes in whose the credentials are.
+    pub fn account(&mut self, account: Result<String, Failure>) {
+        self.account = Some(account);
+    }
+
+    /// Takes in which rooms are known to be this object's.
+    pub fn known(&mut self, known: Vec<RoomArn>) {
+        self.known = Some(known);
+    }
+
     /// Takes in what GetRoom answered. `None`: it knows of no such room. `at`: when the answer came.
     pub fn room(
         &mut self,
@@ -107,74 +125,26 @@ impl Facts {
     }
 }
 
-/// What the search is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
-    /// What a room must show to be the object's.
-    pub identity: &'a Identity,
-    /// The account of the credentials that look.
-    pub account: &'a str,
-    /// When the search began.
-    pub now: Timestamp,
-    /// How long reads may lag writes, and a call may be under way.
-    pub grace: SignedDuration,
-    /// How far clocks may be apart.
-    pub skew: SignedDuration,
-    /// When the object was made.
-    pub created_at: Option<Timestamp>,
-    /// When a person asked for it to be deleted.
-    pub deleted_at: Option<Timestamp>,
-    /// Whether the operator's finalizer holds it.
-    pub has_finalizer: bool,
-    /// What is wanted of the room.
-    pub intent: Intent,
-    /// Whether a room that an object of this name has released may be taken back without being named: only where somebody has
-    /// said what becomes of it in the end.
-    pub takes_back: bool,
-    /// The room that the spec wants to be taken over.
-    pub adopt: Option<&'a RoomArn>,
-    /// The region that the spec asks for, if it can be one.
-    pub region: Option<&'a str>,
-    /// Region of objects that name none.
-    pub default_region: &'a str,
-    /// What this process knows of the object beside its status.
-    pub recall: &'a Recall,
-}
-
-/// What is wanted of an object's room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intent {
-    /// It is to be as the spec says.
-    Keep,
-    /// It is only looked at.
-    Observe,
-    /// No room is wanted any more: the object is being deleted, or its room released.
-    Leave {
-        /// The room is to stay when the object goes.
-        retain: bool,
-    },
-}
-
-/// What a process knows of an object that its status does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recall {
-    /// Since when GetRoom has been answering 404, and for which room.
-    pub missing: Option<(RoomArn, Timestamp)>,
-    /// The room that was made and whose ARN could not be written.
-    pub made: Option<RoomArn>,
-    /// Rooms that were the object's, and were let go.
-    pub released: BTreeSet<RoomArn>,
-    /// When another may last have worked on the object.
-    pub alone_since: Timestamp,
-}
-
 /// What a search gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
+    /// The account that was looked at; `None`: none was.
+    pub account: Option<String>,
     /// The record, where it proved to be edited with what is right in its place.
     pub record: Record,
     /// What is there.
     pub sight: Sight,
+    /// Other rooms that may be the object's.
+    pub others: Vec<Another>,
+}
+
+/// A room beside the one that the object has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Another {
+    /// Its ARN.
+    pub arn: RoomArn,
+    /// What GetRoom answered; `None`: not asked, because the status must first say which room is kept.
+    pub shown: Option<Result<Option<ObservedRoom>, Failure>>,
 }
 
 /// What is there.
@@ -189,6 +159,8 @@ pub enum Sight {
     Absent,
     /// No room, but AWS may only be behind.
     Unsettled(Unsettled),
+    /// Nothing was looked at, because it makes no difference.
+    Unneeded,
 }
 
 /// Why absence is not proven yet, and when it can be.
@@ -206,58 +178,40 @@ pub struct Unsettled {
 ///
 /// # Errors
 /// [`Stop`]: what to read first, or why nothing can be said.
-pub fn search(case: &Case<'_>, record: &Record, facts: &Facts) -> Result<Look, Stop> {
+pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Stop> {
     let mut search = Search {
         case,
         facts,
-        record: record.clone(),
+        record: case.record.clone(),
     };
-    search.require_account()?;
-    search.mend_region()?;
-    let sight = search.sight()?;
-    let record = search.record;
-    Ok(Look { record, sight })
-}
-
-/// Sets right a record whose ARN and region disagree, which somebody has edited.
-///
-/// # Errors
-/// As of [`search`].
-pub fn mend(case: &Case<'_>, record: &Record, facts: &Facts) -> Result<Record, Stop> {
-    let mut search = Search {
-        case,
-        facts,
-        record: record.clone(),
+    let mut look = Look {
+        account: None,
+        record: Record::default(),
+        sight: Sight::Unneeded,
+        others: Vec::new(),
     };
-    search.mend_region()?;
-    Ok(search.record)
-}
-
-/// A room of one region that proves to be the object's.
-///
-/// # Errors
-/// As of [`search`].
-pub fn own_in(
-    case: &Case<'_>,
-    record: &Record,
-    facts: &Facts,
-    region: &str,
-) -> Result<Option<ObservedRoom>, Stop> {
-    let search = Search {
-        case,
-        facts,
-        record: record.clone(),
-    };
-    search.own_in(region, None)
+    if search.is_needed() {
+        search.mend_region()?;
+        if matches!(case.intent, Intent::Keep | Intent::Observe) {
+            let broken = |failure| Stop::Failed(failure, Knowledge::NotAsSpecified);
+            case.desired(&search.record).map_err(broken)?;
+        }
+        look.account = Some(search.account()?.to_owned());
+        search.require_account()?;
+        look.sight = search.sight()?;
+        look.others = search.others(&look.sight)?;
+    }
+    look.record = search.record;
+    Ok(look)
 }
 
 /// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are one,
 /// unless somebody edited the status. If a spec cannot be read, or breaks a rule, only its region is read here.
-pub fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
+fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
     let in_force = record.region_in_force();
-    let adopt = case.adopt.filter(|_| in_force.is_none());
-    let asked = case.region.or(adopt.map(RoomArn::region));
-    let asked = asked.unwrap_or(case.default_region);
+    let adopt = case.adopt.as_ref().filter(|_| in_force.is_none());
+    let asked = case.region().or(adopt.map(RoomArn::region));
+    let asked = asked.unwrap_or(&case.policies.default_region);
     let arn = record.arn.as_ref().map(RoomArn::region);
     let recorded = in_force.into_iter().chain(record.region.as_deref());
     let mut regions: Vec<String> = Vec::new();
@@ -269,12 +223,6 @@ pub fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
     regions
 }
 
-impl Case<'_> {
-    fn leaving(&self) -> bool {
-        matches!(self.intent, Intent::Leave { .. })
-    }
-}
-
 struct Search<'a> {
     case: &'a Case<'a>,
     facts: &'a Facts,
@@ -282,13 +230,25 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Whether anything depends on what there is.
+    fn is_needed(&self) -> bool {
+        let seen = self.case.seen;
+        match self.case.intent {
+            Intent::Paused(_) => false,
+            Intent::Delete if !seen.has_finalizer() => false,
+            // What was only observed stays, unless something was tried before.
+            Intent::Delete => !seen.observed || self.record.creation.is_some(),
+            Intent::Keep | Intent::Observe | Intent::Release => true,
+        }
+    }
+
     // --- the record: is it this account's, and does it agree with itself? -------------------------------------------
 
     /// Refuses credentials of another account than the record's: through them, the room would look missing. A record that
     /// somebody has edited is told from credentials that have changed by the object's own room, where this account has it.
     fn require_account(&mut self) -> Result<(), Stop> {
-        let account = self.case.account;
-        let Some(other) = self.recorded_elsewhere() else {
+        let account = self.account()?;
+        let Some(other) = self.recorded_elsewhere(account) else {
             return Ok(());
         };
         let mut unlisted = None;
@@ -304,9 +264,8 @@ impl Search<'_> {
             }
         }
         // Nobody waits for what is to be left anyway: the region may be as made up as the account.
-        if let Some(failure) =
-            unlisted.filter(|_| self.case.intent != Intent::Leave { retain: true })
-        {
+        let stays = self.case.leaving() && self.case.retains();
+        if let Some(failure) = unlisted.filter(|_| !stays) {
             return Err(failure.into());
         }
         let message = format!(
@@ -317,14 +276,15 @@ impl Search<'_> {
     }
 
     /// The account that the record names, or the spec, if it is another one.
-    fn recorded_elsewhere(&self) -> Option<String> {
+    fn recorded_elsewhere(&self, account: &str) -> Option<String> {
         let attempt = self.record.creation.as_ref();
-        let adopt = self.case.adopt.filter(|_| !self.case.leaving());
+        let adopt = self.case.adopt.as_ref();
+        let adopt = adopt.filter(|_| !self.case.leaving());
         let recorded = self.record.arn.as_ref().map(RoomArn::account).into_iter();
         let recorded = recorded
             .chain(attempt.map(|attempt| attempt.account.as_str()))
             .chain(adopt.map(RoomArn::account));
-        let mut others = recorded.filter(|it| *it != self.case.account);
+        let mut others = recorded.filter(|it| *it != account);
         others.next().map(ToOwned::to_owned)
     }
 
@@ -375,7 +335,7 @@ impl Search<'_> {
                 }
             }
         }
-        let conclusive = evidence.conclusive_from(case.grace);
+        let conclusive = evidence.conclusive_from(case.policies.grace);
         let not_before = match conclusive {
             // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
             Some(conclusive)
@@ -392,7 +352,7 @@ impl Search<'_> {
             // The room of an attempt may show up any moment.
             Some(conclusive) => Some(conclusive.min(case.now)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
-            None => case.deleted_at,
+            None => case.seen.deleted_at,
         };
         let regions = regions(case, &self.record);
         // One region that cannot be listed hides no room of another, but proves nothing absent either.
@@ -420,10 +380,10 @@ impl Search<'_> {
         stranger: Option<ObservedRoom>,
         regions: &[String],
     ) -> Result<Sight, Stop> {
-        let (case, identity) = (self.case, self.case.identity);
-        if let Some(adopt) = case.adopt {
+        let (case, identity) = (self.case, &self.case.identity);
+        if let Some(adopt) = &case.adopt {
             let lost = |room: &ObservedRoom| {
-                room.arn == *adopt && case.has_finalizer && self.record.creation.is_none()
+                room.arn == *adopt && case.seen.has_finalizer() && self.record.creation.is_none()
             };
             return match stranger.filter(lost) {
                 // It was this object's, and neither proves nor consents any more.
@@ -432,7 +392,7 @@ impl Search<'_> {
             };
         }
         match stranger {
-            Some(room) if identity.retained(&room.tags) && case.takes_back => {
+            Some(room) if identity.retained(&room.tags) && case.takes_back() => {
                 return Ok(Sight::Candidate(room));
             }
             Some(room) if identity.retained(&room.tags) && case.intent == Intent::Keep => {
@@ -455,8 +415,8 @@ impl Search<'_> {
         // One just released may still look as if it were this object's, and may be another's already.
         let released = case.recall.released.contains(arn);
         // An adoption that was begun stands in the record, and its region with it.
-        let foreign =
-            arn.account() != case.account || !regions.iter().any(|region| region == arn.region());
+        let foreign = arn.account() != self.account()?
+            || !regions.iter().any(|region| region == arn.region());
         if case.leaving() && (released || foreign) {
             return Ok(Sight::Absent);
         }
@@ -478,7 +438,7 @@ impl Search<'_> {
 
     /// A room that an object of this name has released.
     fn released_in(&self, regions: &[String]) -> Result<Option<ObservedRoom>, Stop> {
-        if self.case.intent != Intent::Keep || !self.case.takes_back {
+        if self.case.intent != Intent::Keep || !self.case.takes_back() {
             return Ok(None);
         }
         let retained = |tags: &Tags| self.case.identity.retained(tags);
@@ -551,7 +511,37 @@ impl Search<'_> {
         }))
     }
 
+    /// What is known of other rooms of the object, beside the one that it has.
+    fn others(&self, sight: &Sight) -> Result<Vec<Another>, Stop> {
+        let case = self.case;
+        let kept = match (sight, case.intent) {
+            (Sight::Room(room), Intent::Keep | Intent::Release) if self.proves(&room.tags) => {
+                &room.arn
+            }
+            _ => return Ok(Vec::new()),
+        };
+        let known = self.facts.known.as_ref().ok_or(Ask::Known)?;
+        let told_of = |arn: &RoomArn| case.recall.twins.contains(arn) && !case.leaving();
+        let others = known.iter().filter(|arn| *arn != kept && !told_of(arn));
+        let recorded = case.seen.status.arn.as_deref() == Some(kept.as_str());
+        let another = |arn: &RoomArn| {
+            let shown = if recorded || case.leaving() {
+                Some(told(self.room(arn))?)
+            } else {
+                None
+            };
+            let arn = arn.clone();
+            Ok(Another { arn, shown })
+        };
+        others.map(another).collect()
+    }
+
     // --- facts ------------------------------------------------------------------------------------------------------
+
+    fn account(&self) -> Result<&str, Stop> {
+        let account = self.facts.account.as_ref().ok_or(Ask::Account)?;
+        Ok(account.as_deref().map_err(Clone::clone)?)
+    }
 
     fn room(&self, arn: &RoomArn) -> Result<Option<ObservedRoom>, Stop> {
         match self.facts.rooms.get(arn) {
@@ -597,9 +587,8 @@ impl Search<'_> {
     /// When the attempt began whose outcome is not known, unless it can simply be made again: as an adoption can, for as long
     /// as it is wanted.
     fn outstanding(&self) -> Option<Timestamp> {
-        let repeatable = !self.case.leaving()
-            && self.case.adopt.is_some()
-            && self.case.adopt == self.record.arn.as_ref();
+        let repeatable =
+            !self.case.leaving() && self.case.adopt.is_some() && self.case.adopt == self.record.arn;
         let attempt = self.record.creation.as_ref();
         attempt
             .filter(|_| !repeatable)
@@ -609,19 +598,16 @@ impl Search<'_> {
     /// When another may last have made a room for the object: it has been worked on before this process was the only one, and
     /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out.
     fn handover(&self) -> Option<Timestamp> {
-        let Recall {
-            released,
-            alone_since,
-            ..
-        } = self.case.recall;
+        let (released, alone_since) = (&self.case.recall.released, self.case.alone_since);
         let blank =
             self.record.arn.is_none() && self.record.creation.is_none() && released.is_empty();
-        let age = |created: Timestamp| created.duration_since(*alone_since);
+        let age = |created: Timestamp| created.duration_since(alone_since);
         let elder = self
             .case
+            .seen
             .created_at
-            .is_none_or(|created| age(created) <= self.case.skew);
-        (blank && elder && self.case.has_finalizer).then_some(*alone_since)
+            .is_none_or(|created| age(created) <= self.case.policies.skew);
+        (blank && elder && self.case.seen.has_finalizer()).then_some(alone_since)
     }
 
     fn unsettled(&self, evidence: Evidence, until: Timestamp) -> Unsettled {
@@ -665,7 +651,7 @@ impl Search<'_> {
 fn told<T>(outcome: Result<T, Stop>) -> Result<Result<T, Failure>, Ask> {
     match outcome {
         Ok(found) => Ok(Ok(found)),
-        Err(Stop::Failed(failure)) => Ok(Err(failure)),
+        Err(Stop::Failed(failure, _)) => Ok(Err(failure)),
         Err(Stop::Ask(ask)) => Err(ask),
     }
 }

@@ -1,109 +1,13 @@
 //! What an object's status becomes after a pass: a pure function of what it was and what the pass found.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::{ChatRoomStatus, ConditionType, Creation, Drift, Reason, Truth};
+use crate::api::{ChatRoomStatus, ConditionType, Drift, Reason, Truth};
 
-use super::plan::Difference;
-use super::{Failure, ObservedRoom, Pause, RoomArn, is_region};
-
-/// What the status remembers about the room, beside the conditions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
-    /// The room's ARN, once known.
-    pub arn: Option<RoomArn>,
-    /// The region that the room is in, or was asked for in.
-    pub region: Option<String>,
-    /// When AWS created the room.
-    pub create_time: Option<Timestamp>,
-    /// When AWS last updated it.
-    pub update_time: Option<Timestamp>,
-    /// The attempt to create, while its outcome is unknown.
-    pub creation: Option<Creation>,
-    /// Keys of the tags that the object has put on the room.
-    pub applied_tag_keys: Vec<String>,
-    /// The last request for a pass that the operator has handled.
-    pub handled_reconcile_at: Option<String>,
-}
-
-impl Record {
-    /// Copies what the room shows. The room exists, so no attempt is outstanding.
-    pub fn bind(&mut self, room: &ObservedRoom) {
-        if self.arn.as_ref() != Some(&room.arn) {
-            self.applied_tag_keys.clear();
-        }
-        self.arn = Some(room.arn.clone());
-        self.region = Some(room.arn.region().to_owned());
-        self.create_time = room.create_time;
-        self.update_time = room.update_time;
-        self.creation = None;
-    }
-
-    /// Corrects times in the future. A time further ahead than clocks may be apart is forged, and a wait for it would never
-    /// end. Such a creation time is dropped, and such an attempt counts as made now.
-    pub fn not_later_than(&mut self, now: Timestamp, skew: SignedDuration) {
-        let latest = now.checked_add(skew).unwrap_or(Timestamp::MAX);
-        self.create_time = self.create_time.filter(|time| *time <= latest);
-        if let Some(creation) = &mut self.creation
-            && creation.started_at > latest
-        {
-            creation.started_at = now;
-        }
-    }
-
-    /// The region that was asked for a room; none before the first attempt.
-    pub fn region_in_force(&self) -> Option<&str> {
-        let attempted = self
-            .creation
-            .as_ref()
-            .map(|attempt| attempt.region.as_str());
-        attempted
-            .or(self.region.as_deref())
-            .or(self.arn.as_ref().map(RoomArn::region))
-    }
-
-    /// Whether ARN and region disagree: then somebody has edited one of them.
-    pub fn contradicts_itself(&self) -> bool {
-        match (&self.arn, &self.region) {
-            (Some(arn), Some(region)) => arn.region() != region,
-            _ => false,
-        }
-    }
-
-    /// Forgets a room that is proven absent, or was released. The region stays fixed.
-    pub fn forget_room(&mut self) {
-        *self = Self {
-            region: self.region.take(),
-            handled_reconcile_at: self.handled_reconcile_at.take(),
-            ..Self::default()
-        };
-    }
-}
-
-impl From<&ChatRoomStatus> for Record {
-    /// An ARN, a region or an attempt that cannot be valid was written by somebody else, and counts as missing.
-    fn from(status: &ChatRoomStatus) -> Self {
-        let arn = status.arn.as_deref().and_then(|arn| arn.parse().ok());
-        Self {
-            arn: arn.filter(|arn: &RoomArn| is_region(arn.region())),
-            region: status.region.clone().filter(|region| is_region(region)),
-            create_time: status.create_time,
-            update_time: status.update_time,
-            creation: status
-                .creation
-                .clone()
-                .filter(|creation| is_region(&creation.region) && is_account(&creation.account)),
-            applied_tag_keys: status.applied_tag_keys.clone().unwrap_or_default(),
-            handled_reconcile_at: status.last_handled_reconcile_at.clone(),
-        }
-    }
-}
-
-/// Whether the text can be an AWS account id: at most 12 digits. Messages show it, so nothing else may pass.
-fn is_account(text: &str) -> bool {
-    (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
+use super::correction::Difference;
+use super::record::Record;
+use super::{Failure, Pause};
 
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

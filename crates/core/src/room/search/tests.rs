@@ -4,15 +4,16 @@ use jiff::ToSpan;
 use proptest::prelude::*;
 
 use super::*;
-use crate::api::Creation;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use crate::room::sample::{self, arn, identity, tags};
+use crate::api::{Adopt, Creation, DeletionPolicy};
+use crate::room::case::Task;
+use crate::room::recall::Recall;
+use crate::room::sample::{self, arn, identity, policies, tags};
+use crate::room::seen::Seen;
 
 const ACCOUNT: &str = "123456789012";
 const HOME: &str = "us-west-2";
 const ABROAD: &str = "eu-west-1";
-
-const GOING: Intent = Intent::Leave { retain: false };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + seconds.seconds()
@@ -51,6 +52,7 @@ fn foreign(arn: &RoomArn) -> ObservedRoom {
 struct Aws {
     rooms: BTreeMap<RoomArn, Result<ObservedRoom, Class>>,
     lists: BTreeMap<&'static str, Vec<Result<Listed, Class>>>,
+    known: Vec<RoomArn>,
 }
 
 impl Aws {
@@ -88,20 +90,22 @@ fn failed(class: Class) -> Failure {
 struct Object {
     record: Record,
     recall: Recall,
-    adopt: Option<RoomArn>,
-    change: fn(&mut Case<'_>),
+    alone_since: i64,
+    seen: Seen,
+    task: Task,
 }
 
 impl Default for Object {
     fn default() -> Self {
+        let mut seen = sample::seen();
+        seen.created_at = Some(at(1500));
+        seen.deletion_policy = Some(DeletionPolicy::Delete);
         Self {
             record: Record::default(),
-            recall: Recall {
-                alone_since: at(1000),
-                ..Recall::default()
-            },
-            adopt: None,
-            change: |_| {},
+            recall: Recall::default(),
+            alone_since: 1000,
+            seen,
+            task: Task::Follow,
         }
     }
 }
@@ -125,13 +129,27 @@ impl Object {
         object
     }
 
-    fn but(mut self, change: fn(&mut Case<'_>)) -> Self {
-        self.change = change;
+    fn but(mut self, change: fn(&mut Seen)) -> Self {
+        change(&mut self.seen);
+        self
+    }
+
+    /// Without the operator's finalizer: nothing was ever tried for it.
+    fn new() -> Self {
+        Self::default().but(|seen| seen.finalizers.clear())
+    }
+
+    /// No room is wanted any more.
+    fn leaving(mut self) -> Self {
+        self.task = Task::Release;
         self
     }
 
     fn adopting(mut self, arn: &RoomArn) -> Self {
-        self.adopt = Some(arn.clone());
+        let arn = arn.to_string();
+        let spec = self.seen.spec.as_mut().unwrap();
+        spec.adopt = Some(Adopt { arn });
+        spec.deletion_policy = Some(DeletionPolicy::Delete);
         self
     }
 
@@ -143,36 +161,25 @@ impl Object {
 
     /// What is asked for, in order, and what comes of it.
     fn look(&self, aws: &Aws) -> (Vec<String>, Result<Look, Failure>) {
-        let identity = identity();
-        let mut case = Case {
-            identity: &identity,
-            account: ACCOUNT,
-            now: at(NOW),
-            grace: SignedDuration::from_secs(100),
-            skew: SignedDuration::from_secs(10),
-            created_at: Some(at(1500)),
-            deleted_at: None,
-            has_finalizer: true,
-            intent: Intent::Keep,
-            takes_back: true,
-            adopt: self.adopt.as_ref(),
-            region: None,
-            default_region: HOME,
-            recall: &self.recall,
-        };
-        (self.change)(&mut case);
+        let policies = policies();
+        let (alone, now) = (at(self.alone_since), at(NOW));
+        let mut case = Case::of(self.task, &self.seen, &self.recall, &policies, alone, now);
+        case.record = self.record.clone();
         let (mut facts, mut asked) = (Facts::default(), Vec::new());
         let mut lists = aws.lists.clone();
+        facts.account(Ok(ACCOUNT.to_owned()));
         loop {
-            let ask = match search(&case, &self.record, &facts) {
+            let ask = match search(&case, &facts) {
                 Ok(look) => return (asked, Ok(look)),
-                Err(Stop::Failed(failure)) => return (asked, Err(failure)),
+                Err(Stop::Failed(failure, _)) => return (asked, Err(failure)),
                 Err(Stop::Ask(ask)) => ask,
             };
             assert!(asked.len() < 30, "{asked:?} and then {ask:?}");
             // Each answer takes a millisecond.
             let now = at(NOW) + i64::try_from(asked.len() + 1).unwrap().milliseconds();
             match ask {
+                Ask::Account => panic!("it is known"),
+                Ask::Known => facts.known(aws.known.clone()),
                 Ask::Room(arn) => {
                     asked.push(format!("room {}", arn.id().trim_end_matches('x')));
                     let answer = aws.rooms.get(&arn).cloned().transpose();
@@ -251,10 +258,10 @@ fn a_room_that_is_not_on_record_is_found_by_its_tags_whatever_happened_before() 
         .with(own(&a))
         .listing(HOME, from_ref(&a), &[]);
     let seen = || Ok(Sight::Room(own(&a)));
-    let new = Object::default().but(|case| case.has_finalizer = false);
+    let new = Object::new();
     assert_sees(&new, &aws, &["list us-west-2", "room a"], seen());
     // It has been worked on before this process was alone.
-    let wiped = Object::default().but(|case| case.created_at = Some(at(500)));
+    let wiped = Object::default().but(|seen| seen.created_at = Some(at(500)));
     assert_sees(
         &wiped,
         &aws,
@@ -300,7 +307,7 @@ fn where_the_region_on_record_does_not_answer_the_room_is_looked_for_in_the_othe
 
 #[test]
 fn an_object_for_which_nothing_was_ever_tried_has_no_room_once_a_list_shows_none() {
-    let new = Object::default().but(|case| case.has_finalizer = false);
+    let new = Object::new();
     assert_sees(
         &new,
         &Aws::default(),
@@ -361,27 +368,21 @@ fn an_attempt_whose_outcome_is_not_known_is_looked_for_until_a_grace_has_passed(
 
 #[test]
 fn an_object_with_a_blank_status_that_another_process_worked_on_waits_a_grace_from_the_handover() {
-    let mut object = Object::default().but(|case| case.created_at = Some(at(500)));
-    object.recall.alone_since = at(9950);
+    let mut object = Object::default().but(|seen| seen.created_at = Some(at(500)));
+    object.alone_since = 9950;
     let none = Aws::default();
     let asked = ["list us-west-2 since 9950"];
     assert_waits(&object, &none, &asked, Reason::CreationPending, 10_050);
     let mut known = object.clone();
     known.recall.released.insert(arn("a"));
     assert_sees(&known, &none, &["list us-west-2"], Ok(Sight::Absent));
-    let bare = object.but(|case| {
-        case.created_at = Some(at(500));
-        case.has_finalizer = false;
-    });
+    let bare = object.but(|seen| seen.finalizers.clear());
     assert_sees(&bare, &none, &["list us-west-2"], Ok(Sight::Absent));
 }
 
 #[test]
 fn an_object_that_is_being_deleted_needs_a_list_begun_since_and_nothing_to_adopt() {
-    let leaving = Object::default().but(|case| {
-        case.intent = GOING;
-        case.deleted_at = Some(at(9999));
-    });
+    let leaving = Object::default().but(|seen| seen.deleted_at = Some(at(9999)));
     let asked = ["list us-west-2 since 9999"];
     assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
 }
@@ -390,7 +391,8 @@ fn an_object_that_is_being_deleted_needs_a_list_begun_since_and_nothing_to_adopt
 fn a_region_that_cannot_be_listed_hides_no_room_of_another_and_proves_nothing_absent() {
     let (a, b) = (arn("a"), arn_in(ACCOUNT, ABROAD, "b"));
     let mut object = Object::recorded(&a).missing_since(5000);
-    object = object.but(|case| case.region = Some(ABROAD));
+    object.seen.spec.as_mut().unwrap().region = Some(ABROAD.to_owned());
+    object = object.leaving();
     let aws = Aws::default()
         .with(own(&b))
         .unlisted(HOME, Class::Throttled);
@@ -409,7 +411,7 @@ fn a_region_that_cannot_be_listed_hides_no_room_of_another_and_proves_nothing_ab
 fn a_list_that_shows_rooms_otherwise_than_get_room_is_asked_for_once_more_and_then_settles_nothing()
 {
     let a = arn("a");
-    let new = Object::default().but(|case| case.has_finalizer = false);
+    let new = Object::new();
     let gone = Aws::default().listing(HOME, from_ref(&a), &[]);
     let asked = [
         "list us-west-2",
@@ -430,21 +432,21 @@ fn a_room_that_was_released_is_taken_back_where_somebody_has_said_what_becomes_o
     let aws = Aws::default()
         .with(released(&a))
         .listing(HOME, &[], from_ref(&a));
-    let new = Object::default().but(|case| case.has_finalizer = false);
+    let new = Object::new();
     let asked = ["list us-west-2", "room a"];
     assert_sees(&new, &aws, &asked, Ok(Sight::Candidate(released(&a))));
-    for change in [
-        (|case| case.takes_back = false) as fn(&mut Case<'_>),
-        |case| case.intent = Intent::Observe,
-        |case| case.intent = GOING,
+    let undecided = |seen: &mut Seen| seen.deletion_policy = None;
+    for object in [
+        Object::default().but(undecided),
+        Object::default().but(|seen| seen.observed = true),
+        Object::default().leaving(),
     ] {
-        let object = Object::default().but(change);
         assert_sees(&object, &aws, &["list us-west-2"], Ok(Sight::Absent));
     }
     let recorded = Object::recorded(&a);
     let asked = ["room a", "list us-west-2"];
     assert_sees(&recorded, &aws, &asked, Ok(Sight::Candidate(released(&a))));
-    let undecided = recorded.but(|case| case.takes_back = false);
+    let undecided = recorded.but(undecided);
     assert_sees(&undecided, &aws, &asked, Err(Class::ConsentMissing));
 }
 
@@ -462,7 +464,7 @@ fn the_room_that_the_spec_names_is_found_but_never_made() {
     let denied = Aws::default().failing(&a, Class::Denied);
     assert_sees(&object, &denied, &asked, Err(Class::Denied));
 
-    let leaving = object.clone().but(|case| case.intent = GOING);
+    let leaving = object.clone().leaving();
     assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
     assert_sees(&leaving, &denied, &asked, Ok(Sight::Absent));
     let mut released = leaving;
@@ -478,7 +480,7 @@ fn a_room_that_was_the_objects_and_proves_nothing_any_more_is_lost_though_the_sp
     let aws = Aws::default().with(bare.clone());
     let asked = ["room a", "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(bare.clone())));
-    let never_held = object.but(|case| case.has_finalizer = false);
+    let never_held = object.but(|seen| seen.finalizers.clear());
     assert_sees(&never_held, &aws, &asked, Ok(Sight::Candidate(bare)));
 }
 
@@ -492,7 +494,7 @@ fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
     let asked = ["room a", "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
     // It is not wanted any more: what may come of it is waited for.
-    object.adopt = None;
+    object.seen.spec.as_mut().unwrap().adopt = None;
     let asked = ["room a", "list us-west-2 since 10000"];
     assert_waits(&object, &aws, &asked, Reason::CreationPending, 10_090);
 }
@@ -526,9 +528,9 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
         &["list us-west-2"],
         Err(Class::Unavailable),
     );
-    let retained = object.but(|case| {
-        case.intent = Intent::Leave { retain: true };
-    });
+    let retained = object
+        .but(|seen| seen.deletion_policy = Some(DeletionPolicy::Retain))
+        .leaving();
     assert_sees(
         &retained,
         &unlisted,
@@ -603,12 +605,14 @@ proptest! {
             aws = aws.listing(HOME, &pick(ours), &pick(free));
         }
         let mut object = recorded.map_or_else(Object::default, |it| Object::recorded(&arns[it]));
-        object.adopt = adopt.map(|it| arns[it].clone());
+        if let Some(adopt) = adopt {
+            object = object.adopting(&arns[adopt]);
+        }
         if let (Some(at), Some(_)) = (missing, recorded) {
             object = object.missing_since(at);
         }
         if leaving {
-            object = object.but(|case| case.intent = GOING);
+            object = object.leaving();
         }
         // It asserts that the questions come to an end.
         let (_, seen) = object.sees(&aws);
@@ -620,7 +624,7 @@ proptest! {
                 let room = object.record.arn.as_ref().and_then(|arn| aws.rooms.get(arn));
                 prop_assert!(!matches!(room, Some(Ok(room)) if identity().prove(&room.tags) == Proof::Ours));
             }
-            Ok(Sight::Unsettled(_)) | Err(_) => {}
+            Ok(Sight::Unsettled(_) | Sight::Unneeded) | Err(_) => {}
         }
     }
 }

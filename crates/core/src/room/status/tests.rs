@@ -238,65 +238,6 @@ fn the_transition_time_moves_only_when_the_status_flips() {
 }
 
 #[test]
-fn a_record_survives_the_status_it_was_written_to() {
-    let creation = Creation {
-        started_at: at(5),
-        region: "us-west-2".to_owned(),
-        account: "123456789012".to_owned(),
-    };
-    let record = Record {
-        creation: Some(creation),
-        ..record()
-    };
-    let status = next(
-        &ChatRoomStatus::default(),
-        &record,
-        &Verdict::InSync,
-        1,
-        at(10),
-    );
-    assert_eq!(Record::from(&status), record);
-}
-
-#[test]
-fn a_time_that_no_clock_can_have_shown_yet_is_set_right() {
-    let skew = SignedDuration::from_secs(10);
-    for (time, started_at, create_time) in [
-        (at(90), at(90), Some(at(90))),
-        (at(110), at(110), Some(at(110))),
-        (at(111), at(100), None),
-        (Timestamp::MAX, at(100), None),
-    ] {
-        let creation = |started_at| Creation {
-            started_at,
-            region: "us-west-2".to_owned(),
-            account: "123456789012".to_owned(),
-        };
-        let mut found = Record {
-            creation: Some(creation(time)),
-            create_time: Some(time),
-            ..record()
-        };
-        found.not_later_than(at(100), skew);
-        let expected = Record {
-            creation: Some(creation(started_at)),
-            create_time,
-            ..record()
-        };
-        assert_eq!(found, expected, "{time}");
-    }
-}
-
-#[test]
-fn an_arn_that_is_none_counts_as_missing() {
-    let status = ChatRoomStatus {
-        arn: Some("lobby".to_owned()),
-        ..ChatRoomStatus::default()
-    };
-    assert_eq!(Record::from(&status), Record::default());
-}
-
-#[test]
 fn a_room_that_is_only_observed_and_differs_is_not_ready_and_shows_every_field() {
     let difference = Difference {
         field: "tags[team]".to_owned(),

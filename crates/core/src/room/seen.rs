@@ -2,49 +2,62 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ivschat_core::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
-use ivschat_core::api::{ChatRoom, ChatRoomSpec, ChatRoomStatus, DeletionPolicy, ManagementPolicy};
-use ivschat_core::room::{Pause, Violation, Violations};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::Resource;
-use kube::api::{ApiResource, DynamicObject};
+use kube::core::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
-use super::overlap::Other;
+use crate::api::names::{FINALIZER, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION};
+use crate::api::{
+    ChatRoom, ChatRoomSpec, ChatRoomStatus, ConditionType, DeletionPolicy, ManagementPolicy, Reason,
+};
+
+use super::{Pause, Violation, Violations, status as conditions};
 
 /// A ChatRoom, parsed part by part: a spec that cannot be read leaves status and deletion readable.
 #[derive(Debug, Clone)]
-pub(super) struct Input {
-    pub(super) namespace: String,
-    pub(super) name: String,
-    pub(super) uid: String,
-    pub(super) generation: i64,
-    pub(super) resource_version: String,
-    pub(super) finalizers: Vec<String>,
+pub struct Seen {
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.finalizers`, the operator's own among them.
+    pub finalizers: Vec<String>,
     /// When the user asked for the object to be deleted.
-    pub(super) deleted_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
     /// When the object was created.
-    pub(super) created_at: Option<Timestamp>,
+    pub created_at: Option<Timestamp>,
     /// Whether an annotation stops changes.
-    pub(super) pause: Option<Pause>,
+    pub pause: Option<Pause>,
     /// The request for a pass, from an annotation.
-    pub(super) reconcile_at: Option<String>,
+    pub reconcile_at: Option<String>,
     /// What happens to the room with the object; `None`: the operator's default. Read on its own, because it must be known
     /// even if the spec cannot be read.
-    pub(super) deletion_policy: Option<DeletionPolicy>,
+    pub deletion_policy: Option<DeletionPolicy>,
     /// Whether the room is only observed. Read on its own, like the deletion policy.
-    pub(super) observed: bool,
-    pub(super) spec: Result<ChatRoomSpec, Violations>,
-    pub(super) status: ChatRoomStatus,
-    pub(super) reference: ObjectReference,
+    pub observed: bool,
+    /// The spec, or what of it cannot be read.
+    pub spec: Result<ChatRoomSpec, Violations>,
+    /// The status; empty where it cannot be read.
+    pub status: ChatRoomStatus,
+    /// Names the object in events.
+    pub reference: ObjectReference,
     /// The last write of another operator. Meaningful only for an object that the watch delivered.
-    pub(super) other: Option<Other>,
+    pub other: Option<Other>,
 }
 
-impl Input {
-    pub(super) fn read(object: &DynamicObject) -> Self {
+impl Seen {
+    /// Reads an object.
+    pub fn read(object: &DynamicObject) -> Self {
         let meta = object.metadata.clone();
         let annotation = |name: &str| {
             let annotations = object.metadata.annotations.as_ref()?;
@@ -71,24 +84,35 @@ impl Input {
     }
 
     /// All finalizers but the operator's own.
-    pub(super) fn others_finalizers(&self) -> Vec<String> {
+    pub fn others_finalizers(&self) -> Vec<String> {
         let others = self.finalizers.iter().filter(|it| *it != FINALIZER);
         others.cloned().collect()
     }
 
-    pub(super) fn has_finalizer(&self) -> bool {
+    /// Whether the operator's finalizer holds the object.
+    pub fn has_finalizer(&self) -> bool {
         self.finalizers
             .iter()
             .any(|finalizer| finalizer == FINALIZER)
     }
 
-    /// Two inputs with the same fingerprint lead to the same pass.
-    pub(super) fn fingerprint(&self) -> u64 {
+    /// Whether there may be something to release. Without its finalizer, which somebody may have removed, an object may still have a
+    /// room.
+    pub fn may_hold_something(&self) -> bool {
+        let ready = conditions::reason(&self.status, ConditionType::Ready);
+        let released = ready == Some(Reason::Released.as_str());
+        let named = self.status.arn.is_some() || self.status.creation.is_some();
+        let wanted = self.deleted_at.is_none() && !self.observed;
+        self.has_finalizer() || (wanted && named && !released)
+    }
+
+    /// Two objects with the same fingerprint lead to the same pass.
+    pub fn fingerprint(&self) -> u64 {
         self.fingerprint_with(self.has_finalizer(), &self.status)
     }
 
     /// The fingerprint that the object has once these are written.
-    pub(super) fn fingerprint_with(&self, has_finalizer: bool, status: &ChatRoomStatus) -> u64 {
+    pub fn fingerprint_with(&self, has_finalizer: bool, status: &ChatRoomStatus) -> u64 {
         let mut hasher = DefaultHasher::new();
         let asked = (self.generation, self.deleted_at.is_some());
         (asked, &self.pause, &self.reconcile_at, has_finalizer).hash(&mut hasher);
@@ -97,6 +121,35 @@ impl Input {
             .unwrap_or_default()
             .hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+/// The object as `namespace/name`.
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// The last write of another operator to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// When.
+    pub at: Timestamp,
+    /// What it signs with.
+    pub signature: String,
+}
+
+impl Other {
+    /// The last of the writes of other operators that these fields name.
+    pub fn last(others: Option<&[ManagedFieldsEntry]>) -> Option<Self> {
+        let writes = others.unwrap_or_default().iter().filter_map(|entry| {
+            Some(Self {
+                at: entry.time.as_ref()?.0,
+                signature: entry.manager.clone()?,
+            })
+        });
+        writes.max_by_key(|other| other.at)
     }
 }
 
@@ -116,7 +169,7 @@ fn observed(spec: &Value) -> bool {
 }
 
 /// A status that cannot be read was not written by the operator, and counts as empty.
-pub(super) fn status(object: &DynamicObject) -> ChatRoomStatus {
+pub fn status(object: &DynamicObject) -> ChatRoomStatus {
     object
         .data
         .get("status")

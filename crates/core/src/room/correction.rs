@@ -14,9 +14,9 @@ use super::{
 
 /// What a pass has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub enum Correction {
     /// The room is as specified.
-    Keep,
+    None,
     /// There is no room.
     Create(NewRoom),
     /// The room differs.
@@ -36,20 +36,31 @@ pub struct NewRoom {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// At most one of each kind; never empty.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Edit>,
     /// What they change, for people.
     pub differences: Vec<Difference>,
 }
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum Edit {
     /// TagResource with these tags.
     Tag(Tags),
     /// UntagResource with these keys.
     Untag(Vec<String>),
     /// UpdateRoom with these members.
     Update(RoomUpdate),
+}
+
+impl Edit {
+    /// What becomes of a room's tags.
+    pub fn apply(&self, tags: &mut Tags) {
+        match self {
+            Self::Tag(new) => tags.extend(new.clone()),
+            Self::Untag(keys) => tags.retain(|key, _| !keys.contains(key)),
+            Self::Update(_) => {}
+        }
+    }
 }
 
 /// The input of UpdateRoom: only the members that differ. The API leaves an absent member as it is.
@@ -126,16 +137,16 @@ impl fmt::Display for Difference {
 /// # Errors
 /// `Foreign` or `OwnershipLost` if the room does not prove to be this ChatRoom's: nothing may be done to it. `TagQuota` if
 /// the tags that stay leave no space for the wanted ones.
-pub fn plan(
+pub fn correct(
     desired: &DesiredRoom,
     observed: Option<&ObservedRoom>,
     identity: &Identity,
     scope: TagScope<'_>,
-) -> Result<Plan, Failure> {
+) -> Result<Correction, Failure> {
     let mut tags = desired.tags.clone();
     tags.extend(identity.tags());
     let Some(observed) = observed else {
-        return Ok(Plan::Create(NewRoom {
+        return Ok(Correction::Create(NewRoom {
             room: desired.clone(),
             tags,
         }));
@@ -146,9 +157,9 @@ pub fn plan(
     // Last, because its answer shows the room with every change of this pass.
     steps.extend(update_step(desired, observed, &mut differences));
     Ok(if steps.is_empty() {
-        Plan::Keep
+        Correction::None
     } else {
-        Plan::Change(Change { steps, differences })
+        Correction::Change(Change { steps, differences })
     })
 }
 
@@ -169,15 +180,15 @@ pub fn drift(
 ///
 /// # Errors
 /// `TagQuota` if it has no space for the operator's tags.
-pub fn adopt(observed: &ObservedRoom, identity: &Identity) -> Result<Step, Failure> {
+pub fn adopt(observed: &ObservedRoom, identity: &Identity) -> Result<Edit, Failure> {
     let ours = identity.tags();
     require_space(observed, &observed.tags, &ours)?;
-    Ok(Step::Tag(ours))
+    Ok(Edit::Tag(ours))
 }
 
 /// The calls that release a room: it stays as it is, without the operator's tags, and consents to an object of the same
 /// name.
-pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
+pub fn release(tags: &Tags, identity: &Identity) -> Vec<Edit> {
     let ours = |key: &&str| tags.contains_key(*key);
     let untag = |keys: &[&str]| {
         let keys: Vec<String> = keys
@@ -185,7 +196,7 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
             .filter(|key| ours(key))
             .map(ToString::to_string)
             .collect();
-        (!keys.is_empty()).then_some(Step::Untag(keys))
+        (!keys.is_empty()).then_some(Edit::Untag(keys))
     };
     let owner = identity.owner.to_string();
     let consent = Tags::from([(CONSENT_TAG.to_owned(), owner.clone())]);
@@ -195,19 +206,19 @@ pub fn release(tags: &Tags, identity: &Identity) -> Vec<Step> {
         (true, _) => [untag(&[OWNER_TAG, CREATION_TAG]), None, None],
         // The proof goes last, so that the next pass continues a release that was interrupted.
         (false, true) => [
-            Some(Step::Tag(consent)),
+            Some(Edit::Tag(consent)),
             untag(&[OWNER_TAG, CREATION_TAG]),
             None,
         ],
         (false, false) if tags.contains_key(OWNER_TAG) && tags.contains_key(CREATION_TAG) => [
             untag(&[CREATION_TAG]),
-            Some(Step::Tag(consent)),
+            Some(Edit::Tag(consent)),
             untag(&[OWNER_TAG]),
         ],
         // The room is full and carries only one tag of the proof, which makes way for the consent.
         (false, false) => [
             untag(&[OWNER_TAG, CREATION_TAG]),
-            Some(Step::Tag(consent)),
+            Some(Edit::Tag(consent)),
             None,
         ],
     };
@@ -288,7 +299,7 @@ fn tag_steps(
     observed: &ObservedRoom,
     scope: TagScope<'_>,
     differences: &mut Vec<Difference>,
-) -> Result<Vec<Step>, Failure> {
+) -> Result<Vec<Edit>, Failure> {
     let found = &observed.tags;
     let (surplus, staying): (Tags, Tags) = found
         .clone()
@@ -307,8 +318,8 @@ fn tag_steps(
         .filter(|key| !found.contains_key(*key))
         .count();
     let untag_first = counted(found) + new > ROOM_TAGS_MAX;
-    let tag = (!changed.is_empty()).then_some(Step::Tag(changed));
-    let untag = (!surplus.is_empty()).then(|| Step::Untag(surplus.into_keys().collect()));
+    let tag = (!changed.is_empty()).then_some(Edit::Tag(changed));
+    let untag = (!surplus.is_empty()).then(|| Edit::Untag(surplus.into_keys().collect()));
     let order = if untag_first {
         [untag, tag]
     } else {
@@ -354,7 +365,7 @@ fn update_step(
     desired: &DesiredRoom,
     observed: &ObservedRoom,
     differences: &mut Vec<Difference>,
-) -> Option<Step> {
+) -> Option<Edit> {
     let mut note = |field: &str, wanted: String, found: String| {
         differences.push(Difference {
             field: field.to_owned(),
@@ -419,7 +430,7 @@ fn update_step(
         );
         update.logging_configuration_identifiers = Some(wanted.clone());
     }
-    (update != RoomUpdate::default()).then_some(Step::Update(update))
+    (update != RoomUpdate::default()).then_some(Edit::Update(update))
 }
 
 fn handler_text(handler: Option<&Handler>) -> String {

@@ -34,24 +34,24 @@ fn handler(fallback_result: FallbackResult) -> Handler {
     }
 }
 
-fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Step> {
-    match plan(desired, Some(observed), &identity(), TagScope::default()).unwrap() {
-        Plan::Keep => Vec::new(),
-        Plan::Change(change) => change.steps,
-        Plan::Create(new) => panic!("the room is there: {new:?}"),
+fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Edit> {
+    match correct(desired, Some(observed), &identity(), TagScope::default()).unwrap() {
+        Correction::None => Vec::new(),
+        Correction::Change(change) => change.steps,
+        Correction::Create(new) => panic!("the room is there: {new:?}"),
     }
 }
 
 #[test]
 fn a_room_as_specified_needs_nothing() {
     assert_eq!(
-        plan(
+        correct(
             &desired(),
             Some(&observed()),
             &identity(),
             TagScope::default()
         ),
-        Ok(Plan::Keep)
+        Ok(Correction::None)
     );
 }
 
@@ -59,8 +59,8 @@ fn a_room_as_specified_needs_nothing() {
 fn a_room_that_is_absent_is_created_with_the_users_tags_and_ours() {
     let tags = observed().tags;
     assert_eq!(
-        plan(&desired(), None, &identity(), TagScope::default()),
-        Ok(Plan::Create(NewRoom {
+        correct(&desired(), None, &identity(), TagScope::default()),
+        Ok(Correction::Create(NewRoom {
             room: desired(),
             tags
         }))
@@ -69,8 +69,8 @@ fn a_room_that_is_absent_is_created_with_the_users_tags_and_ours() {
 
 #[test]
 fn each_field_that_differs_is_sent_alone() {
-    type Edit = fn(&mut DesiredRoom);
-    let cases: [(Edit, RoomUpdate, &str); 5] = [
+    type Alter = fn(&mut DesiredRoom);
+    let cases: [(Alter, RoomUpdate, &str); 5] = [
         (
             |room| room.name = "hall".to_owned(),
             RoomUpdate {
@@ -116,12 +116,12 @@ fn each_field_that_differs_is_sent_alone() {
     for (edit, update, text) in cases {
         let mut wanted = desired();
         edit(&mut wanted);
-        let Ok(Plan::Change(change)) =
-            plan(&wanted, Some(&observed()), &identity(), TagScope::default())
+        let Ok(Correction::Change(change)) =
+            correct(&wanted, Some(&observed()), &identity(), TagScope::default())
         else {
             panic!("{text}: no change planned")
         };
-        assert_eq!(change.steps, [Step::Update(update)]);
+        assert_eq!(change.steps, [Edit::Update(update)]);
         assert_eq!(
             change
                 .differences
@@ -143,7 +143,7 @@ fn a_handler_that_is_no_longer_wanted_is_detached() {
         message_review_handler: Some(HandlerUpdate::Detach),
         ..RoomUpdate::default()
     };
-    assert_eq!(steps(&desired(), &observed), [Step::Update(update)]);
+    assert_eq!(steps(&desired(), &observed), [Edit::Update(update)]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn only_the_fallback_result_differing_still_sends_the_uri() {
     let attach = Some(HandlerUpdate::Attach(handler(FallbackResult::Deny)));
     assert_eq!(
         steps(&wanted, &observed),
-        [Step::Update(RoomUpdate {
+        [Edit::Update(RoomUpdate {
             message_review_handler: attach,
             ..RoomUpdate::default()
         })]
@@ -179,7 +179,7 @@ fn tags_are_added_changed_and_removed_with_one_call_each_tagging_first() {
     ]);
     assert_eq!(
         steps(&wanted, &observed),
-        [Step::Tag(tag), Step::Untag(vec!["stray".to_owned()])]
+        [Edit::Tag(tag), Edit::Untag(vec!["stray".to_owned()])]
     );
 }
 
@@ -190,13 +190,13 @@ fn tags_of_aws_itself_are_neither_removed_nor_reported() {
         .tags
         .insert("aws:cloudformation:stack-name".to_owned(), "x".to_owned());
     assert_eq!(
-        plan(
+        correct(
             &desired(),
             Some(&observed),
             &identity(),
             TagScope::default()
         ),
-        Ok(Plan::Keep)
+        Ok(Correction::None)
     );
 }
 
@@ -222,7 +222,7 @@ fn untagging_goes_first_only_where_tagging_first_would_exceed_fifty() {
             .insert("aws:not-counted".to_owned(), String::new());
         let steps = steps(&wanted, &observed);
         assert_eq!(
-            matches!(steps[0], Step::Untag(_)),
+            matches!(steps[0], Edit::Untag(_)),
             untag_first,
             "{strays} strays: {steps:?}"
         );
@@ -235,7 +235,7 @@ fn a_lost_owner_tag_is_put_back_where_the_creation_tag_proves_the_room_ours() {
     let mut observed = observed();
     observed.tags.remove(OWNER_TAG);
     let tag = Tags::from([(OWNER_TAG.to_owned(), "prod/live/lobby".to_owned())]);
-    assert_eq!(steps(&desired(), &observed), [Step::Tag(tag)]);
+    assert_eq!(steps(&desired(), &observed), [Edit::Tag(tag)]);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_room_of_an_object_of_the_same_name_is_taken_over_by_its_owner_tag() {
         .tags
         .insert(CREATION_TAG.to_owned(), "uid-0".to_owned());
     let tag = Tags::from([(CREATION_TAG.to_owned(), "uid-1".to_owned())]);
-    assert_eq!(steps(&desired(), &observed), [Step::Tag(tag)]);
+    assert_eq!(steps(&desired(), &observed), [Edit::Tag(tag)]);
 }
 
 #[test]
@@ -254,7 +254,8 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
     foreign
         .tags
         .insert(OWNER_TAG.to_owned(), "prod/live/other".to_owned());
-    let failure = plan(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
+    let failure =
+        correct(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
     assert_eq!(failure.class, Class::Foreign);
     assert!(
         failure
@@ -266,7 +267,8 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
 
     let owner = "0ba5/live/lobby".to_owned();
     foreign.tags.insert(OWNER_TAG.to_owned(), owner);
-    let failure = plan(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
+    let failure =
+        correct(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
     let told = "start the operator with --former-cluster-id 0ba5;";
     assert!(failure.message.contains(told), "{failure}");
 
@@ -274,7 +276,7 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
         tags: desired().tags,
         ..observed()
     };
-    let failure = plan(&desired(), Some(&lost), &identity(), TagScope::default()).unwrap_err();
+    let failure = correct(&desired(), Some(&lost), &identity(), TagScope::default()).unwrap_err();
     assert_eq!(failure.class, Class::OwnershipLost);
     let heals = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                  arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags ivschat-operator.io/owner=prod/live/lobby";
@@ -302,12 +304,12 @@ fn an_additive_spec_removes_only_what_it_has_put_there_and_used_consent() {
         applied: &applied,
         ..TagScope::default()
     };
-    let planned = plan(&desired(), Some(&observed), &identity(), scope);
-    let Ok(Plan::Change(change)) = planned else {
+    let planned = correct(&desired(), Some(&observed), &identity(), scope);
+    let Ok(Correction::Change(change)) = planned else {
         panic!("{planned:?}")
     };
     let removed = vec![CONSENT_TAG.to_owned(), "mine".to_owned()];
-    assert_eq!(change.steps, [Step::Untag(removed)]);
+    assert_eq!(change.steps, [Edit::Untag(removed)]);
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn tags_that_stay_and_leave_no_room_for_ours_are_told_with_their_number() {
         observed
             .tags
             .extend(tags(&[(OWNER_TAG, "prod/live/lobby"), ("stray", "")]));
-        let planned = plan(&desired(), Some(&observed), &identity(), scope);
+        let planned = correct(&desired(), Some(&observed), &identity(), scope);
         match planned {
             Ok(_) => assert!(fits, "{staying}"),
             Err(failure) => {
@@ -361,8 +363,8 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
     let owner = (OWNER_TAG, "prod/live/lobby");
     let creation = (CREATION_TAG, "uid-1");
     let consent = (CONSENT_TAG, "prod/live/lobby");
-    let consenting = || Step::Tag(tags(&[consent]));
-    let untag = |keys: &[&str]| Step::Untag(keys.iter().map(ToString::to_string).collect());
+    let consenting = || Edit::Tag(tags(&[consent]));
+    let untag = |keys: &[&str]| Edit::Untag(keys.iter().map(ToString::to_string).collect());
     let full = |own: &[(&str, &str)]| {
         let mut all = tags(own);
         all.extend((all.len()..50).map(|n| (format!("k{n}"), String::new())));
@@ -406,9 +408,9 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
         let makes_way = found.len() == 50 && proofs.count() == 1;
         for step in steps {
             match step {
-                Step::Tag(new) => left.extend(new),
-                Step::Untag(keys) => left.retain(|key, _| !keys.contains(key)),
-                Step::Update(_) => unreachable!(),
+                Edit::Tag(new) => left.extend(new),
+                Edit::Untag(keys) => left.retain(|key, _| !keys.contains(key)),
+                Edit::Update(_) => unreachable!(),
             }
             assert!(left.len() <= 50);
             let known = identity().prove(&left) == Proof::Ours || identity().retained(&left);
@@ -438,7 +440,7 @@ fn consent_is_asked_for_with_the_line_that_gives_it() {
 
     room.tags = tags(&[(CONSENT_TAG, "prod/live/")]);
     assert_eq!(require_consent(&room, &identity()), Ok(()));
-    assert_eq!(adopt(&room, &identity()), Ok(Step::Tag(identity().tags())));
+    assert_eq!(adopt(&room, &identity()), Ok(Edit::Tag(identity().tags())));
     room.tags
         .extend((0..48).map(|n| (format!("k{n}"), String::new())));
     assert_eq!(

@@ -1,0 +1,468 @@
+use super::*;
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
+use crate::api::{Adopt, DeletionPolicy};
+use crate::room::case::{Policies, Task};
+use crate::room::correction::NewRoom;
+use crate::room::recall::Recall;
+use crate::room::sample::{self, arn, identity, policies, room, tags};
+use crate::room::seen::Seen;
+use crate::room::{DesiredRoom, Tags};
+
+/// An object, and what is remembered of it.
+#[derive(Clone)]
+struct Object {
+    seen: Seen,
+    recall: Recall,
+    policies: Policies,
+    task: Task,
+}
+
+/// The object of every test here, without any field.
+fn lobby() -> Object {
+    Object {
+        seen: sample::seen(),
+        recall: Recall::default(),
+        policies: policies(),
+        task: Task::Follow,
+    }
+}
+
+impl Object {
+    fn but(mut self, change: fn(&mut Seen)) -> Self {
+        change(&mut self.seen);
+        self
+    }
+
+    fn observing() -> Self {
+        lobby().but(|seen| seen.observed = true)
+    }
+
+    fn deleted() -> Self {
+        lobby().but(|seen| seen.deleted_at = Some(Timestamp::UNIX_EPOCH))
+    }
+
+    fn retained(self) -> Self {
+        self.but(|seen| seen.deletion_policy = Some(DeletionPolicy::Retain))
+    }
+
+    fn released() -> Self {
+        Self {
+            task: Task::Release,
+            ..lobby()
+        }
+    }
+
+    fn decides_with<T>(
+        &self,
+        look: Result<Look, (Failure, Knowledge)>,
+        read: impl FnOnce(&Case<'_>, Plan) -> T,
+    ) -> T {
+        let (now, alone) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        let case = Case::of(
+            self.task,
+            &self.seen,
+            &self.recall,
+            &self.policies,
+            alone,
+            now,
+        );
+        let plan = decide(&case, look);
+        read(&case, plan)
+    }
+
+    fn decides(&self, sight: Sight) -> Plan {
+        self.decides_with(Ok(looked(sight)), |_, plan| plan)
+    }
+
+    /// The steps, and the class of what is wrong.
+    fn does(&self, sight: Sight) -> (Vec<Step>, Option<Class>) {
+        let plan = self.decides(sight);
+        let class = class(&plan);
+        (plan.steps, class)
+    }
+}
+
+fn looked(sight: Sight) -> Look {
+    Look {
+        account: Some("123456789012".to_owned()),
+        record: Record::default(),
+        sight,
+        others: Vec::new(),
+    }
+}
+
+fn class(plan: &Plan) -> Option<Class> {
+    match &plan.outcome {
+        Outcome::Stays {
+            verdict: Verdict::Failed { failure, .. },
+            ..
+        } => Some(failure.class),
+        _ => None,
+    }
+}
+
+fn ours() -> ObservedRoom {
+    room(&arn("a"), identity().tags())
+}
+
+fn foreign() -> ObservedRoom {
+    room(&arn("a"), tags(&[(OWNER_TAG, "prod/live/other")]))
+}
+
+fn let_go_before() -> ObservedRoom {
+    room(&arn("a"), tags(&[(CONSENT_TAG, "prod/live/lobby")]))
+}
+
+fn bare() -> ObservedRoom {
+    room(&arn("a"), Tags::new())
+}
+
+fn unsettled(reason: Reason) -> Unsettled {
+    Unsettled {
+        reason,
+        message: "as this test says".to_owned(),
+        until: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn bind(room: ObservedRoom) -> Step {
+    let touched = Vec::new();
+    Step::Bind { room, touched }
+}
+
+/// The room as an object without any field describes it.
+fn desired() -> DesiredRoom {
+    lobby().decides(Sight::Absent).desired.unwrap()
+}
+
+// --- an object that is wanted ---------------------------------------------------------------------------------------
+
+#[test]
+fn an_object_keeps_its_own_room_makes_one_where_none_is_and_touches_no_other() {
+    let kept = (vec![Step::Hold, bind(ours())], None);
+    assert_eq!(lobby().does(Sight::Room(ours())), kept);
+    let new = NewRoom {
+        room: desired(),
+        tags: identity().tags(),
+    };
+    let home = || "us-west-2".to_owned();
+    let ahead = Step::WriteAhead {
+        region: home(),
+        adopts: None,
+    };
+    let made = [
+        Step::Hold,
+        Step::Admit(home()),
+        ahead,
+        Step::Create(new),
+        Step::WriteRoom,
+    ];
+    assert_eq!(lobby().does(Sight::Absent), (made.to_vec(), None));
+    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
+        assert_eq!(lobby().does(Sight::Room(room)), (Vec::new(), Some(class)));
+    }
+    for reason in [Reason::NotFound, Reason::CreationPending] {
+        let plan = lobby().decides(Sight::Unsettled(unsettled(reason)));
+        let message = "as this test says".to_owned();
+        let until = When::By(Timestamp::UNIX_EPOCH, Class::NotFound);
+        assert_eq!(
+            plan,
+            Plan {
+                account: plan.account.clone(),
+                desired: plan.desired.clone(),
+                ..Plan::waiting(reason, message, until)
+            }
+        );
+    }
+}
+
+#[test]
+fn a_room_that_consents_is_taken_over_in_steps_that_can_each_be_the_last() {
+    let mut tagged = let_go_before();
+    tagged.tags.extend(identity().tags());
+    let taken_over = vec![
+        Step::Claim(arn("a")),
+        Step::Hold,
+        Step::WriteAhead {
+            region: "us-west-2".to_owned(),
+            adopts: Some(let_go_before()),
+        },
+        Step::Edit(arn("a"), Edit::Tag(identity().tags())),
+        Step::Offered(tagged),
+    ];
+    let candidate = Sight::Candidate(let_go_before());
+    assert_eq!(lobby().does(candidate), (taken_over, None));
+    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::ConsentMissing)] {
+        let refused = (Vec::new(), Some(class));
+        assert_eq!(lobby().does(Sight::Candidate(room)), refused);
+    }
+}
+
+#[test]
+fn a_room_that_the_spec_names_is_not_taken_over_beside_another() {
+    let naming = |id: &str| {
+        let mut object = lobby();
+        let arn = arn(id).to_string();
+        let spec = object.seen.spec.as_mut().unwrap();
+        spec.adopt = Some(Adopt { arn });
+        spec.deletion_policy = Some(DeletionPolicy::Delete);
+        object
+    };
+    assert_eq!(naming("a").does(Sight::Room(ours())).1, None);
+    let another = (Vec::new(), Some(Class::Invalid));
+    assert_eq!(naming("b").does(Sight::Room(ours())), another);
+}
+
+#[test]
+fn what_differs_is_changed_and_the_room_read_again_where_no_answer_shows_it() {
+    let object = lobby();
+    let mut renamed = ours();
+    renamed.name = "other".to_owned();
+    let plan = object.decides(Sight::Room(renamed.clone()));
+    assert!(matches!(
+        &plan.steps[..],
+        [
+            Step::Hold,
+            Step::Bind { .. },
+            Step::Edit(_, Edit::Update(_))
+        ]
+    ));
+    assert!(matches!(plan.finding, Finding::Changed(_)));
+    let mut tagged = ours();
+    tagged.tags.insert("team".to_owned(), "live".to_owned());
+    let plan = object.decides(Sight::Room(tagged));
+    let untag = Step::Edit(arn("a"), Edit::Untag(vec!["team".to_owned()]));
+    assert_eq!(plan.steps[2..], [untag, Step::ReadAgain(arn("a"))]);
+}
+
+#[test]
+fn while_a_change_is_under_way_every_tag_counts_as_the_objects_that_a_call_may_have_left() {
+    let mut object = lobby();
+    let wanted = tags(&[("new", "1")]);
+    object.seen.spec.as_mut().unwrap().tags = Some(wanted);
+    let touched = |recorded: &RoomArn| {
+        let mut look = looked(Sight::Room(ours()));
+        look.record.arn = Some(recorded.clone());
+        look.record.applied_tag_keys = vec!["old".to_owned()];
+        let plan = object.decides_with(Ok(look), |_, plan| plan);
+        assert_eq!(plan.applied, Some(vec!["new".to_owned()]));
+        match plan.steps.into_iter().nth(1) {
+            Some(Step::Bind { touched, .. }) => touched,
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(touched(&arn("a")), ["new", "old"]);
+    // What was put on another room says nothing of this one.
+    assert_eq!(touched(&arn("b")), ["new"]);
+}
+
+#[test]
+fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer() {
+    let object = Object::observing();
+    for sight in [Sight::Room(ours()), Sight::Candidate(let_go_before())] {
+        let plan = object.decides(sight);
+        assert_eq!(plan.steps, [Step::Unhold]);
+        assert_eq!(plan.record.arn, Some(arn("a")));
+        let (verdict, when) = (Verdict::InSync, When::Interval);
+        assert_eq!(plan.outcome, Outcome::Stays { verdict, when });
+    }
+    let mut renamed = ours();
+    renamed.name = "other".to_owned();
+    let plan = object.decides(Sight::Room(renamed));
+    assert!(matches!(&plan.finding, Finding::Observed(found) if found.len() == 1));
+    let nothing = (vec![Step::Void, Step::Unhold], Some(Class::NotFound));
+    assert_eq!(object.does(Sight::Absent), nothing);
+    for (sight, class) in [
+        (Sight::Room(foreign()), Class::Foreign),
+        (Sight::Candidate(bare()), Class::ConsentMissing),
+    ] {
+        assert_eq!(object.does(sight), (vec![Step::Unhold], Some(class)));
+    }
+    // The room of an attempt that was made before may still come.
+    let mut look = looked(Sight::Unsettled(unsettled(Reason::CreationPending)));
+    look.record.creation = Some(crate::api::Creation {
+        started_at: Timestamp::UNIX_EPOCH,
+        region: "us-west-2".to_owned(),
+        account: "123456789012".to_owned(),
+    });
+    assert_eq!(object.decides_with(Ok(look), |_, plan| plan.steps), []);
+}
+
+// --- other rooms of the object --------------------------------------------------------------------------------------
+
+/// What is done about another room of an object that was made at second 10, and whose room at second 20.
+fn about(object: &Object, shown: Option<Result<Option<ObservedRoom>, Failure>>) -> Plan {
+    let mut object = object.clone();
+    object.seen.created_at = Some(second(10));
+    let kept = ObservedRoom {
+        create_time: Some(second(20)),
+        ..ours()
+    };
+    let mut look = looked(Sight::Room(kept));
+    look.others = vec![Another {
+        arn: arn("b"),
+        shown,
+    }];
+    object.decides_with(Ok(look), |_, plan| plan)
+}
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn twin(creation: &str, created: i64) -> ObservedRoom {
+    let owner = (OWNER_TAG, "prod/live/lobby");
+    ObservedRoom {
+        create_time: Some(second(created)),
+        ..room(&arn("b"), tags(&[owner, (CREATION_TAG, creation)]))
+    }
+}
+
+#[test]
+fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_nobody_can_judge() {
+    let goes = [
+        Step::Turn(arn("b")),
+        Step::Confirm(arn("a")),
+        Step::Delete {
+            arn: arn("b"),
+            twin: true,
+        },
+    ];
+    let object = lobby();
+    let done = |shown| about(&object, Some(Ok(shown))).others;
+    assert_eq!(done(Some(twin("uid-1", 30))), goes);
+    assert_eq!(done(Some(twin("uid-1", 5))), [Step::TellOfTwin(arn("b"))]);
+    assert_eq!(done(Some(twin("uid-0", 30))), [Step::TellOfTwin(arn("b"))]);
+    assert_eq!(done(None), []);
+    assert_eq!(done(Some(foreign())), []);
+    let mut had_its_turn = lobby();
+    had_its_turn.recall.deleted = Some(arn("b"));
+    let again = about(&had_its_turn, Some(Ok(Some(twin("uid-1", 30)))));
+    assert_eq!(again.others, goes[1..]);
+}
+
+#[test]
+fn a_second_room_that_cannot_be_judged_yet_is_come_back_for() {
+    let unnamed = about(&lobby(), None);
+    assert_eq!(unnamed.sooner, Some(When::At(Timestamp::UNIX_EPOCH)));
+    let failure = Failure::new(Class::Throttled, "as this test says");
+    let unread = about(&lobby(), Some(Err(failure.clone())));
+    assert_eq!(unread.sooner, Some(When::Backoff(Class::Throttled)));
+    assert_eq!(unread.unread, Some((arn("b"), failure)));
+    assert_eq!((unnamed.others, unread.others), (Vec::new(), Vec::new()));
+}
+
+// --- an object that goes, or is let go ------------------------------------------------------------------------------
+
+#[test]
+fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
+    let deletes = vec![
+        Step::Turn(arn("a")),
+        Step::Delete {
+            arn: arn("a"),
+            twin: false,
+        },
+    ];
+    let plan = Object::deleted().decides(Sight::Room(ours()));
+    assert_eq!((plan.steps, plan.record.arn), (deletes, Some(arn("a"))));
+    let plan = Object::deleted().retained().decides(Sight::Room(ours()));
+    let untag = [OWNER_TAG, CREATION_TAG].map(str::to_owned).to_vec();
+    let consent = tags(&[(CONSENT_TAG, "prod/live/lobby")]);
+    let releases = [
+        Step::Edit(arn("a"), Edit::Tag(consent)),
+        Step::Edit(arn("a"), Edit::Untag(untag)),
+        Step::Released(let_go_before()),
+    ];
+    assert_eq!(plan.steps, releases);
+
+    let observing = Object::deleted().but(|seen| seen.observed = true);
+    let (deleted, retained) = (Object::deleted(), Object::deleted().retained());
+    for (object, sight, why) in [
+        (&observing, Sight::Room(ours()), Some(OBSERVED)),
+        (&deleted, Sight::Room(foreign()), Some(FOREIGN)),
+        (&retained, Sight::Room(bare()), Some(FOREIGN)),
+        (&retained, Sight::Room(let_go_before()), None),
+        (&deleted, Sight::Candidate(let_go_before()), None),
+        (&deleted, Sight::Absent, None),
+        (&observing, Sight::Unneeded, None),
+    ] {
+        let plan = object.decides(sight.clone());
+        let left = why.map(|why| (arn("a"), why));
+        let decided = (plan.steps, plan.outcome, plan.left);
+        assert_eq!(
+            decided,
+            (vec![Step::LetGo], Outcome::Gone, left),
+            "{sight:?}"
+        );
+    }
+    let gone = Object::deleted().but(|seen| seen.finalizers.clear());
+    let plan = gone.decides(Sight::Unneeded);
+    assert_eq!((plan.steps, plan.outcome), (Vec::new(), Outcome::Gone));
+}
+
+#[test]
+fn a_deletion_looks_again_early_only_where_a_room_may_still_come() {
+    let epoch = Timestamp::UNIX_EPOCH;
+    for (reason, when) in [
+        (Reason::NotFound, When::At(epoch)),
+        (Reason::CreationPending, When::By(epoch, Class::NotFound)),
+    ] {
+        let plan = Object::deleted().decides(Sight::Unsettled(unsettled(reason)));
+        let verdict = Verdict::Pending {
+            reason: Reason::Deleting,
+            message: "as this test says".to_owned(),
+        };
+        assert_eq!(plan.outcome, Outcome::Stays { verdict, when });
+    }
+}
+
+#[test]
+fn credentials_of_another_account_hold_a_deletion_unless_the_room_is_to_stay() {
+    let mismatch = || {
+        let failure = Failure::new(Class::AccountMismatch, "as this test says");
+        Err((failure, Knowledge::Nothing))
+    };
+    let mut object = Object::deleted();
+    object.seen.status.arn = Some(arn("a").to_string());
+    let held = object.decides_with(mismatch(), |_, plan| plan);
+    assert_eq!(class(&held), Some(Class::AccountMismatch));
+    let goes = object.retained().decides_with(mismatch(), |_, plan| plan);
+    assert_eq!(goes.steps, [Step::LetGo]);
+    assert_eq!(goes.left, Some((arn("a"), UNREACHED)));
+}
+
+#[test]
+fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_other() {
+    let object = Object::released();
+    let last = [Step::WriteReleased, Step::Unhold];
+    for sight in [
+        Sight::Room(let_go_before()),
+        Sight::Candidate(let_go_before()),
+        Sight::Absent,
+    ] {
+        assert_eq!(object.does(sight), (last.to_vec(), None));
+    }
+    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
+        assert_eq!(object.does(Sight::Room(room)), (Vec::new(), Some(class)));
+    }
+    let mut look = looked(Sight::Room(ours()));
+    look.others = vec![Another {
+        arn: arn("b"),
+        shown: Some(Ok(Some(twin("uid-1", 30)))),
+    }];
+    let plan = object.decides_with(Ok(look.clone()), |_, plan| plan);
+    let released = plan.steps.iter().filter_map(|step| match step {
+        Step::Released(room) => Some(room.arn.clone()),
+        _ => None,
+    });
+    assert_eq!(released.collect::<Vec<_>>(), [arn("a"), arn("b")]);
+    assert_eq!(plan.steps[plan.steps.len() - 2..], last);
+    // The status goes on naming the room.
+    assert_eq!(plan.record.arn, Some(arn("a")));
+    look.others[0].shown = Some(Err(Failure::new(Class::Throttled, "as this test says")));
+    let held = object.decides_with(Ok(look), |_, plan| plan);
+    assert_eq!(
+        (class(&held), held.steps),
+        (Some(Class::Throttled), Vec::new())
+    );
+}

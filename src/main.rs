@@ -176,6 +176,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         arguments.index_interval,
         arguments.lag_bound,
         meter,
+        Clock::system(),
     );
     let (election, leadership) = match lease {
         Some(lease) => {

@@ -81,7 +81,7 @@ impl Aws {
 
 /// A failure's text, with advice if it is about a permission.
 pub(super) fn remedy(action: &str, failure: &Failure) -> String {
-    if failure.class == Class::Denied && failure.message.starts_with(action) {
+    if failure.class == Class::Denied && failure.operation == Some(action) {
         return format!("{failure}. Allow ivschat:{action} as deploy/aws/policy.json does");
     }
     failure.to_string()

@@ -1,7 +1,7 @@
 //! Traces over OTLP/HTTP, as OpenTelemetry's environment variables configure them.
 //!
-//! The operator creates no spans for them. A pass is the span in which kube's runtime runs it, a call to AWS is the SDK's
-//! span, and what the operator logs in either is an event of that span.
+//! The operator creates no spans for them. A pass is the span in which kube's runtime runs it, a request to AWS is the
+//! SDK's span, and what the operator logs in either is an event of that span.
 
 use std::env;
 use std::error::Error;
@@ -53,7 +53,7 @@ impl Traces {
         Ok(Some(Self(provider)))
     }
 
-    /// A layer that turns each pass and each call to AWS into a span.
+    /// A layer that turns each pass and each request to AWS into a span.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -63,7 +63,7 @@ impl Traces {
             .with_target("aws_sdk_ivschat::operation", LevelFilter::DEBUG)
             .with_target("aws_sdk_sts::operation", LevelFilter::DEBUG)
             .with_target("ivschat_operator", LevelFilter::DEBUG)
-            .with_target("ivschat_aws::attempts", LevelFilter::TRACE);
+            .with_target("ivschat_aws::sdk::attempts", LevelFilter::TRACE);
         let layer: OpenTelemetryLayer<S, Tracer> =
             tracing_opentelemetry::layer().with_tracer(self.0.tracer(NAME));
         layer.with_filter(spans)

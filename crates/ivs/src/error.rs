@@ -1,132 +1,132 @@
-//! From the SDK's errors to classes.
+//! From errors to classes.
 //!
 //! Room calls do not model every error they can answer with (throttling above all), so the decision rests on the error
 //! code and the HTTP status, never on the SDK's enum variants.
 
-use std::error::Error;
+use ivschat_core::room::{Cause, Class, Failure};
 
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_ivschat::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use ivschat_core::errors::chain;
-use ivschat_core::room::{Class, Failure};
+use super::port::{AttemptError, Refusal, Request, Unknown, Unsent};
 
-/// What a call's error means.
-pub(crate) fn failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    match error {
-        SdkError::ServiceError(service) => answered(
-            operation,
-            service.raw().status().as_u16(),
-            service.err().code(),
-            service.err().message(),
-        ),
-        SdkError::ResponseError(response) => {
-            let status = response.raw().status().as_u16();
-            if (400..500).contains(&status) {
-                answered(operation, status, None, None)
-            } else {
-                Failure::new(
-                    Class::Unavailable,
-                    format!("{operation}: the answer (HTTP {status}) could not be read"),
-                )
-            }
+/// What the error of a request means.
+pub(crate) fn failure(request: &Request, error: &AttemptError) -> Failure {
+    let class = match (request, class(error)) {
+        (Request::Get(_) | Request::List { .. } | Request::Delete(_), class) => valueless(class),
+        (Request::Create(new), class) => {
+            beside_logging(class, &new.room.logging_configuration_identifiers, error)
         }
-        SdkError::TimeoutError(_) => Failure::new(
-            Class::Unavailable,
-            format!("{operation}: AWS did not answer in time"),
-        ),
-        other => unsent(operation, other),
-    }
-}
-
-/// What an error means if the call carries no value of the spec: a 400 is then not the spec's fault.
-pub(crate) fn read_failure<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = failure(operation, error);
-    match failure.class {
-        Class::Invalid | Class::HandlerNotPermitted => {
-            let message = failure.message.trim_end_matches(advice(failure.class));
-            Failure::new(Class::Unavailable, message)
+        (Request::Update(_, update), class) => {
+            let logging = update.logging_configuration_identifiers.as_deref();
+            beside_logging(class, logging.unwrap_or_default(), error)
         }
-        _ => failure,
-    }
+        (Request::Tag(..) | Request::Untag(..), class) => class,
+    };
+    let region = match request {
+        // A user may have named it.
+        Request::Get(_) | Request::List { .. } => Some(request.region().to_owned()),
+        _ => None,
+    };
+    Failure::of_call(class, request.operation().name(), cause(error, region))
 }
 
-/// As [`read_failure`], for a call to a region that a user may have named.
-pub(crate) fn read_failure_in<E>(
-    region: &str,
-    operation: &str,
-    error: &SdkError<E, HttpResponse>,
-) -> Failure
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = read_failure(operation, error);
-    if class_unsent(error) != Class::Unavailable || !never_connected(error) {
-        return failure;
-    }
-    let advice =
-        format!("Is IVS Chat offered in region {region}, and within the operator's reach?");
-    Failure::new(failure.class, format!("{}. {advice}", failure.message))
-}
-
-/// What an error means if the call names logging configurations besides a room. If AWS does not find one of them, the
-/// spec's value is wrong, and the error says nothing about the room.
-pub(crate) fn write_failure<E>(
-    operation: &str,
-    error: &SdkError<E, HttpResponse>,
-    logging_configurations: &[String],
-) -> Failure
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = failure(operation, error);
-    let body = error
-        .raw_response()
-        .and_then(|response| response.body().bytes());
-    let told = String::from_utf8_lossy(body.unwrap_or_default());
-    // AWS does not document whether it names the missing one by its ARN or its id, nor in which member.
-    let missing = |arn: &String| arn.rsplit('/').next().is_some_and(|id| told.contains(id));
-    if failure.class == Class::NotFound && logging_configurations.iter().any(missing) {
-        let message = format!("{}{}", failure.message, advice(Class::Invalid));
-        return Failure::new(Class::Invalid, message);
-    }
-    failure
+/// What the error of another service's operation means, which carries no value of the spec.
+pub(crate) fn failure_elsewhere(operation: &'static str, error: &AttemptError) -> Failure {
+    Failure::of_call(valueless(class(error)), operation, cause(error, None))
 }
 
 /// Whether an error of CreateRoom proves that no room was created: AWS refused the call, or it never left this process.
-pub(crate) fn proves_nothing_was_made<E>(error: &SdkError<E, HttpResponse>) -> bool
-where
-    E: Error + 'static,
-{
-    let refused = |status: u16| (400..500).contains(&status) && status != 408;
+pub(crate) fn proves_no_effect(error: &AttemptError) -> bool {
+    let refused = |status: u16| is_refused(status) && status != 408;
     match error {
-        SdkError::ServiceError(service) => refused(service.raw().status().as_u16()),
-        SdkError::ResponseError(response) => refused(response.raw().status().as_u16()),
-        SdkError::ConstructionFailure(_) => true,
-        SdkError::DispatchFailure(_) => {
-            find::<CredentialsError>(error).is_some() || never_connected(error)
-        }
-        _ => false,
+        AttemptError::Answered(refusal) => refused(refusal.status),
+        AttemptError::Unknown(Unknown::Unreadable(status)) => refused(*status),
+        AttemptError::Unsent(_) => true,
+        AttemptError::Unknown(_) => false,
     }
 }
 
-fn answered(operation: &str, status: u16, code: Option<&str>, message: Option<&str>) -> Failure {
-    let class = code
-        .and_then(|code| by_code(code, message))
-        .unwrap_or_else(|| by_status(status));
-    let what = match (code, message) {
-        // Whether it ends with a full stop is AWS's whim; what follows begins with one.
-        (Some(code), Some(message)) => format!("{code}: {}", message.trim_end_matches('.')),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => format!("HTTP {status}"),
+fn is_refused(status: u16) -> bool {
+    (400..500).contains(&status)
+}
+
+fn class(error: &AttemptError) -> Class {
+    match error {
+        AttemptError::Answered(refusal) => {
+            let message = refusal.message.as_deref();
+            let code = refusal.code.as_deref();
+            code.and_then(|code| by_code(code, message))
+                .unwrap_or_else(|| by_status(refusal.status))
+        }
+        AttemptError::Unknown(Unknown::Unreadable(status)) if is_refused(*status) => {
+            by_status(*status)
+        }
+        // The account of the credentials is unknown: that failure's own class says why.
+        AttemptError::Unsent(Unsent::NoCredentials(failure)) => failure.class,
+        AttemptError::Unsent(_) | AttemptError::Unknown(_) => Class::Unavailable,
+    }
+}
+
+/// Where a request carries no value of the spec, a 400 is not the spec's fault.
+fn valueless(class: Class) -> Class {
+    match class {
+        Class::Invalid | Class::HandlerNotPermitted => Class::Unavailable,
+        class => class,
+    }
+}
+
+/// A request may name logging configurations besides a room. If AWS does not find one of them, the spec's value is wrong, and
+/// the error says nothing about the room.
+fn beside_logging(class: Class, logging_configurations: &[String], error: &AttemptError) -> Class {
+    let AttemptError::Answered(Refusal { body, .. }) = error else {
+        return class;
     };
-    Failure::new(class, format!("{operation}: {what}{}", advice(class)))
+    // AWS does not document whether it names the missing one by its ARN or its id, nor in which member.
+    let missing = |arn: &String| arn.rsplit('/').next().is_some_and(|id| body.contains(id));
+    if class == Class::NotFound && logging_configurations.iter().any(missing) {
+        return Class::Invalid;
+    }
+    class
+}
+
+/// What happened. `region`: the region that was called, if it may be that it has no IVS Chat.
+fn cause(error: &AttemptError, region: Option<String>) -> Cause {
+    match error {
+        AttemptError::Answered(Refusal {
+            status,
+            code,
+            message,
+            ..
+        }) => Cause::Refused {
+            status: *status,
+            code: code.clone(),
+            message: message.clone(),
+        },
+        AttemptError::Unknown(Unknown::Unreadable(status)) if is_refused(*status) => {
+            Cause::Refused {
+                status: *status,
+                code: None,
+                message: None,
+            }
+        }
+        AttemptError::Unknown(Unknown::Unreadable(status)) => {
+            Cause::Told(format!("the answer (HTTP {status}) could not be read"))
+        }
+        AttemptError::Unknown(Unknown::Timeout) => {
+            Cause::Told("AWS did not answer in time".to_owned())
+        }
+        AttemptError::Unknown(Unknown::Unusable(what)) => Cause::Told(what.clone()),
+        AttemptError::Unsent(Unsent::NoCredentials(failure)) => {
+            Cause::Unsigned(Box::new(failure.clone()))
+        }
+        AttemptError::Unsent(Unsent::Unreachable(why)) => Cause::Unreachable {
+            why: why.clone(),
+            region,
+        },
+        AttemptError::Unsent(Unsent::Unbuilt(why))
+        | AttemptError::Unknown(Unknown::Broken(why) | Unknown::Other(why)) => Cause::Unreachable {
+            why: why.clone(),
+            region: None,
+        },
+    }
 }
 
 /// What an error's HTTP status and the code in its header mean.
@@ -188,65 +188,27 @@ fn by_status(status: u16) -> Class {
     }
 }
 
-fn advice(class: Class) -> &'static str {
-    match class {
-        Class::Throttled => ". AWS asks for fewer calls; this is tried again",
-        Class::Denied => ". Check the operator's AWS credentials and IAM policy",
-        Class::AccountUnverified => ". AWS has not verified this account yet: contact AWS Support",
-        Class::QuotaExceeded => {
-            ". Delete rooms that are no longer needed, or use another region or account"
-        }
-        Class::Invalid => ". Correct the spec",
-        Class::HandlerNotPermitted => ". Allow ivschat.amazonaws.com to invoke the function",
-        _ => "",
-    }
-}
-
-fn unsent<E: Error + 'static>(operation: &str, error: &SdkError<E, HttpResponse>) -> Failure {
-    let why = if let Some(failure) = find::<Failure>(error) {
-        failure.message.clone()
-    } else if let Some(credentials) = find::<CredentialsError>(error) {
-        format!("no usable AWS credentials: {}", chain(credentials))
-    } else {
-        // The innermost cause is the one a person can act on: a name that does not resolve, a refused connection.
-        let mut cause: &dyn Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        format!("AWS could not be reached: {cause}")
-    };
-    Failure::new(class_unsent(error), format!("{operation}: {why}"))
-}
-
-/// The class of an error that is not an answer of AWS.
-pub(crate) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
-    match find::<Failure>(error) {
-        // The account of the credentials is unknown: that failure's own class says why.
-        Some(failure) => failure.class,
-        None if find::<CredentialsError>(error).is_some() => Class::Denied,
-        None => Class::Unavailable,
-    }
-}
-
-fn never_connected<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    find::<hyper_util::client::legacy::Error>(error)
-        .is_some_and(hyper_util::client::legacy::Error::is_connect)
-}
-
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if let Some(found) = current.downcast_ref::<T>() {
-            return Some(found);
-        }
-        cause = current.source();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
+    use ivschat_core::room::RoomArn;
+    use ivschat_core::room::correction::RoomUpdate;
+
     use super::*;
+
+    fn update_refused(status: u16, code: Option<&str>, message: Option<&str>) -> Failure {
+        let arn = "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl";
+        let arn: RoomArn = arn.parse().unwrap();
+        let request = Request::Update(arn, RoomUpdate::default());
+        let refusal = Refusal {
+            status,
+            code: code.map(str::to_owned),
+            message: message.map(str::to_owned),
+            body: String::new(),
+            retry_after: None,
+            clock_off: false,
+        };
+        failure(&request, &AttemptError::Answered(refusal))
+    }
 
     #[test]
     fn the_code_decides_and_where_it_is_unknown_the_status() {
@@ -301,7 +263,7 @@ mod tests {
         ];
         for (status, code, message, class) in cases {
             assert_eq!(
-                answered("GetRoom", status, code, message).class,
+                update_refused(status, code, message).class,
                 class,
                 "{status} {code:?} {message:?}"
             );
@@ -310,15 +272,97 @@ mod tests {
 
     #[test]
     fn the_message_says_what_was_refused_and_what_to_do() {
-        let failure = answered(
-            "CreateRoom",
+        let failure = update_refused(
             403,
             Some("PendingVerification"),
             Some("Your account is pending"),
         );
         assert_eq!(
-            failure.message,
-            "CreateRoom: PendingVerification: Your account is pending. AWS has not verified this account yet: contact AWS Support"
+            failure.message(),
+            "UpdateRoom: PendingVerification: Your account is pending. AWS has not verified this account yet: contact AWS Support"
+        );
+    }
+
+    #[test]
+    fn a_request_that_carries_no_value_of_the_spec_never_blames_it() {
+        let invalid = |status| {
+            AttemptError::Answered(Refusal {
+                status,
+                code: Some("ValidationException".to_owned()),
+                message: Some("1 validation error".to_owned()),
+                body: String::new(),
+                retry_after: None,
+                clock_off: false,
+            })
+        };
+        let arn = || -> RoomArn {
+            let arn = "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl";
+            arn.parse().unwrap()
+        };
+        let list = Request::List {
+            region: "us-west-2".to_owned(),
+            token: None,
+        };
+        for request in [Request::Get(arn()), list, Request::Delete(arn())] {
+            let name = request.operation().name();
+            let failure = failure(&request, &invalid(400));
+            let told = format!("{name}: ValidationException: 1 validation error");
+            assert_eq!(
+                (failure.class, failure.message()),
+                (Class::Unavailable, told)
+            );
+        }
+        let update = Request::Update(arn(), RoomUpdate::default());
+        let failure = failure(&update, &invalid(400));
+        let told = "UpdateRoom: ValidationException: 1 validation error. Correct the spec";
+        assert_eq!(
+            (failure.class, failure.message()),
+            (Class::Invalid, told.to_owned())
+        );
+    }
+
+    #[test]
+    fn a_logging_configuration_that_is_missing_is_the_specs_fault_and_a_missing_room_is_not() {
+        let refusal = |body: &str| {
+            AttemptError::Answered(Refusal {
+                status: 404,
+                code: Some("ResourceNotFoundException".to_owned()),
+                message: None,
+                body: body.to_owned(),
+                retry_after: None,
+                clock_off: false,
+            })
+        };
+        let arn = "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl";
+        let logging = "arn:aws:ivschat:us-west-2:123456789012:logging-configuration/mnopqrstuvwx";
+        let update = RoomUpdate {
+            logging_configuration_identifiers: Some(vec![logging.to_owned()]),
+            ..RoomUpdate::default()
+        };
+        let request = Request::Update(arn.parse().unwrap(), update);
+        for (missing, class, advice) in [
+            ("mnopqrstuvwx", Class::Invalid, ". Correct the spec"),
+            ("abcdefghijkl", Class::NotFound, ""),
+        ] {
+            let body = format!(r#"{{"resourceId": "{missing}"}}"#);
+            let failure = failure(&request, &refusal(&body));
+            let told = format!("UpdateRoom: ResourceNotFoundException{advice}");
+            assert_eq!((failure.class, failure.message()), (class, told));
+        }
+    }
+
+    #[test]
+    fn where_no_connection_comes_about_the_region_of_a_read_is_in_doubt() {
+        let unreachable = AttemptError::Unsent(Unsent::Unreachable("no such host".to_owned()));
+        let arn = "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl";
+        let arn: RoomArn = arn.parse().unwrap();
+        assert_eq!(
+            failure(&Request::Get(arn.clone()), &unreachable).message(),
+            "GetRoom: AWS could not be reached: no such host. Is IVS Chat offered in region us-west-2, and within the operator's reach?"
+        );
+        assert_eq!(
+            failure(&Request::Delete(arn), &unreachable).message(),
+            "DeleteRoom: AWS could not be reached: no such host"
         );
     }
 }

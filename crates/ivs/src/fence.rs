@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::task::Poll;
 
-use ivschat_core::room::{Class, Failure};
+use ivschat_core::room::{Cause, Class, Failure};
 use tokio::time::Instant;
 
-use super::quota::Operation;
+use super::operation::Operation;
 
 /// Decides whether a call that writes may be sent. It is asked right before each such call.
 pub trait Fence: Send + Sync {
@@ -14,44 +14,28 @@ pub trait Fence: Send + Sync {
     fn until(&self) -> Option<Instant>;
 }
 
-/// The time until which a call may be under way.
-///
-/// # Errors
-/// `Unavailable`: the fence is closed.
-pub(crate) fn open(fence: &dyn Fence, operation: Operation) -> Result<Instant, Failure> {
-    let closed = || {
-        let message = format!(
-            "{}: not sent, because this replica no longer leads",
-            operation.name()
-        );
-        Failure::new(Class::Unavailable, message)
-    };
-    fence.until().ok_or_else(closed)
+/// Why a call was not sent.
+pub(crate) fn closed(operation: Operation) -> Failure {
+    let why = "not sent, because this replica no longer leads".to_owned();
+    Failure::of_call(Class::Unavailable, operation.name(), Cause::Told(why))
 }
 
-/// The answer of a call, which is given up at `end`, or once the fence closes.
-///
-/// # Errors
-/// `Unavailable`: no answer came in time.
+/// The outcome of an attempt, which is given up at `end`, or once the fence closes. `None`: it was given up.
 pub(crate) async fn within<T>(
-    fence: &dyn Fence,
+    fence: Option<&dyn Fence>,
     end: Instant,
-    operation: Operation,
-    call: impl Future<Output = T> + Send,
-) -> Result<T, Failure> {
-    let mut call = std::pin::pin!(call);
-    // Checked before every step of the call: retries are writes too, and a process that was frozen resumes here.
+    attempt: impl Future<Output = T> + Send,
+) -> Option<T> {
+    let closed = |fence: &dyn Fence| fence.until().is_none() || Instant::now() >= end;
+    let mut attempt = std::pin::pin!(attempt);
+    // Checked before every step of an attempt: a process that was frozen resumes here.
     let guarded = std::future::poll_fn(|context| {
-        if fence.until().is_none() || Instant::now() >= end {
+        if fence.is_some_and(closed) {
             return Poll::Ready(None);
         }
-        call.as_mut().poll(context).map(Some)
+        attempt.as_mut().poll(context).map(Some)
     });
-    let answer = tokio::time::timeout_at(end, guarded).await;
-    answer.ok().flatten().ok_or_else(|| {
-        let message = format!("{}: AWS did not answer in time", operation.name());
-        Failure::new(Class::Unavailable, message)
-    })
+    tokio::time::timeout_at(end, guarded).await.ok().flatten()
 }
 
 #[cfg(test)]
@@ -66,9 +50,9 @@ mod tests {
     use ivschat_emulator::world;
 
     use super::*;
-    use crate::attempts::Attempts;
-    use crate::connect::Settings;
     use crate::meter::{Meter, Unmetered};
+    use crate::sdk::Sdk;
+    use crate::settings::Settings;
     use crate::{CreateError, Rooms};
     use ivschat_core::room::correction::{NewRoom, RoomUpdate};
     use ivschat_core::room::{DesiredRoom, RoomArn, Tags};
@@ -100,8 +84,8 @@ mod tests {
             wait_factor: 0.01,
         };
         let meter: Arc<dyn Meter> = Arc::new(Unmetered);
-        let attempts = Attempts::new(Arc::clone(&meter));
-        let rooms = Rooms::new(config, &settings, attempts, meter);
+        let sdk = Arc::new(Sdk::unwatched(&config, &settings, &meter));
+        let rooms = Rooms::over(sdk, &settings, meter);
         (emulator, rooms)
     }
 
@@ -149,7 +133,7 @@ mod tests {
         ];
         for failure in failures {
             let why = "not sent, because this replica no longer leads";
-            assert!(failure.message.ends_with(why), "{failure}");
+            assert!(failure.message().ends_with(why), "{failure}");
         }
         assert_eq!(emulator.journal(), []);
     }
@@ -167,7 +151,7 @@ mod tests {
         let always = While(|| true);
         assert!(rooms.writes(&always).delete(&arn()).await.is_err());
         let attempts = emulator.journal().len();
-        assert!(attempts > 1, "the SDK repeats it");
+        assert!(attempts > 1, "the call is repeated");
         let until_answered = While(|| emulator.journal().len() == attempts);
         assert!(rooms.writes(&until_answered).delete(&arn()).await.is_err());
         assert_eq!(emulator.journal().len(), attempts + 1);

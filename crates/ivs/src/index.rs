@@ -4,18 +4,21 @@
 //! The index may prove that there is nothing to do, or show where to look. Every write follows a GetRoom of the room
 //! itself.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use ivschat_core::room::{Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
+use ivschat_core::room::{Cause, Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::meter::Meter;
 
 use super::account::Account;
+use super::clock::Clock;
 use super::list::{Summary, complete_list};
+use super::operation::Operation;
 use super::rooms::Rooms;
 
 /// Rooms by the tags that name their owner.
@@ -23,11 +26,12 @@ pub struct Index {
     rooms: Arc<Rooms>,
     account: Account,
     meter: Arc<dyn Meter>,
+    clock: Clock,
     max_age: Duration,
     lag_bound: SignedDuration,
     /// Lists that began earlier do not count: until then another replica may have created and deleted rooms.
     since: Mutex<Timestamp>,
-    regions: Mutex<HashMap<(String, String), Arc<Slot>>>,
+    regions: Mutex<BTreeMap<(String, String), Arc<Slot>>>,
 }
 
 /// What is known of one region.
@@ -65,11 +69,11 @@ struct Listing {
     begun: Timestamp,
     listed: Instant,
     /// By the value of the owner tag.
-    by_owner: HashMap<String, Vec<Summary>>,
+    by_owner: BTreeMap<String, Vec<Summary>>,
     /// Rooms without an owner tag, by the value of the creation tag.
-    by_creation: HashMap<String, Vec<Summary>>,
+    by_creation: BTreeMap<String, Vec<Summary>>,
     /// Rooms with neither, by the value of the consent tag.
-    by_consent: HashMap<String, Vec<Summary>>,
+    by_consent: BTreeMap<String, Vec<Summary>>,
 }
 
 impl Index {
@@ -81,6 +85,7 @@ impl Index {
         max_age: Duration,
         lag_bound: Duration,
         meter: Arc<dyn Meter>,
+        clock: Clock,
     ) -> Self {
         let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
@@ -89,7 +94,8 @@ impl Index {
             meter,
             max_age,
             lag_bound,
-            since: Mutex::new(Timestamp::now()),
+            since: Mutex::new(clock.now()),
+            clock,
             regions: Mutex::default(),
         }
     }
@@ -131,7 +137,7 @@ impl Index {
         {
             return Err(failure.clone());
         }
-        let begun = Timestamp::now();
+        let begun = self.clock.now();
         match self.list(account, region).await {
             Ok(rooms) => {
                 self.meter.listed(begun.into());
@@ -156,7 +162,7 @@ impl Index {
     /// Whether the listing began no earlier than `not_before`; with `None`, whether it is not too old.
     fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
         let since = self.since();
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let caught_up = since.checked_add(self.lag_bound).unwrap_or(Timestamp::MAX);
         listing.begun >= since
             && match not_before {
@@ -173,11 +179,14 @@ impl Index {
     /// Lists a region, with credentials of this account.
     async fn list(&self, account: &str, region: &str) -> Result<Vec<Summary>, Failure> {
         let rooms = complete_list(&mut self.rooms.pages(region)).await?;
-        // The SDK fetches credentials when it signs a call, so they may have changed to another account on the way.
+        // Credentials are fetched when a call is signed, so they may have changed to another account on the way.
         if self.account.id().await? != account {
-            let changed =
-                "ListRooms: the operator's AWS credentials changed to another account meanwhile";
-            return Err(Failure::new(Class::Unavailable, changed));
+            let changed = "the operator's AWS credentials changed to another account meanwhile";
+            return Err(Failure::of_call(
+                Class::Unavailable,
+                Operation::ListRooms.name(),
+                Cause::Told(changed.to_owned()),
+            ));
         }
         Ok(rooms)
     }
@@ -207,7 +216,7 @@ impl Index {
     ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
         let listing = self
-            .listed(&slot, account, region, Some(Timestamp::now()))
+            .listed(&slot, account, region, Some(self.clock.now()))
             .await?;
         let owned = listing.by_owner.iter();
         Ok(owned
@@ -247,7 +256,7 @@ impl Index {
         self.slot(account, room.arn.region())
             .known()
             .done
-            .push((Timestamp::now(), Done::Made(summary)));
+            .push((self.clock.now(), Done::Made(summary)));
     }
 
     /// Removes a room that this process has just deleted.
@@ -255,7 +264,7 @@ impl Index {
         self.slot(account, arn.region())
             .known()
             .done
-            .push((Timestamp::now(), Done::Deleted(arn.clone())));
+            .push((self.clock.now(), Done::Deleted(arn.clone())));
     }
 
     /// Latest time at which another replica may have created rooms that no list shows yet. Since then only this process has
@@ -268,7 +277,7 @@ impl Index {
     /// process has done still counts, since lists may lag behind it.
     pub fn renew(&self) {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = Timestamp::now();
+        *since = self.clock.now();
     }
 
     /// Drops the entry of a region that has never been listed: users can name regions that do not exist.
@@ -336,9 +345,9 @@ impl Listing {
         let mut listing = Self {
             begun,
             listed: Instant::now(),
-            by_owner: HashMap::new(),
-            by_creation: HashMap::new(),
-            by_consent: HashMap::new(),
+            by_owner: BTreeMap::new(),
+            by_creation: BTreeMap::new(),
+            by_consent: BTreeMap::new(),
         };
         for room in rooms {
             if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
@@ -365,3 +374,6 @@ impl Listing {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,29 +5,37 @@
 //! - [`Index`]: the rooms of a region, by the owner that they name.
 //! - [`Account`]: the account of the operator's credentials.
 //! - [`Meter`]: what is counted of all that.
+//! - [`Aws`]: what all that stands on, one attempt of one request. [`connect`] puts it on the SDK.
 //!
-//! Every call waits for its quota first, and every error becomes a [`Failure`](ivschat_core::room::Failure).
+//! Every call waits for its quota first, is repeated where that may help, and every error becomes a
+//! [`Failure`](ivschat_core::room::Failure).
 
 mod account;
-mod attempts;
+mod call;
 mod clock;
 mod connect;
-mod convert;
 mod error;
 mod fence;
 mod index;
 mod list;
 mod meter;
+mod operation;
+mod port;
 mod quota;
 mod rooms;
+mod sdk;
+mod settings;
 mod writes;
 
 pub use account::Account;
 pub use clock::Clock;
-pub use connect::{ConnectError, Settings, connect};
+pub use connect::{ConnectError, connect};
 pub use fence::Fence;
 pub use index::Index;
+pub use list::{Page, Summary};
 pub use meter::{Meter, Unmetered};
-pub use quota::Operation;
+pub use operation::Operation;
+pub use port::{Answer, AttemptError, Aws, Refusal, Request, Unknown, Unsent};
 pub use rooms::Rooms;
+pub use settings::Settings;
 pub use writes::{CreateError, Writes};

@@ -6,27 +6,34 @@
 
 use std::collections::BTreeMap;
 
-use ivschat_core::room::{Class, Failure, RoomArn, Tags};
+use ivschat_core::room::{Cause, Class, Failure, RoomArn, Tags};
 use jiff::Timestamp;
+
+use super::operation::Operation;
 
 /// How often the front is read before giving up: rooms may change faster than they can be read.
 const MAX_READINGS: usize = 20;
 
 /// A room as ListRooms shows it, as far as the operator needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) arn: RoomArn,
-    pub(crate) tags: Tags,
-    pub(crate) create_time: Option<Timestamp>,
-    pub(crate) update_time: Option<Timestamp>,
+pub struct Summary {
+    /// The room's ARN.
+    pub arn: RoomArn,
+    /// Every tag.
+    pub tags: Tags,
+    /// When AWS created it, if AWS says.
+    pub create_time: Option<Timestamp>,
+    /// When it was last updated, if AWS says.
+    pub update_time: Option<Timestamp>,
 }
 
 /// One page of ListRooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) rooms: Vec<Summary>,
+pub struct Page {
+    /// In AWS's order: newest update first.
+    pub rooms: Vec<Summary>,
     /// Where the next one begins; none behind the last.
-    pub(crate) next_token: Option<String>,
+    pub next_token: Option<String>,
 }
 
 /// Where pages come from.
@@ -50,9 +57,12 @@ pub(crate) async fn complete_list(
         // Without a time to compare with, the next reading goes through every page.
         down_to = reading.newest;
     }
-    Err(Failure::new(
+    let why = "rooms change faster than they can be listed".to_owned();
+    let operation = Operation::ListRooms.name();
+    Err(Failure::of_call(
         Class::Unavailable,
-        "ListRooms: rooms change faster than they can be listed",
+        operation,
+        Cause::Told(why),
     ))
 }
 

@@ -1,21 +1,17 @@
 //! The calls that write, one method each, in the domain's terms. None is sent once the fence is closed.
 
-use aws_sdk_ivschat::Client;
-use aws_sdk_ivschat::config::Builder;
-use aws_sdk_ivschat::config::retry::RetryConfig;
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
-use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{Cause, Class, Failure, ObservedRoom, RoomArn, Tags};
 use tokio::time::Instant;
 
-use super::convert::{self, observed_room};
-use super::error;
-use super::fence::{self, Fence};
-use super::quota::Operation;
-use super::rooms::Rooms;
+use super::call::Calls;
+use super::fence::Fence;
+use super::operation::Operation;
+use super::port::Request;
 
 /// IVS Chat's calls that write, as long as `fence` is open.
 pub struct Writes<'a> {
-    pub(crate) rooms: &'a Rooms,
+    pub(crate) calls: &'a Calls,
     pub(crate) fence: &'a dyn Fence,
 }
 
@@ -32,11 +28,11 @@ impl Writes<'_> {
     /// Waits until a CreateRoom may be sent. Separate from [`create`](Self::create), so that no wait comes between writing
     /// the attempt to the status and sending it.
     pub async fn admit_create(&self, region: &str) {
-        self.rooms.quotas.admit(region, Operation::CreateRoom).await;
+        self.calls.quotas.admit(region, Operation::CreateRoom).await;
     }
 
-    /// One CreateRoom, without the SDK's retries: the call has no idempotency token, and a repeated call creates a second
-    /// room. After `deadline` nothing is sent, and no answer awaited.
+    /// One CreateRoom, which is never repeated: the call has no idempotency token, and a repeated call creates a second room.
+    /// After `deadline` nothing is sent, and no answer awaited.
     ///
     /// # Errors
     /// [`CreateError`] says whether a room may have been created.
@@ -45,44 +41,25 @@ impl Writes<'_> {
         new: &NewRoom,
         deadline: Instant,
     ) -> Result<ObservedRoom, CreateError> {
-        const OPERATION: Operation = Operation::CreateRoom;
-        let NewRoom { room, tags } = new;
         if Instant::now() >= deadline {
-            let late = "CreateRoom: not sent, because writing the attempt down took too long";
-            return Err(CreateError::Refused(Failure::new(Class::Unavailable, late)));
+            let late = "not sent, because writing the attempt down took too long".to_owned();
+            return Err(CreateError::Refused(Failure::of_call(
+                Class::Unavailable,
+                Operation::CreateRoom.name(),
+                Cause::Told(late),
+            )));
         }
-        let end = fence::open(self.fence, OPERATION).map_err(CreateError::Refused)?;
+        let request = Request::Create(new.clone());
         let call = self
-            .rooms
-            .client(&room.region)
-            .create_room()
-            .name(&room.name)
-            .maximum_message_length(room.maximum_message_length)
-            .maximum_message_rate_per_second(room.maximum_message_rate_per_second)
-            .set_message_review_handler(
-                room.message_review_handler
-                    .as_ref()
-                    .map(convert::sdk_handler),
-            )
-            .set_logging_configuration_identifiers(non_empty(
-                &room.logging_configuration_identifiers,
-            ))
-            .set_tags(Some(tags.clone().into_iter().collect()))
-            .customize()
-            .config_override(Builder::default().retry_config(RetryConfig::disabled()));
-        let answer = fence::within(self.fence, deadline.min(end), OPERATION, call.send()).await;
-        let answer = answer.map_err(CreateError::Unknown)?;
-        let output = answer.map_err(|error| {
-            let logging = &room.logging_configuration_identifiers;
-            let failure = error::write_failure(OPERATION.name(), &error, logging);
-            if error::proves_nothing_was_made(&error) {
-                CreateError::Refused(failure)
-            } else {
-                CreateError::Unknown(failure)
+            .calls
+            .write_admitted(&request, self.fence, Some(deadline));
+        match call.await {
+            Ok(answer) => answer.room(&request).map_err(CreateError::Unknown),
+            Err(error) if error.proves_no_effect() => {
+                Err(CreateError::Refused(error.failure(&request)))
             }
-        })?;
-        let read = || Ok(observed_room!(OPERATION, output));
-        read().map_err(CreateError::Unknown)
+            Err(error) => Err(CreateError::Unknown(error.failure(&request))),
+        }
     }
 
     /// UpdateRoom with only the members that `update` names. Returns the room as it then is.
@@ -94,24 +71,8 @@ impl Writes<'_> {
         arn: &RoomArn,
         update: &RoomUpdate,
     ) -> Result<ObservedRoom, Failure> {
-        const OPERATION: Operation = Operation::UpdateRoom;
-        let (client, end) = self.admitted(arn.region(), OPERATION).await?;
-        let handler = update.message_review_handler.as_ref();
-        let call = client
-            .update_room()
-            .identifier(arn.as_str())
-            .set_name(update.name.clone())
-            .set_maximum_message_length(update.maximum_message_length)
-            .set_maximum_message_rate_per_second(update.maximum_message_rate_per_second)
-            .set_message_review_handler(handler.map(convert::sdk_handler_update))
-            .set_logging_configuration_identifiers(update.logging_configuration_identifiers.clone())
-            .send();
-        let answer = fence::within(self.fence, end, OPERATION, call).await?;
-        let output = answer.map_err(|error| {
-            let logging = update.logging_configuration_identifiers.as_deref();
-            error::write_failure(OPERATION.name(), &error, logging.unwrap_or_default())
-        })?;
-        Ok(observed_room!(OPERATION, output))
+        let request = Request::Update(arn.clone(), update.clone());
+        self.calls.write(&request, self.fence).await?.room(&request)
     }
 
     /// DeleteRoom. False: the room was gone already, which is as good.
@@ -119,18 +80,11 @@ impl Writes<'_> {
     /// # Errors
     /// Any class but `NotFound`.
     pub async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
-        const OPERATION: Operation = Operation::DeleteRoom;
-        let (client, end) = self.admitted(arn.region(), OPERATION).await?;
-        let call = client.delete_room().identifier(arn.as_str()).send();
-        match fence::within(self.fence, end, OPERATION, call).await? {
+        let request = Request::Delete(arn.clone());
+        match self.calls.write(&request, self.fence).await {
             Ok(_) => Ok(true),
-            Err(error) => match error::read_failure(OPERATION.name(), &error) {
-                Failure {
-                    class: Class::NotFound,
-                    ..
-                } => Ok(false),
-                failure => Err(failure),
-            },
+            Err(failure) if failure.class == Class::NotFound => Ok(false),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -139,18 +93,8 @@ impl Writes<'_> {
     /// # Errors
     /// Any class.
     pub async fn tag(&self, arn: &RoomArn, tags: &Tags) -> Result<(), Failure> {
-        const OPERATION: Operation = Operation::TagResource;
-        let (client, end) = self.admitted(arn.region(), OPERATION).await?;
-        let tags = Some(tags.clone().into_iter().collect());
-        let call = client
-            .tag_resource()
-            .resource_arn(arn.as_str())
-            .set_tags(tags)
-            .send();
-        let answer = fence::within(self.fence, end, OPERATION, call).await?;
-        answer
-            .map(drop)
-            .map_err(|error| error::failure(OPERATION.name(), &error))
+        let request = Request::Tag(arn.clone(), tags.clone());
+        self.calls.write(&request, self.fence).await.map(drop)
     }
 
     /// UntagResource.
@@ -158,31 +102,7 @@ impl Writes<'_> {
     /// # Errors
     /// Any class.
     pub async fn untag(&self, arn: &RoomArn, keys: &[String]) -> Result<(), Failure> {
-        const OPERATION: Operation = Operation::UntagResource;
-        let (client, end) = self.admitted(arn.region(), OPERATION).await?;
-        let keys = Some(keys.to_vec());
-        let call = client
-            .untag_resource()
-            .resource_arn(arn.as_str())
-            .set_tag_keys(keys)
-            .send();
-        let answer = fence::within(self.fence, end, OPERATION, call).await?;
-        answer
-            .map(drop)
-            .map_err(|error| error::failure(OPERATION.name(), &error))
+        let request = Request::Untag(arn.clone(), keys.to_vec());
+        self.calls.write(&request, self.fence).await.map(drop)
     }
-
-    /// Waits for the quota. Then returns the client, and the time until which its answer may take.
-    async fn admitted(
-        &self,
-        region: &str,
-        operation: Operation,
-    ) -> Result<(Client, Instant), Failure> {
-        let client = self.rooms.admitted(region, operation).await;
-        Ok((client, fence::open(self.fence, operation)?))
-    }
-}
-
-fn non_empty(list: &[String]) -> Option<Vec<String>> {
-    (!list.is_empty()).then(|| list.to_vec())
 }

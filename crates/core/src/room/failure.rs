@@ -1,5 +1,6 @@
 //! What can go wrong, as a closed set of classes. The class decides reason, wait, and whether a person is needed.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::api::Reason;
@@ -135,23 +136,128 @@ impl Class {
     }
 }
 
-/// A failure's class, and its message to the user: what happened and what to do.
+/// What failed and why. Conditions and events show its [`message`](Self::message).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", class.reason())]
+#[error("{}: {}", class.reason(), self.message())]
 pub struct Failure {
     /// Decides reason, wait, and whether a person is needed.
     pub class: Class,
-    /// For people; holds no secret and nothing that changes from attempt to attempt.
-    pub message: String,
+    /// AWS's name of the call that failed, if it was a call.
+    pub operation: Option<&'static str>,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// What happened. Holds no secret and nothing that changes from attempt to attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// This, in words that also say what to do, if anything is to be done.
+    Told(String),
+    /// AWS answered with an error.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// AWS's code of the error, if it gave one.
+        code: Option<String>,
+        /// AWS's words, if it gave any.
+        message: Option<String>,
+    },
+    /// AWS could not be reached.
+    Unreachable {
+        /// The innermost cause: a name that does not resolve, a refused connection.
+        why: String,
+        /// The region that was called, if a user may have named one where IVS Chat is not offered.
+        region: Option<String>,
+    },
+    /// The call could not be signed, because of another failure.
+    Unsigned(Box<Failure>),
 }
 
 impl Failure {
-    /// A failure of this class.
+    /// A failure of this class, with a message that says what happened and what to do.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         Self {
             class,
-            message: message.into(),
+            operation: None,
+            cause: Cause::Told(message.into()),
         }
+    }
+
+    /// A failure of a call to AWS. `operation`: AWS's name of it.
+    pub const fn of_call(class: Class, operation: &'static str, cause: Cause) -> Self {
+        Self {
+            class,
+            operation: Some(operation),
+            cause,
+        }
+    }
+
+    /// For people: what happened and what to do.
+    pub fn message(&self) -> String {
+        let operation = self.operation.map(|name| format!("{name}: "));
+        let advice = self.cause.advice(self.class);
+        format!("{}{}{advice}", operation.unwrap_or_default(), self.cause)
+    }
+}
+
+impl Cause {
+    /// What to do about it; begins with the full stop of the sentence before.
+    fn advice(&self, class: Class) -> String {
+        match self {
+            Self::Refused { .. } => refused_advice(class).to_owned(),
+            Self::Unreachable {
+                region: Some(region),
+                ..
+            } => {
+                format!(
+                    ". Is IVS Chat offered in region {region}, and within the operator's reach?"
+                )
+            }
+            Self::Unreachable { region: None, .. } | Self::Told(_) | Self::Unsigned(_) => {
+                String::new()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(what) => f.write_str(what),
+            Self::Refused {
+                status, code: None, ..
+            } => write!(f, "HTTP {status}"),
+            Self::Refused {
+                code: Some(code),
+                message: None,
+                ..
+            } => f.write_str(code),
+            Self::Refused {
+                code: Some(code),
+                message: Some(message),
+                ..
+            } => {
+                // Whether it ends with a full stop is AWS's whim; the advice begins with one.
+                write!(f, "{code}: {}", message.trim_end_matches('.'))
+            }
+            Self::Unreachable { why, .. } => write!(f, "AWS could not be reached: {why}"),
+            Self::Unsigned(failure) => f.write_str(&failure.message()),
+        }
+    }
+}
+
+/// What to do if AWS answered with an error of this class.
+const fn refused_advice(class: Class) -> &'static str {
+    match class {
+        Class::Throttled => ". AWS asks for fewer calls; this is tried again",
+        Class::Denied => ". Check the operator's AWS credentials and IAM policy",
+        Class::AccountUnverified => ". AWS has not verified this account yet: contact AWS Support",
+        Class::QuotaExceeded => {
+            ". Delete rooms that are no longer needed, or use another region or account"
+        }
+        Class::Invalid => ". Correct the spec",
+        Class::HandlerNotPermitted => ". Allow ivschat.amazonaws.com to invoke the function",
+        _ => "",
     }
 }
 
@@ -175,5 +281,58 @@ mod tests {
             .map(|class| class.reason().as_str())
             .collect();
         assert_eq!(reasons.len(), Class::ALL.len());
+    }
+
+    #[test]
+    fn the_message_says_what_was_called_what_happened_and_what_to_do() {
+        let refused = |class, code: Option<&str>, message: Option<&str>| {
+            let cause = Cause::Refused {
+                status: 403,
+                code: code.map(str::to_owned),
+                message: message.map(str::to_owned),
+            };
+            Failure::of_call(class, "CreateRoom", cause)
+        };
+        let unreachable = |region: Option<&str>| {
+            let cause = Cause::Unreachable {
+                why: "connection refused".to_owned(),
+                region: region.map(str::to_owned),
+            };
+            Failure::of_call(Class::Unavailable, "GetRoom", cause)
+        };
+        let pending = Some("PendingVerification");
+        let unverified = Class::AccountUnverified;
+        let unsigned = Box::new(refused(Class::Denied, Some("ExpiredToken"), None));
+        for (failure, message) in [
+            (
+                refused(unverified, pending, Some("Your account is pending.")),
+                "CreateRoom: PendingVerification: Your account is pending. AWS has not verified this account yet: contact AWS Support",
+            ),
+            (
+                refused(unverified, pending, None),
+                "CreateRoom: PendingVerification. AWS has not verified this account yet: contact AWS Support",
+            ),
+            (
+                refused(Class::Unavailable, None, None),
+                "CreateRoom: HTTP 403",
+            ),
+            (
+                unreachable(None),
+                "GetRoom: AWS could not be reached: connection refused",
+            ),
+            (
+                unreachable(Some("us-west-2")),
+                "GetRoom: AWS could not be reached: connection refused. Is IVS Chat offered in region us-west-2, and within the operator's reach?",
+            ),
+            (
+                Failure::of_call(Class::Denied, "GetRoom", Cause::Unsigned(unsigned)),
+                "GetRoom: CreateRoom: ExpiredToken. Check the operator's AWS credentials and IAM policy",
+            ),
+            (Failure::new(Class::Foreign, "Not ours."), "Not ours."),
+        ] {
+            assert_eq!(failure.message(), message);
+            let reason = failure.class.reason();
+            assert_eq!(failure.to_string(), format!("{reason}: {message}"));
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use arn::{InvalidArn, RoomArn};
 pub use desired::{
     DesiredRoom, Handler, Origin, Violation, Violations, check_default_tags, is_region,
 };
-pub use failure::{Class, Failure};
+pub use failure::{Cause, Class, Failure};
 pub use observed::ObservedRoom;
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
 pub use pause::Pause;

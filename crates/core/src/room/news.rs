@@ -150,13 +150,13 @@ pub fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Notice> {
     let (reason, message, condition) = match verdict {
         Verdict::Failed { failure, .. } => (
             failure.class.reason(),
-            &failure.message,
+            failure.message(),
             ConditionType::Synced,
         ),
         Verdict::Pending {
             reason: reason @ (Reason::NotFound | Reason::CreationPending),
             message,
-        } => (*reason, message, ConditionType::Ready),
+        } => (*reason, message.clone(), ConditionType::Ready),
         Verdict::Pending { .. }
         | Verdict::InSync
         | Verdict::Paused(_)
@@ -164,7 +164,7 @@ pub fn warning(previous: &ChatRoomStatus, verdict: &Verdict) -> Option<Notice> {
         | Verdict::Drifted(_) => return None,
     };
     let known = status::reason(previous, condition) == Some(reason.as_str());
-    (!known).then(|| Notice::warning(reason.as_str(), "Reconcile", message.clone()))
+    (!known).then(|| Notice::warning(reason.as_str(), "Reconcile", message))
 }
 
 fn text(differences: &[Difference]) -> String {

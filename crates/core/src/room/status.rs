@@ -177,7 +177,8 @@ impl Conditions<'_> {
                 ]
             }
             Verdict::Failed { failure, room } => {
-                let (class, message) = (failure.class, failure.message.as_str());
+                let (class, message) = (failure.class, failure.message());
+                let message = message.as_str();
                 let stalled = if class.stalled() {
                     Truth::True
                 } else {

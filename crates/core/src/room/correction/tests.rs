@@ -259,18 +259,18 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
     assert_eq!(failure.class, Class::Foreign);
     assert!(
         failure
-            .message
+            .message()
             .contains("belongs to prod/live/other, not to prod/live/lobby"),
         "{failure}"
     );
-    assert!(failure.message.contains("If the object was copied"));
+    assert!(failure.message().contains("If the object was copied"));
 
     let owner = "0ba5/live/lobby".to_owned();
     foreign.tags.insert(OWNER_TAG.to_owned(), owner);
     let failure =
         correct(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
     let told = "start the operator with --former-cluster-id 0ba5;";
-    assert!(failure.message.contains(told), "{failure}");
+    assert!(failure.message().contains(told), "{failure}");
 
     let lost = ObservedRoom {
         tags: desired().tags,
@@ -280,7 +280,7 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
     assert_eq!(failure.class, Class::OwnershipLost);
     let heals = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                  arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags ivschat-operator.io/owner=prod/live/lobby";
-    assert!(failure.message.ends_with(heals), "{failure}");
+    assert!(failure.message().ends_with(heals), "{failure}");
 }
 
 fn tags(pairs: &[(&str, &str)]) -> Tags {
@@ -335,7 +335,7 @@ fn tags_that_stay_and_leave_no_room_for_ours_are_told_with_their_number() {
                 assert_eq!(failure.class, Class::TagQuota);
                 let told =
                     "keeps 48 tags that are not this object's, which leaves no room for its 3";
-                assert!(failure.message.contains(told), "{failure}");
+                assert!(failure.message().contains(told), "{failure}");
             }
         }
     }
@@ -429,7 +429,7 @@ fn consent_is_asked_for_with_the_line_that_gives_it() {
     let line = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                 arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags \
                 ivschat-operator.io/adoptable-by=prod/live/lobby";
-    assert!(failure.message.ends_with(line), "{failure}");
+    assert!(failure.message().ends_with(line), "{failure}");
 
     room.tags = tags(&[
         (OWNER_TAG, "other/live/lobby"),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use aws_sdk_ivschat::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
@@ -12,24 +11,25 @@ use aws_sdk_ivschat::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use ivschat_core::room::Class;
+use tokio::time::Instant;
 
+use super::error::class_unsent;
+use crate::error::class_of;
 use crate::meter::Meter;
-
-use super::error;
-use super::quota::Operation;
+use crate::operation::Operation;
 
 /// STS's call, beside those of IVS Chat.
-pub(crate) const CALLER_IDENTITY: &str = "GetCallerIdentity";
+pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
 
 /// Intercepts every client's requests on their way to the wire. Clones share what they note.
 #[derive(Debug, Clone)]
-pub(crate) struct Attempts {
+pub(super) struct Attempts {
     meter: Arc<dyn Meter>,
     denied: Arc<AtomicBool>,
 }
 
 impl Attempts {
-    pub(crate) fn new(meter: Arc<dyn Meter>) -> Self {
+    pub(super) fn new(meter: Arc<dyn Meter>) -> Self {
         for operation in Operation::ALL {
             meter.expect_calls(operation.name());
         }
@@ -39,7 +39,7 @@ impl Attempts {
     }
 
     /// Whether AWS has denied an attempt since this was asked last: other credentials may be permitted it.
-    pub(crate) fn take_denied(&self) -> bool {
+    pub(super) fn take_denied(&self) -> bool {
         self.denied.swap(false, Ordering::Relaxed)
     }
 }
@@ -83,9 +83,9 @@ impl Intercept for Attempts {
             (Some((200..300, _)), Some(Ok(_))) => None,
             (Some((200..300, _)) | None, outcome) => {
                 let error = outcome.and_then(Result::err);
-                Some(error.map_or(Class::Unavailable, |error| error::class_unsent(error)))
+                Some(error.map_or(Class::Unavailable, |error| class_unsent(error)))
             }
-            (Some((status, code)), _) => Some(error::class_of(status, code)),
+            (Some((status, code)), _) => Some(class_of(status, code)),
         });
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Attempt {
         }
         let code = class.map_or("OK", |class| class.reason().as_str());
         let took = self.sent.elapsed();
-        // An event in the span of the call, which may have several attempts.
+        // An event in the span of the attempt.
         tracing::trace!(operation = self.operation, code, ?took, "answered");
         let Attempts { meter, denied } = &self.attempts;
         meter.called(self.operation, code, took);

@@ -1,21 +1,24 @@
 //! Between the SDK's types and the domain's.
 
-use std::collections::HashMap;
-
 use aws_sdk_ivschat::primitives::DateTime;
 use aws_sdk_ivschat::types::{FallbackResult as SdkFallbackResult, MessageReviewHandler};
 use ivschat_core::api::FallbackResult;
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use ivschat_core::room::correction::HandlerUpdate;
-use ivschat_core::room::{Class, Failure, Handler, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{Handler, ObservedRoom, RoomArn, Tags};
 use jiff::Timestamp;
 
-pub(crate) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
+use crate::port::{AttemptError, Unknown};
+
+#[expect(clippy::disallowed_types, reason = "the SDK's own type")]
+type SdkTags = std::collections::HashMap<String, String>;
+
+pub(super) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
     let time = time?;
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
-pub(crate) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
+pub(super) fn tags(tags: Option<&SdkTags>) -> Tags {
     tags.into_iter()
         .flatten()
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -23,15 +26,15 @@ pub(crate) fn tags(tags: Option<&HashMap<String, String>>) -> Tags {
 }
 
 /// An ARN that AWS answered with.
-pub(crate) fn arn(operation: &str, arn: Option<&str>) -> Result<RoomArn, Failure> {
-    let unusable = |what: String| Failure::new(Class::Unavailable, format!("{operation}: {what}"));
+pub(super) fn arn(arn: Option<&str>) -> Result<RoomArn, AttemptError> {
+    let unusable = |what: String| AttemptError::Unknown(Unknown::Unusable(what));
     let arn = arn.ok_or_else(|| unusable("the answer holds no ARN".to_owned()))?;
     arn.parse()
         .map_err(|error| unusable(format!("the answer's ARN is {error}")))
 }
 
 /// A missing handler, `{}` and an empty `uri` all mean no handler. The fallback result then means nothing.
-pub(crate) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler> {
+pub(super) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler> {
     let handler = handler?;
     let uri = handler.uri().filter(|uri| !uri.is_empty())?.to_owned();
     let fallback_result = match handler.fallback_result() {
@@ -44,7 +47,7 @@ pub(crate) fn handler(handler: Option<&MessageReviewHandler>) -> Option<Handler>
     })
 }
 
-pub(crate) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
+pub(super) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
     let fallback_result = match handler.fallback_result {
         FallbackResult::Allow => SdkFallbackResult::Allow,
         FallbackResult::Deny => SdkFallbackResult::Deny,
@@ -55,7 +58,7 @@ pub(crate) fn sdk_handler(handler: &Handler) -> MessageReviewHandler {
         .build()
 }
 
-pub(crate) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler {
+pub(super) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler {
     match update {
         HandlerUpdate::Attach(handler) => sdk_handler(handler),
         HandlerUpdate::Detach => MessageReviewHandler::builder().uri("").build(),
@@ -64,10 +67,10 @@ pub(crate) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler
 
 /// CreateRoom, GetRoom and UpdateRoom answer with the same members under three types.
 macro_rules! observed_room {
-    ($operation:expr, $output:expr) => {{
+    ($output:expr) => {{
         let output = $output;
-        $crate::convert::observed(
-            $crate::convert::arn($operation.name(), output.arn())?,
+        $crate::sdk::convert::observed(
+            $crate::sdk::convert::arn(output.arn())?,
             output.name(),
             (
                 output.maximum_message_length,
@@ -80,16 +83,16 @@ macro_rules! observed_room {
         )
     }};
 }
-pub(crate) use observed_room;
+pub(super) use observed_room;
 
 /// Builds the domain's room; for [`observed_room!`].
-pub(crate) fn observed(
+pub(super) fn observed(
     arn: RoomArn,
     name: Option<&str>,
     (length, rate): (Option<i32>, Option<i32>),
     handler: Option<&MessageReviewHandler>,
     logging: &[String],
-    tags: Option<&HashMap<String, String>>,
+    tags: Option<&SdkTags>,
     (created, updated): (Option<&DateTime>, Option<&DateTime>),
 ) -> ObservedRoom {
     ObservedRoom {

@@ -1,0 +1,200 @@
+//! A call: attempts of one request and the waits between them, all within the operation timeout.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ivschat_core::room::Failure;
+use tokio::time::{Instant, sleep};
+
+use super::error;
+use super::fence::{self, Fence};
+use super::meter::Meter;
+use super::port::{Answer, AttemptError, Aws, Refusal, Request, Unknown, Unsent};
+use super::quota::Quotas;
+use super::settings::Settings;
+
+/// Attempts per call, CreateRoom aside, which is never repeated: it has no idempotency token.
+const ATTEMPTS: u32 = 3;
+/// The longest wait before the second attempt. It doubles before each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// No wait is longer, unless AWS asks for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Sends requests, as often as it takes.
+pub(crate) struct Calls {
+    aws: Arc<dyn Aws>,
+    pub(crate) quotas: Quotas,
+    timeout: Duration,
+    attempt_timeout: Duration,
+    wait_factor: f64,
+}
+
+/// Why a call brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// The fence was closed before the first attempt.
+    Fenced,
+    /// The last attempt ended like this.
+    Failed(AttemptError),
+}
+
+impl CallError {
+    /// What it means for this request.
+    pub(crate) fn failure(&self, request: &Request) -> Failure {
+        match self {
+            Self::Fenced => fence::closed(request.operation()),
+            Self::Failed(error) => error::failure(request, error),
+        }
+    }
+
+    /// Whether it is certain that the call had no effect.
+    pub(crate) fn proves_no_effect(&self) -> bool {
+        match self {
+            Self::Fenced => true,
+            Self::Failed(error) => error::proves_no_effect(error),
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) fn new(aws: Arc<dyn Aws>, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
+        Self {
+            aws,
+            quotas: Quotas::new(settings.quota_factor, meter),
+            timeout: settings.operation_timeout,
+            attempt_timeout: settings.attempt_timeout(),
+            wait_factor: settings.wait_factor,
+        }
+    }
+
+    /// A call that reads, once its quota lets it through.
+    pub(crate) async fn read(&self, request: &Request) -> Result<Answer, Failure> {
+        self.quotas
+            .admit(request.region(), request.operation())
+            .await;
+        let end = Instant::now() + self.timeout;
+        let answer = self.repeat(request, None, end).await;
+        answer.map_err(|error| error.failure(request))
+    }
+
+    /// A call that writes, once its quota lets it through, as long as the fence is open.
+    pub(crate) async fn write(
+        &self,
+        request: &Request,
+        fence: &dyn Fence,
+    ) -> Result<Answer, Failure> {
+        self.quotas
+            .admit(request.region(), request.operation())
+            .await;
+        let answer = self.write_admitted(request, fence, None).await;
+        answer.map_err(|error| error.failure(request))
+    }
+
+    /// A call that writes and has its quota, as long as the fence is open and not beyond the deadline.
+    pub(crate) async fn write_admitted(
+        &self,
+        request: &Request,
+        fence: &dyn Fence,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, CallError> {
+        let end = Instant::now() + self.timeout;
+        let end = deadline.map_or(end, |deadline| deadline.min(end));
+        self.repeat(request, Some(fence), end).await
+    }
+
+    async fn repeat(
+        &self,
+        request: &Request,
+        fence: Option<&dyn Fence>,
+        end: Instant,
+    ) -> Result<Answer, CallError> {
+        let attempts = match request {
+            Request::Create(_) => 1,
+            _ => ATTEMPTS,
+        };
+        let mut outcome = CallError::Fenced;
+        for attempt in 1..=attempts {
+            let Some(until) = fence.map_or(Some(end), Fence::until) else {
+                break;
+            };
+            let error = match self.attempt(request, fence, end.min(until)).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let wait = self.wait(attempt, &error);
+            let again = attempt < attempts && is_transient(&error);
+            outcome = CallError::Failed(error);
+            // What cannot be sent any more is not waited for.
+            let closed = fence.is_some_and(|fence| fence.until().is_none());
+            if !again || closed || Instant::now() + wait >= end {
+                break;
+            }
+            sleep(wait).await;
+        }
+        Err(outcome)
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request,
+        fence: Option<&dyn Fence>,
+        end: Instant,
+    ) -> Result<Answer, AttemptError> {
+        let end = end.min(Instant::now() + self.attempt_timeout);
+        let answer = fence::within(fence, end, self.aws.send(request)).await;
+        answer.unwrap_or(Err(AttemptError::Unknown(Unknown::Timeout)))
+    }
+
+    /// How long to wait after this attempt, the first being 1: as the SDK's standard mode does, and no less than AWS asks for.
+    fn wait(&self, attempt: u32, error: &AttemptError) -> Duration {
+        let longest = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(attempt - 1));
+        let wait = longest
+            .min(LONGEST_WAIT)
+            .mul_f64(fastrand::f64() * self.wait_factor);
+        match error {
+            AttemptError::Answered(refusal) => wait.max(refusal.retry_after.unwrap_or_default()),
+            _ => wait,
+        }
+    }
+}
+
+/// Whether another attempt may go better. The SDK's standard mode repeats the same.
+fn is_transient(error: &AttemptError) -> bool {
+    match error {
+        AttemptError::Answered(refusal) => is_transient_refusal(refusal),
+        AttemptError::Unsent(unsent) => matches!(unsent, Unsent::Unreachable(_)),
+        AttemptError::Unknown(unknown) => matches!(
+            unknown,
+            Unknown::Timeout | Unknown::Broken(_) | Unknown::Unreadable(_)
+        ),
+    }
+}
+
+fn is_transient_refusal(refusal: &Refusal) -> bool {
+    let by_code = match refusal.code.as_deref().unwrap_or_default() {
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException"
+        | "RequestThrottled"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => true,
+        // What AWS says of a signature that is too old or too new.
+        "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "AuthFailure"
+        | "RequestTimeTooSkewed"
+        | "AccessDeniedException" => refusal.clock_off,
+        _ => false,
+    };
+    by_code || matches!(refusal.status, 500 | 502 | 503 | 504)
+}
+
+#[cfg(test)]
+mod tests;

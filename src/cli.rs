@@ -10,7 +10,8 @@ use ivschat_core::api::names::OPERATOR;
 use ivschat_core::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use jiff::SignedDuration;
 
-use crate::controller::{LeaseSettings, OperatorClass};
+use crate::chat_room::OperatorClass;
+use crate::kit::LeaseSettings;
 use crate::telemetry::{LogFormat, VERSION};
 
 /// Manage Amazon IVS Chat rooms as Kubernetes objects.

@@ -14,8 +14,9 @@ use ivschat_core::room::ClusterId;
 use ivschat_core::room::case::Policies;
 use ivschat_core::room::when::Pace;
 use ivschat_core::{api, errors};
+use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
-use ivschat_operator::controller::{self, Context, Election, Kubernetes, Leadership, Signature};
+use ivschat_operator::kit::{self, Election, Leadership};
 use ivschat_operator::telemetry::{Health, Metrics};
 use ivschat_operator::{check, telemetry};
 use jiff::SignedDuration;
@@ -65,7 +66,15 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         context,
         election,
     } = connect(arguments, metrics).await?;
-    controller::run(&client, context, election, health, shutdown()?).await;
+    chat_room::run(
+        &client,
+        context,
+        election,
+        health,
+        shutdown()?,
+        chat_room::passes,
+    )
+    .await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -100,7 +109,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
 async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
-    let client = controller::client(config)?;
+    let client = kit::client(config)?;
     let timeout = arguments.kubernetes_timeout;
     Ok(check::Cluster {
         kubernetes: Kubernetes::new(client.clone(), timeout, None, Metrics::default()),
@@ -125,7 +134,7 @@ async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     // The lease of a leader that crashed runs out within its duration.
     let patience = arguments.lease_duration + Duration::from_secs(5);
     let election = election.map(|election| (election, patience));
-    let released = controller::release_all(context, election).await?;
+    let released = chat_room::release_all(context, election).await?;
     for (object, why) in &released.left {
         println!("left {object}: {why}");
     }
@@ -147,7 +156,7 @@ struct Parts {
 async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Box<dyn Error>> {
     let config = kubernetes_config().await?;
     let lease = arguments.lease(config.default_namespace.clone())?;
-    let client = controller::client(config)?;
+    let client = kit::client(config)?;
     let meter: Arc<dyn Meter> = Arc::new(metrics.clone());
     let (rooms, account, default_region) = ivschat_aws::connect(&aws(arguments), &meter).await?;
     let kubernetes = Kubernetes::new(
@@ -180,12 +189,12 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     );
     let (election, leadership) = match lease {
         Some(lease) => {
-            let (election, leadership) = Election::new(client.clone(), lease);
+            let (election, leadership) = Election::new(client.clone(), lease, Clock::system());
             (Some(election), leadership)
         }
-        None => (None, Leadership::alone()),
+        None => (None, Leadership::alone(Clock::system())),
     };
-    let context = Context::new(controller::Parts {
+    let context = Context::new(chat_room::Parts {
         settings,
         kubernetes,
         rooms,
@@ -206,7 +215,7 @@ fn settings(
     arguments: &RunArguments,
     cluster: ClusterId,
     default_region: String,
-) -> Result<controller::Settings, Box<dyn Error>> {
+) -> Result<chat_room::Settings, Box<dyn Error>> {
     let grace = arguments.operation_timeout + arguments.lag_bound + arguments.clock_skew;
     let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     let policies = Policies {
@@ -225,7 +234,7 @@ fn settings(
         jitter: arguments.jitter,
         wait_factor: arguments.wait_factor,
     };
-    Ok(controller::Settings {
+    Ok(chat_room::Settings {
         policies,
         pace,
         namespaces: arguments.namespaces(),

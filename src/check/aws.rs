@@ -1,22 +1,10 @@
 //! What the operator needs in AWS: credentials, and the actions of its policy.
 
-use std::sync::Arc;
+use ivschat_core::room::{ClusterId, RoomArn};
 
-use ivschat_aws::{Account, Rooms};
-use ivschat_core::room::{Class, ClusterId, Failure, RoomArn};
-
+use super::credentials::{Aws, remedy};
 use super::scratch::Scratch;
 use super::{Outcome, Report};
-
-/// AWS, through the operator's own credentials.
-pub struct Aws {
-    /// The calls.
-    pub rooms: Arc<Rooms>,
-    /// The account that the credentials belong to.
-    pub account: Account,
-    /// The region to check: that of ChatRooms that name none.
-    pub region: String,
-}
 
 /// The id of a room that does not exist: a 404 shows that GetRoom is allowed.
 const NO_ROOM: &str = "NoSuchRoomAA";
@@ -77,12 +65,4 @@ impl Aws {
             Err(failure) => Err(remedy("GetRoom", &failure)),
         }
     }
-}
-
-/// A failure's text, with advice if it is about a permission.
-pub(super) fn remedy(action: &str, failure: &Failure) -> String {
-    if failure.class == Class::Denied && failure.operation == Some(action) {
-        return format!("{failure}. Allow ivschat:{action} as deploy/aws/policy.json does");
-    }
-    failure.to_string()
 }

@@ -9,7 +9,7 @@ use kube::Resource;
 use kube::api::Api;
 use serde_json::Value;
 
-use crate::controller::{Error, is_status};
+use crate::kit::{Error, is_status};
 
 use super::Cluster;
 

@@ -11,7 +11,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, PostParams};
 use kube::{Client, Error as KubeError};
 
-use crate::controller::{Error, Kubernetes, LeaseSettings, in_time};
+use crate::chat_room::Kubernetes;
+use crate::kit::{Error, LeaseSettings, in_time};
 
 use super::{Outcome, Report, crd};
 

@@ -5,12 +5,13 @@
 
 mod aws;
 mod crd;
+mod credentials;
 mod kubernetes;
 mod scratch;
 
 use std::fmt;
 
-pub use aws::Aws;
+pub use credentials::Aws;
 pub use kubernetes::Cluster;
 
 /// The outcome of one check.

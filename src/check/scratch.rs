@@ -13,7 +13,7 @@ use ivschat_core::room::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::aws::{Aws, remedy};
+use super::credentials::{Aws, remedy};
 use super::{Outcome, Report};
 
 /// No namespace can have a dot in its name.

@@ -5,36 +5,13 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG};
 
 use super::case::{Case, Intent};
 use super::correction::{Correction, Difference, correct};
-use super::decide::{Finding, Plan};
 use super::news::News;
+use super::plan::{Finding, Outcome, Plan};
 use super::record::Record;
 use super::status::{Knowledge, Verdict};
 use super::step::{Done, Halt};
 use super::when::When;
-use super::{Failure, ObservedRoom, RoomArn};
-
-/// How a pass ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The object is gone, or goes once others let it.
-    Gone,
-    /// It is there.
-    Stays {
-        /// What its status says.
-        verdict: Verdict,
-        /// When the next pass is due.
-        when: When,
-    },
-}
-
-impl Outcome {
-    /// Something went wrong.
-    pub fn failed(failure: Failure, room: Knowledge) -> Self {
-        let when = When::Backoff(failure.class);
-        let verdict = Verdict::Failed { failure, room };
-        Self::Stays { verdict, when }
-    }
-}
+use super::{ObservedRoom, RoomArn};
 
 /// A plan that is being carried out.
 #[derive(Debug, Clone)]

@@ -6,57 +6,15 @@ use jiff::Timestamp;
 use crate::api::Reason;
 
 use super::case::{Case, Intent};
-use super::correction::{
-    self, Change, Correction, Difference, Edit, correct, require_consent, require_proof,
-};
-use super::course::Outcome;
+use super::correction::{self, Change, Correction, Edit, correct, require_consent, require_proof};
+use super::plan::{Finding, Outcome, Plan};
 use super::record::Record;
-use super::search::{Another, Look, Sight, Unsettled};
+use super::search::{Another, Look, Sight};
 use super::status::{self, Knowledge, Verdict};
 use super::step::Step;
 use super::twins::{Fate, fate};
 use super::when::When;
 use super::{Class, DesiredRoom, Failure, ObservedRoom, Pause, Proof, RoomArn};
-
-/// What a pass does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The account whose rooms were looked at.
-    pub account: String,
-    /// What is remembered of the room when the steps begin.
-    pub record: Record,
-    /// The room as the spec describes it, where one is to be brought to it.
-    pub desired: Option<DesiredRoom>,
-    /// In order; nothing comes after one that fails.
-    pub steps: Vec<Step>,
-    /// Steps about the object's other rooms, to be taken whatever AWS said to those before.
-    pub others: Vec<Step>,
-    /// How the pass ends if every step is taken.
-    pub outcome: Outcome,
-    /// When to come back for the object's other rooms instead.
-    pub sooner: Option<When>,
-    /// Why another room could not be looked at.
-    pub unread: Option<(RoomArn, Failure)>,
-    /// Keys of the tags that the room carries by the object once every step is taken.
-    pub applied: Option<Vec<String>>,
-    /// How the room differs from the spec.
-    pub finding: Finding,
-    /// A room that stays when the object goes, and why.
-    pub left: Option<(RoomArn, &'static str)>,
-}
-
-/// How a room differs from the spec.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// It does not.
-    Nothing,
-    /// Like this, and it is only observed.
-    Observed(Vec<Difference>),
-    /// Like this, because the spec has changed.
-    Changed(Vec<Difference>),
-    /// Like this, because somebody has changed the room.
-    Drifted(Vec<Difference>),
-}
 
 /// Why a room stays when its object goes.
 const FOREIGN: &str = "its tags do not say that it is this object's";
@@ -64,38 +22,36 @@ const OBSERVED: &str = "this object only observes it";
 const UNREACHED: &str = "the operator's credentials do not reach its account";
 
 /// Decides what to do.
-pub fn decide(case: &Case<'_>, look: Result<Look, (Failure, Knowledge)>) -> Plan {
-    match look {
-        Ok(look) => {
-            let (record, account) = (look.record.clone(), look.account.clone());
-            let plan = match case.intent {
-                Intent::Paused(pause) => Ok(paused(case, pause)),
-                Intent::Keep => keep(case, look),
-                Intent::Observe => observe(case, look),
-                Intent::Delete => Ok(delete(case, look)),
-                Intent::Release => release(case, look),
-            };
-            let refused = |(failure, room)| Plan::ending(Outcome::failed(failure, room)).on(record);
-            let mut plan = plan.unwrap_or_else(refused);
-            plan.account = account.unwrap_or_default();
-            if case.intent == Intent::Observe && plan.observes_nothing_outstanding() {
-                plan.steps.push(Step::Unhold);
-            }
-            plan
-        }
+pub fn decide(case: &Case<'_>, look: Look) -> Plan {
+    let (record, account) = (look.record.clone(), look.account.clone());
+    let refused = |(failure, room)| Plan::ending(Outcome::failed(failure, room)).on(record.clone());
+    let sight = match look.sight {
+        Ok(sight) => sight,
         // The credentials cannot reach the room, which is to stay anyway.
         Err((failure, _))
             if case.intent == Intent::Delete
                 && failure.class == Class::AccountMismatch
                 && case.retains() =>
         {
-            let left = case.record.arn.clone().map(|arn| (arn, UNREACHED));
-            Plan::letting_go(left).on(case.record.clone())
+            let left = record.arn.clone().map(|arn| (arn, UNREACHED));
+            return Plan::letting_go(left).on(record);
         }
-        Err((failure, room)) => {
-            Plan::ending(Outcome::failed(failure, room)).on(case.record.clone())
-        }
+        Err(unseen) => return refused(unseen),
+    };
+    let (record, others) = (look.record, look.others);
+    let plan = match case.intent {
+        Intent::Paused(pause) => Ok(paused(pause, record)),
+        Intent::Keep => keep(case, sight, others, record),
+        Intent::Observe => observe(case, sight, record),
+        Intent::Delete => Ok(delete(case, sight, record)),
+        Intent::Release => release(case, sight, others, record),
+    };
+    let mut plan = plan.unwrap_or_else(refused);
+    plan.account = account.unwrap_or_default();
+    if case.intent == Intent::Observe && plan.leaves_nothing_outstanding() {
+        plan.steps.push(Step::Unhold);
     }
+    plan
 }
 
 /// A plan, or what is wrong and what is known of the room all the same.
@@ -105,78 +61,17 @@ fn not_as_specified(failure: Failure) -> (Failure, Knowledge) {
     (failure, Knowledge::NotAsSpecified)
 }
 
-impl Plan {
-    fn ending(outcome: Outcome) -> Self {
-        Self {
-            account: String::new(),
-            record: Record::default(),
-            desired: None,
-            steps: Vec::new(),
-            others: Vec::new(),
-            outcome,
-            sooner: None,
-            unread: None,
-            applied: None,
-            finding: Finding::Nothing,
-            left: None,
-        }
-    }
-
-    fn with(verdict: Verdict, when: When) -> Self {
-        Self::ending(Outcome::Stays { verdict, when })
-    }
-
-    fn waiting(reason: Reason, message: String, when: When) -> Self {
-        Self::with(Verdict::Pending { reason, message }, when)
-    }
-
-    /// Nothing, before AWS can be trusted to have caught up. The room may show up at any moment.
-    fn unsettled(unsettled: Unsettled) -> Self {
-        let Unsettled {
-            reason,
-            message,
-            until,
-        } = unsettled;
-        Self::waiting(reason, message, When::By(until, Class::NotFound))
-    }
-
-    /// Lets the object go: no room of its own is left. `left`: a room that stays, and why.
-    fn letting_go(left: Option<(RoomArn, &'static str)>) -> Self {
-        Self {
-            left,
-            ..Self::ending(Outcome::Gone).doing([Step::LetGo])
-        }
-    }
-
-    fn on(self, record: Record) -> Self {
-        Self { record, ..self }
-    }
-
-    fn doing(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.steps.extend(steps);
-        self
-    }
-
-    /// Whether an object that only observes needs no finalizer: not while an attempt to create is outstanding, as nobody would
-    /// look after the room that may come of it.
-    fn observes_nothing_outstanding(&self) -> bool {
-        self.record.creation.is_none() || self.steps.contains(&Step::Void)
-    }
-}
-
 // --- an object that is wanted ---------------------------------------------------------------------------------------
 
-fn paused(case: &Case<'_>, pause: &Pause) -> Plan {
-    let verdict = Verdict::Paused(pause.clone());
-    Plan::with(verdict, When::Interval).on(case.record.clone())
+fn paused(pause: &Pause, record: Record) -> Plan {
+    Plan::with(Verdict::Paused(pause.clone()), When::Interval).on(record)
 }
 
 /// Brings the room to the spec.
-fn keep(case: &Case<'_>, look: Look) -> Planned {
-    let record = look.record;
+fn keep(case: &Case<'_>, sight: Sight, beside: Vec<Another>, record: Record) -> Planned {
     let desired = case.desired(&record).map_err(not_as_specified)?;
     let scope = case.scope(&record.applied_tag_keys);
-    let plan = match look.sight {
+    let plan = match sight {
         Sight::Unsettled(unsettled) => Ok(Plan::unsettled(unsettled).on(record)),
         Sight::Candidate(room) => adopt(case, room, record),
         Sight::Absent | Sight::Unneeded => {
@@ -207,7 +102,7 @@ fn keep(case: &Case<'_>, look: Look) -> Planned {
             }
             let kept = room.create_time;
             let plan = apply(case, correction, room, &desired, record);
-            Ok(others(case, look.others, kept, plan))
+            Ok(others(case, beside, kept, plan))
         }
     };
     plan.map(|plan| Plan {
@@ -268,7 +163,7 @@ fn adopt(case: &Case<'_>, room: ObservedRoom, record: Record) -> Planned {
     let (arn, region) = (room.arn.clone(), room.arn.region().to_owned());
     let mut offered = room.clone();
     edit.apply(&mut offered.tags);
-    let when = When::At(case.now);
+    let when = When::Now;
     let ahead = Step::WriteAhead {
         region,
         adopts: Some(room),
@@ -297,9 +192,8 @@ pub fn under_way(adopts: Option<&ObservedRoom>) -> Verdict {
 }
 
 /// Reports how the room differs, which is only observed.
-fn observe(case: &Case<'_>, look: Look) -> Planned {
-    let mut record = look.record;
-    let room = match look.sight {
+fn observe(case: &Case<'_>, sight: Sight, mut record: Record) -> Planned {
+    let room = match sight {
         Sight::Unsettled(unsettled) => return Ok(Plan::unsettled(unsettled).on(record)),
         Sight::Room(room) => {
             require_proof(&room.arn, &room.tags, &case.identity).map_err(not_as_specified)?;
@@ -335,7 +229,7 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
     for Another { arn, shown } in others {
         let twin = match shown {
             None => {
-                plan.sooner = Some(When::At(case.now));
+                plan.sooner = Some(When::Now);
                 break;
             }
             Some(Err(failure)) => {
@@ -360,23 +254,12 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
     plan
 }
 
-impl Plan {
-    /// The room that the object has once the steps are taken.
-    fn kept(&self) -> Option<RoomArn> {
-        self.steps.iter().find_map(|step| match step {
-            Step::Bind { room, .. } => Some(room.arn.clone()),
-            _ => None,
-        })
-    }
-}
-
 // --- an object that goes, or is let go ------------------------------------------------------------------------------
 
 /// Deletes the object's room or releases it, and lets the object go once no room of its own is left.
-fn delete(case: &Case<'_>, look: Look) -> Plan {
-    let mut record = look.record;
+fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
     let observes = case.seen.observed;
-    match look.sight {
+    match sight {
         Sight::Unneeded if !case.seen.has_finalizer() => Plan::ending(Outcome::Gone).on(record),
         Sight::Unsettled(unsettled) => {
             let when = match unsettled.reason {
@@ -397,7 +280,7 @@ fn delete(case: &Case<'_>, look: Look) -> Plan {
                         "Left room {}; making sure that none is left behind",
                         room.arn
                     ),
-                    When::At(case.now),
+                    When::Now,
                 )
             } else {
                 let arn = room.arn.clone();
@@ -425,11 +308,10 @@ fn delete(case: &Case<'_>, look: Look) -> Plan {
 
 /// Lets go of every room that proves to be the object's, and then of the object itself, which stays. A room of somebody else is not
 /// told of as released.
-fn release(case: &Case<'_>, look: Look) -> Planned {
-    let mut record = look.record;
+fn release(case: &Case<'_>, sight: Sight, others: Vec<Another>, mut record: Record) -> Planned {
     let nothing = |failure| (failure, Knowledge::Nothing);
     let mut steps = Vec::new();
-    match look.sight {
+    match sight {
         Sight::Unsettled(unsettled) => return Ok(Plan::unsettled(unsettled).on(record)),
         // The room was released before, or there never was one.
         Sight::Candidate(_) | Sight::Absent | Sight::Unneeded => {}
@@ -441,7 +323,7 @@ fn release(case: &Case<'_>, look: Look) -> Planned {
             steps.extend(releasing(case, &room));
         }
     }
-    for other in look.others {
+    for other in others {
         let shown = other.shown.unwrap_or(Ok(None)).map_err(nothing)?;
         let ours = shown.filter(|room| case.identity.prove(&room.tags) == Proof::Ours);
         steps.extend(ours.iter().flat_map(|room| releasing(case, room)));

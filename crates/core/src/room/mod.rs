@@ -16,6 +16,7 @@ mod observed;
 pub mod orphans;
 mod owner;
 mod pause;
+pub mod plan;
 pub mod recall;
 pub mod record;
 #[cfg(test)]

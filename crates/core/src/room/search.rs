@@ -37,7 +37,7 @@ pub enum Ask {
 
 /// Why a search goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
+enum Stop {
     /// This is to be read first.
     Ask(Ask),
     /// A read failed, or what was read, or the object itself, allows no answer. With what is known of the room all the same.
@@ -132,8 +132,8 @@ pub struct Look {
     pub account: Option<String>,
     /// The record, where it proved to be edited with what is right in its place.
     pub record: Record,
-    /// What is there.
-    pub sight: Sight,
+    /// What is there, or why that cannot be said, and what is known of the room all the same.
+    pub sight: Result<Sight, (Failure, Knowledge)>,
     /// Other rooms that may be the object's.
     pub others: Vec<Another>,
 }
@@ -177,8 +177,8 @@ pub struct Unsettled {
 /// Finds the object's room.
 ///
 /// # Errors
-/// [`Stop`]: what to read first, or why nothing can be said.
-pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Stop> {
+/// [`Ask`]: what to read first.
+pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Ask> {
     let mut search = Search {
         case,
         facts,
@@ -186,22 +186,17 @@ pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Stop> {
     };
     let mut look = Look {
         account: None,
-        record: Record::default(),
-        sight: Sight::Unneeded,
+        record: case.record.clone(),
+        sight: Ok(Sight::Unneeded),
         others: Vec::new(),
     };
     if search.is_needed() {
-        search.mend_region()?;
-        if matches!(case.intent, Intent::Keep | Intent::Observe) {
-            let broken = |failure| Stop::Failed(failure, Knowledge::NotAsSpecified);
-            case.desired(&search.record).map_err(broken)?;
-        }
-        look.account = Some(search.account()?.to_owned());
-        search.require_account()?;
-        look.sight = search.sight()?;
-        look.others = search.others(&look.sight)?;
+        look.sight = match search.see(&mut look) {
+            Ok(sight) => Ok(sight),
+            Err(Stop::Ask(ask)) => return Err(ask),
+            Err(Stop::Failed(failure, room)) => Err((failure, room)),
+        };
     }
-    look.record = search.record;
     Ok(look)
 }
 
@@ -240,6 +235,21 @@ impl Search<'_> {
             Intent::Delete => !seen.observed || self.record.creation.is_some(),
             Intent::Keep | Intent::Observe | Intent::Release => true,
         }
+    }
+
+    fn see(&mut self, look: &mut Look) -> Result<Sight, Stop> {
+        self.mend_region()?;
+        look.record = self.record.clone();
+        if matches!(self.case.intent, Intent::Keep | Intent::Observe) {
+            let broken = |failure| Stop::Failed(failure, Knowledge::NotAsSpecified);
+            self.case.desired(&self.record).map_err(broken)?;
+        }
+        look.account = Some(self.account()?.to_owned());
+        self.require_account()?;
+        let sight = self.sight()?;
+        look.others = self.others(&sight)?;
+        look.record = self.record.clone();
+        Ok(sight)
     }
 
     // --- the record: is it this account's, and does it agree with itself? -------------------------------------------

@@ -17,6 +17,8 @@ pub enum When {
     By(Timestamp, Class),
     /// At this time.
     At(Timestamp),
+    /// At once.
+    Now,
 }
 
 /// How passes are spaced.
@@ -76,6 +78,7 @@ impl When {
             Self::Backoff(class) => backoff(class),
             Self::By(time, class) => until(time).unwrap_or_default().min(backoff(class)),
             Self::At(time) => until(time).unwrap_or_default(),
+            Self::Now => Duration::ZERO,
             Self::Interval => {
                 *failures = Failures::default();
                 pace.jittered(pace.drift_interval, random)
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!([wait(100), wait(100), wait(3), wait(-9)], [1, 2, 3, 0]);
         let past = When::At(now - 1.second());
         assert!(past.wait(&mut failures, &PACE, now, 0.5).is_zero());
+        assert!(When::Now.wait(&mut failures, &PACE, now, 0.5).is_zero());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::room::case::{Policies, Task};
 use crate::room::correction::NewRoom;
 use crate::room::recall::Recall;
 use crate::room::sample::{self, arn, identity, policies, room, tags};
+use crate::room::search::Unsettled;
 use crate::room::seen::Seen;
 use crate::room::{DesiredRoom, Tags};
 
@@ -52,11 +53,7 @@ impl Object {
         }
     }
 
-    fn decides_with<T>(
-        &self,
-        look: Result<Look, (Failure, Knowledge)>,
-        read: impl FnOnce(&Case<'_>, Plan) -> T,
-    ) -> T {
+    fn decides_on(&self, look: Look) -> Plan {
         let (now, alone) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         let case = Case::of(
             self.task,
@@ -66,12 +63,11 @@ impl Object {
             alone,
             now,
         );
-        let plan = decide(&case, look);
-        read(&case, plan)
+        decide(&case, look)
     }
 
     fn decides(&self, sight: Sight) -> Plan {
-        self.decides_with(Ok(looked(sight)), |_, plan| plan)
+        self.decides_on(looked(Ok(sight)))
     }
 
     /// The steps, and the class of what is wrong.
@@ -82,13 +78,17 @@ impl Object {
     }
 }
 
-fn looked(sight: Sight) -> Look {
+fn looked(sight: Result<Sight, (Failure, Knowledge)>) -> Look {
     Look {
         account: Some("123456789012".to_owned()),
         record: Record::default(),
         sight,
         others: Vec::new(),
     }
+}
+
+fn looked_at(sight: Sight) -> Look {
+    looked(Ok(sight))
 }
 
 fn class(plan: &Plan) -> Option<Class> {
@@ -241,10 +241,10 @@ fn while_a_change_is_under_way_every_tag_counts_as_the_objects_that_a_call_may_h
     let wanted = tags(&[("new", "1")]);
     object.seen.spec.as_mut().unwrap().tags = Some(wanted);
     let touched = |recorded: &RoomArn| {
-        let mut look = looked(Sight::Room(ours()));
+        let mut look = looked_at(Sight::Room(ours()));
         look.record.arn = Some(recorded.clone());
         look.record.applied_tag_keys = vec!["old".to_owned()];
-        let plan = object.decides_with(Ok(look), |_, plan| plan);
+        let plan = object.decides_on(look);
         assert_eq!(plan.applied, Some(vec!["new".to_owned()]));
         match plan.steps.into_iter().nth(1) {
             Some(Step::Bind { touched, .. }) => touched,
@@ -279,13 +279,13 @@ fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer(
         assert_eq!(object.does(sight), (vec![Step::Unhold], Some(class)));
     }
     // The room of an attempt that was made before may still come.
-    let mut look = looked(Sight::Unsettled(unsettled(Reason::CreationPending)));
+    let mut look = looked_at(Sight::Unsettled(unsettled(Reason::CreationPending)));
     look.record.creation = Some(crate::api::Creation {
         started_at: Timestamp::UNIX_EPOCH,
         region: "us-west-2".to_owned(),
         account: "123456789012".to_owned(),
     });
-    assert_eq!(object.decides_with(Ok(look), |_, plan| plan.steps), []);
+    assert_eq!(object.decides_on(look).steps, []);
 }
 
 // --- other rooms of the object --------------------------------------------------------------------------------------
@@ -298,12 +298,12 @@ fn about(object: &Object, shown: Option<Result<Option<ObservedRoom>, Failure>>) 
         create_time: Some(second(20)),
         ..ours()
     };
-    let mut look = looked(Sight::Room(kept));
+    let mut look = looked_at(Sight::Room(kept));
     look.others = vec![Another {
         arn: arn("b"),
         shown,
     }];
-    object.decides_with(Ok(look), |_, plan| plan)
+    object.decides_on(look)
 }
 
 fn second(second: i64) -> Timestamp {
@@ -344,7 +344,7 @@ fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_no
 #[test]
 fn a_second_room_that_cannot_be_judged_yet_is_come_back_for() {
     let unnamed = about(&lobby(), None);
-    assert_eq!(unnamed.sooner, Some(When::At(Timestamp::UNIX_EPOCH)));
+    assert_eq!(unnamed.sooner, Some(When::Now));
     let failure = Failure::new(Class::Throttled, "as this test says");
     let unread = about(&lobby(), Some(Err(failure.clone())));
     assert_eq!(unread.sooner, Some(When::Backoff(Class::Throttled)));
@@ -376,14 +376,14 @@ fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
     assert_eq!(plan.steps, releases);
 
     let observing = Object::deleted().but(|seen| seen.observed = true);
-    let (deleted, retained) = (Object::deleted(), Object::deleted().retained());
+    let (goes, stays) = (Object::deleted(), Object::deleted().retained());
     for (object, sight, why) in [
         (&observing, Sight::Room(ours()), Some(OBSERVED)),
-        (&deleted, Sight::Room(foreign()), Some(FOREIGN)),
-        (&retained, Sight::Room(bare()), Some(FOREIGN)),
-        (&retained, Sight::Room(let_go_before()), None),
-        (&deleted, Sight::Candidate(let_go_before()), None),
-        (&deleted, Sight::Absent, None),
+        (&goes, Sight::Room(foreign()), Some(FOREIGN)),
+        (&stays, Sight::Room(bare()), Some(FOREIGN)),
+        (&stays, Sight::Room(let_go_before()), None),
+        (&goes, Sight::Candidate(let_go_before()), None),
+        (&goes, Sight::Absent, None),
         (&observing, Sight::Unneeded, None),
     ] {
         let plan = object.decides(sight.clone());
@@ -420,13 +420,14 @@ fn a_deletion_looks_again_early_only_where_a_room_may_still_come() {
 fn credentials_of_another_account_hold_a_deletion_unless_the_room_is_to_stay() {
     let mismatch = || {
         let failure = Failure::new(Class::AccountMismatch, "as this test says");
-        Err((failure, Knowledge::Nothing))
+        let mut look = looked(Err((failure, Knowledge::Nothing)));
+        look.record.arn = Some(arn("a"));
+        look
     };
-    let mut object = Object::deleted();
-    object.seen.status.arn = Some(arn("a").to_string());
-    let held = object.decides_with(mismatch(), |_, plan| plan);
+    let object = Object::deleted();
+    let held = object.decides_on(mismatch());
     assert_eq!(class(&held), Some(Class::AccountMismatch));
-    let goes = object.retained().decides_with(mismatch(), |_, plan| plan);
+    let goes = object.retained().decides_on(mismatch());
     assert_eq!(goes.steps, [Step::LetGo]);
     assert_eq!(goes.left, Some((arn("a"), UNREACHED)));
 }
@@ -445,12 +446,12 @@ fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_othe
     for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
         assert_eq!(object.does(Sight::Room(room)), (Vec::new(), Some(class)));
     }
-    let mut look = looked(Sight::Room(ours()));
+    let mut look = looked_at(Sight::Room(ours()));
     look.others = vec![Another {
         arn: arn("b"),
         shown: Some(Ok(Some(twin("uid-1", 30)))),
     }];
-    let plan = object.decides_with(Ok(look.clone()), |_, plan| plan);
+    let plan = object.decides_on(look.clone());
     let released = plan.steps.iter().filter_map(|step| match step {
         Step::Released(room) => Some(room.arn.clone()),
         _ => None,
@@ -460,7 +461,7 @@ fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_othe
     // The status goes on naming the room.
     assert_eq!(plan.record.arn, Some(arn("a")));
     look.others[0].shown = Some(Err(Failure::new(Class::Throttled, "as this test says")));
-    let held = object.decides_with(Ok(look), |_, plan| plan);
+    let held = object.decides_on(look);
     assert_eq!(
         (class(&held), held.steps),
         (Some(Class::Throttled), Vec::new())

@@ -160,7 +160,7 @@ impl Object {
     }
 
     /// What is asked for, in order, and what comes of it.
-    fn look(&self, aws: &Aws) -> (Vec<String>, Result<Look, Failure>) {
+    fn look(&self, aws: &Aws) -> (Vec<String>, Look) {
         let policies = policies();
         let (alone, now) = (at(self.alone_since), at(NOW));
         let mut case = Case::of(self.task, &self.seen, &self.recall, &policies, alone, now);
@@ -170,9 +170,8 @@ impl Object {
         facts.account(Ok(ACCOUNT.to_owned()));
         loop {
             let ask = match search(&case, &facts) {
-                Ok(look) => return (asked, Ok(look)),
-                Err(Stop::Failed(failure, _)) => return (asked, Err(failure)),
-                Err(Stop::Ask(ask)) => ask,
+                Ok(look) => return (asked, look),
+                Err(ask) => ask,
             };
             assert!(asked.len() < 30, "{asked:?} and then {ask:?}");
             // Each answer takes a millisecond.
@@ -214,7 +213,7 @@ impl Object {
     /// What is asked for, and what is seen in the end.
     fn sees(&self, aws: &Aws) -> (Vec<String>, Result<Sight, Class>) {
         let (asked, look) = self.look(aws);
-        let seen = look.map(|look| look.sight).map_err(|failure| failure.class);
+        let seen = look.sight.map_err(|(failure, _)| failure.class);
         (asked, seen)
     }
 }
@@ -515,10 +514,9 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
     let aws = aws.listing(HOME, from_ref(&b), &[]);
     let (asked, look) = object.look(&aws);
     assert_eq!(asked, ["list us-west-2", "room b"]);
-    let look = look.unwrap();
     assert_eq!(
         (look.record.arn, look.sight),
-        (Some(b.clone()), Sight::Room(own(&b)))
+        (Some(b.clone()), Ok(Sight::Room(own(&b))))
     );
 
     let unlisted = Aws::default().unlisted(HOME, Class::Unavailable);
@@ -547,14 +545,18 @@ fn of_an_arn_and_a_region_that_disagree_the_room_itself_tells_which_is_right() {
     let aws = Aws::default().with(own(&a));
     let (asked, look) = object.look(&aws);
     assert_eq!(asked, ["room a"]);
-    let look = look.unwrap();
     assert_eq!(look.record.region.as_deref(), Some(ABROAD));
-    assert_eq!(look.sight, Sight::Room(own(&a)));
+    assert_eq!(look.sight, Ok(Sight::Room(own(&a))));
     // Else the ARN is worth nothing.
     let (asked, look) = object.look(&Aws::default().with(foreign(&a)));
     assert_eq!(asked, ["room a", "list us-west-2"]);
-    let look = look.unwrap();
-    assert_eq!((look.record.arn, look.sight), (None, Sight::Absent));
+    assert_eq!((look.record.arn, look.sight), (None, Ok(Sight::Absent)));
+    // Whatever else is wrong with the object.
+    object.seen.spec.as_mut().unwrap().name = Some(String::new());
+    let (_, look) = object.look(&Aws::default().with(own(&a)));
+    let class = look.sight.map_err(|(failure, _)| failure.class);
+    assert_eq!(class, Err(Class::Unparseable));
+    assert_eq!(look.record.region.as_deref(), Some(ABROAD));
     let dead = Aws::default().failing(&a, Class::Unavailable);
     assert_sees(
         &object,

@@ -6,7 +6,7 @@
 //!
 //! [streamed list]: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use backon::ExponentialBuilder;
 use futures::future::ready;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use http::{Request, Uri};
-use ivschat_core::api::ChatRoom;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::client::{Body, ClientBuilder};
 use kube::runtime::WatchStreamExt;
@@ -23,36 +22,52 @@ use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Client, Config, ResourceExt, api::ObjectMeta};
 use tower::util::MapRequestLayer;
 
-use super::kubernetes::apis;
-use super::{Context, class};
+use super::calls::apis;
 
-type Watched = Result<Event<DynamicObject>, watcher::Error>;
+/// An event of a watch, or why there is none.
+pub(crate) type Delivered = Result<Event<DynamicObject>, watcher::Error>;
 
-/// Watches this operator's objects. Calls `synced` with the namespaces that have not been listed yet, each time that
+/// What is watched.
+pub(crate) struct Watched<'a> {
+    /// Of which kind.
+    pub(crate) resource: ApiResource,
+    /// Where; empty: in every namespace.
+    pub(crate) namespaces: &'a [String],
+    /// Which, by their labels.
+    pub(crate) selector: String,
+}
+
+/// Watches objects, each as `trim` leaves it. Calls `synced` with the namespaces that have not been listed yet, each time that
 /// changes.
 ///
 /// A namespace that cannot be listed does not hold up the others: its objects come later, as if they were new.
-pub(super) fn watch<F: FnMut(Vec<String>)>(
+pub(crate) fn watch<T, F>(
     client: &Client,
-    context: &Context,
-    resource: &ApiResource,
+    what: Watched<'_>,
+    trim: T,
     mut synced: F,
-) -> impl Stream<Item = Watched> + use<F> {
-    let namespaces = &context.settings.namespaces;
-    let selector = class::selector(context.settings.class.as_ref());
-    let signature = context.kubernetes.signature();
-    let apis: Vec<Api<DynamicObject>> = apis(client, namespaces, resource);
-    let mut merged = Merged::of(apis.len());
-    let names = namespaces.clone();
+) -> impl Stream<Item = Delivered> + use<T, F>
+where
+    T: Fn(&mut DynamicObject) + Clone + Send + 'static,
+    F: FnMut(Vec<String>),
+{
+    let Watched {
+        resource,
+        namespaces,
+        selector,
+    } = what;
+    let apis: Vec<Api<DynamicObject>> = apis(client, namespaces, &resource);
+    let mut merged = Merged::of(apis.len(), resource);
+    let names = namespaces.to_vec();
     if !names.is_empty() {
         synced(names.clone());
     }
     let watches = apis.into_iter().enumerate().map(|(source, api)| {
-        let signature = signature.clone();
+        let trim = trim.clone();
         let config = watcher::Config::default().labels(&selector);
         let events = events(client.clone(), api, config)
             .backoff(pauses())
-            .modify(move |object| signature.keep_others(object));
+            .modify(move |object| trim(object));
         events.map(move |event| (source, event)).boxed()
     });
     stream::select_all(watches).flat_map(move |(source, event)| {
@@ -102,7 +117,7 @@ fn events(
     client: Client,
     api: Api<DynamicObject>,
     config: watcher::Config,
-) -> impl Stream<Item = Watched> {
+) -> impl Stream<Item = Delivered> {
     let listed = watcher(api.clone(), config.clone());
     // An API server whose feature gate is off, or that was rolled back, refuses. From then on the operator asks it for
     // pages.
@@ -136,14 +151,14 @@ async fn knows_streaming(client: &Client) -> bool {
     minor.parse::<u32>().is_ok_and(|minor| minor >= SINCE)
 }
 
-fn refused(event: &Watched) -> bool {
+fn refused(event: &Delivered) -> bool {
     // The feature gate forbids it, or etcd cannot report its progress.
     matches!(event, Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) if [400, 422, 500].contains(&status.code))
 }
 
 /// The waits before a failed watch is set up again. They are short, because no edit is seen until then, and one client that
 /// tries this often is no burden for an API server that comes back.
-pub(super) fn pauses() -> impl Backoff + use<> {
+pub(crate) fn pauses() -> impl Backoff + use<> {
     const FIRST: Duration = Duration::from_millis(800);
     const LONGEST: Duration = Duration::from_secs(5);
     let pauses = ExponentialBuilder::default()
@@ -156,6 +171,7 @@ pub(super) fn pauses() -> impl Backoff + use<> {
 
 /// What the watches have delivered so far.
 struct Merged {
+    resource: ApiResource,
     sources: Vec<Source>,
     /// Watches that have neither listed nor failed: the first merged list waits for them.
     awaited: BTreeSet<usize>,
@@ -169,14 +185,15 @@ struct Merged {
 #[derive(Default)]
 struct Source {
     /// Uid of every object, by namespace and name.
-    known: HashMap<(String, String), String>,
+    known: BTreeMap<(String, String), String>,
     /// The objects of a list under way.
-    listing: HashMap<(String, String), String>,
+    listing: BTreeMap<(String, String), String>,
 }
 
 impl Merged {
-    fn of(sources: usize) -> Self {
+    fn of(sources: usize, resource: ApiResource) -> Self {
         Self {
+            resource,
             sources: (0..sources).map(|_| Source::default()).collect(),
             awaited: (0..sources).collect(),
             unlisted: (0..sources).collect(),
@@ -186,7 +203,7 @@ impl Merged {
     }
 
     /// Translates an event of one watch into events of the merged watch.
-    fn take(&mut self, source: usize, event: Watched) -> Vec<Watched> {
+    fn take(&mut self, source: usize, event: Delivered) -> Vec<Delivered> {
         let mut out = Vec::new();
         if !mem::replace(&mut self.begun, true) {
             out.push(Ok(Event::Init));
@@ -208,7 +225,10 @@ impl Merged {
                 let former = at.known.get(&key).filter(|known| **known != uid).cloned();
                 at.listing.insert(key.clone(), uid);
                 if let Some(former) = former {
-                    self.later(Event::Delete(tombstone(key, former)), &mut out);
+                    self.later(
+                        Event::Delete(tombstone(&self.resource, key, former)),
+                        &mut out,
+                    );
                 }
                 if self.awaited.is_empty() {
                     out.push(Ok(Event::Apply(object)));
@@ -224,7 +244,7 @@ impl Merged {
                     .filter(|(key, _)| !at.known.contains_key(key))
                     .collect();
                 for (key, uid) in gone {
-                    self.later(Event::Delete(tombstone(key, uid)), &mut out);
+                    self.later(Event::Delete(tombstone(&self.resource, key, uid)), &mut out);
                 }
                 self.unlisted.remove(&source);
                 self.settle(source, &mut out);
@@ -243,7 +263,7 @@ impl Merged {
     }
 
     /// Passes a change on: at once, or after the first list.
-    fn later(&mut self, event: Event<DynamicObject>, out: &mut Vec<Watched>) {
+    fn later(&mut self, event: Event<DynamicObject>, out: &mut Vec<Delivered>) {
         if self.awaited.is_empty() {
             out.push(Ok(event));
         } else {
@@ -252,7 +272,7 @@ impl Merged {
     }
 
     /// Lets the first list no longer wait for this watch.
-    fn settle(&mut self, source: usize, out: &mut Vec<Watched>) {
+    fn settle(&mut self, source: usize, out: &mut Vec<Delivered>) {
         if self.awaited.remove(&source) && self.awaited.is_empty() {
             out.push(Ok(Event::InitDone));
             out.extend(mem::take(&mut self.late).into_iter().map(Ok));
@@ -265,8 +285,12 @@ fn key(object: &DynamicObject) -> (String, String) {
 }
 
 /// Takes the place of an object whose deletion nobody saw.
-fn tombstone((namespace, name): (String, String), uid: String) -> DynamicObject {
-    let mut object = DynamicObject::new(&name, &ApiResource::erase::<ChatRoom>(&()));
+fn tombstone(
+    resource: &ApiResource,
+    (namespace, name): (String, String),
+    uid: String,
+) -> DynamicObject {
+    let mut object = DynamicObject::new(&name, resource);
     object.metadata = ObjectMeta {
         name: Some(name),
         namespace: Some(namespace),
@@ -282,17 +306,25 @@ mod tests {
 
     fn object(namespace: &str, name: &str) -> DynamicObject {
         let key = (namespace.to_owned(), name.to_owned());
-        tombstone(key, format!("{namespace}-{name}"))
+        tombstone(&resource(), key, format!("{namespace}-{name}"))
     }
 
-    fn failure() -> Watched {
+    fn resource() -> ApiResource {
+        ApiResource::erase::<k8s_openapi::api::core::v1::ConfigMap>(&())
+    }
+
+    fn merged(sources: usize) -> Merged {
+        Merged::of(sources, resource())
+    }
+
+    fn failure() -> Delivered {
         Err(watcher::Error::NoResourceVersion)
     }
 
     /// The events as words.
-    fn words(events: &[Watched]) -> Vec<String> {
+    fn words(events: &[Delivered]) -> Vec<String> {
         let name = |object: &DynamicObject| object.uid().unwrap();
-        let word = |event: &Watched| match event {
+        let word = |event: &Delivered| match event {
             Ok(Event::Init) => "init".to_owned(),
             Ok(Event::InitApply(object)) => format!("list {}", name(object)),
             Ok(Event::InitDone) => "listed".to_owned(),
@@ -326,7 +358,7 @@ mod tests {
 
     #[test]
     fn two_lists_are_one_and_a_change_in_between_comes_after_it() {
-        let mut merged = Merged::of(2);
+        let mut merged = merged(2);
         assert_eq!(words(&merged.take(0, Ok(Event::Init))), ["init"]);
         let listed = merged.take(0, Ok(Event::InitApply(object("a", "one"))));
         assert_eq!(words(&listed), ["list a-one"]);
@@ -346,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_new_list_of_one_namespace_takes_out_what_is_gone_there_and_nothing_else() {
-        let mut merged = Merged::of(2);
+        let mut merged = merged(2);
         for (source, namespace) in [(0, "a"), (1, "b")] {
             merged.take(source, Ok(Event::Init));
             for name in ["one", "two"] {
@@ -365,7 +397,7 @@ mod tests {
 
     #[test]
     fn an_object_of_a_list_that_broke_off_is_taken_out_if_the_next_list_lacks_it() {
-        let mut merged = Merged::of(1);
+        let mut merged = merged(1);
         merged.take(0, Ok(Event::Init));
         merged.take(0, Ok(Event::InitApply(object("a", "one"))));
         merged.take(0, Ok(Event::InitApply(object("a", "two"))));
@@ -378,7 +410,7 @@ mod tests {
 
     #[test]
     fn an_object_made_anew_between_two_lists_is_gone_before_it_is_there() {
-        let mut merged = Merged::of(1);
+        let mut merged = merged(1);
         merged.take(0, Ok(Event::Init));
         merged.take(0, Ok(Event::InitApply(object("a", "one"))));
         merged.take(0, Ok(Event::InitDone));
@@ -392,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_cannot_be_listed_holds_nothing_up_and_is_told_from_one_that_is() {
-        let mut merged = Merged::of(2);
+        let mut merged = merged(2);
         merged.take(0, Ok(Event::Init));
         merged.take(0, Ok(Event::InitDone));
         assert_eq!(words(&merged.take(1, failure())), ["error", "listed"]);

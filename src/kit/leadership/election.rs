@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ivschat_aws::Clock;
 use ivschat_core::api::names::OPERATOR;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,10 +11,10 @@ use kube::api::{Api, PostParams};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use crate::controller::kubernetes::{Error, in_time, is_status};
+use crate::kit::calls::{Error, in_time, is_status};
 
 use super::candidate::{Candidate, Move};
-use super::{Leadership, Term, Until};
+use super::term::{Leadership, Term, Until};
 
 /// The lease that replicas compete for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct LeaseSettings {
 pub struct Election {
     leases: Api<Lease>,
     settings: LeaseSettings,
+    clock: Clock,
     candidate: Candidate,
     /// The lease as it was last read or written.
     lease: Option<Lease>,
@@ -47,33 +49,34 @@ const LOOK: Duration = Duration::from_millis(500);
 
 impl Election {
     /// A candidate that has not read the lease yet, and the [`Leadership`] that passes ask.
-    pub fn new(client: Client, settings: LeaseSettings) -> (Self, Leadership) {
+    pub fn new(client: Client, settings: LeaseSettings, clock: Clock) -> (Self, Leadership) {
         let identity = format!("{}_{:016x}", settings.candidate, fastrand::u64(..));
         let never = Term {
             number: 0,
             beginning: 0,
-            until: Until::after(Duration::ZERO),
+            until: Until::after(Duration::ZERO, &clock),
         };
-        let (term, leadership) = watch::channel(never);
+        let (sender, term) = watch::channel(never);
         let election = Self {
             leases: Api::namespaced(client, &settings.namespace),
-            candidate: Candidate::new(identity, settings.duration),
+            candidate: Candidate::new(identity, settings.duration, clock.clone()),
+            clock: clock.clone(),
             settings,
             lease: None,
-            term,
+            term: sender,
             holds: false,
             stands_by: false,
         };
-        (election, Leadership(leadership))
+        (election, Leadership::told_by(term, clock))
     }
 
     /// The lease, as `namespace/name`.
-    pub(in crate::controller) fn lease(&self) -> String {
+    pub(crate) fn lease(&self) -> String {
         format!("{}/{}", self.settings.namespace, self.settings.name)
     }
 
     /// Competes until `stop`, then gives the lease back. `new_term` is called before each term of this process begins.
-    pub(in crate::controller) async fn run(
+    pub(crate) async fn run(
         mut self,
         new_term: impl Fn() + Send + Sync,
         mut stop: oneshot::Receiver<()>,
@@ -107,9 +110,9 @@ impl Election {
     /// Reads or renews the lease once. Returns the time of the next turn.
     async fn turn(&mut self, new_term: &(impl Fn() + Sync)) -> Result<Instant, Error> {
         // Counted from before anything is sent, so that the term ends before others may take the lease.
-        let until = Until::after(self.settings.duration.mul_f64(0.9));
+        let until = Until::after(self.settings.duration.mul_f64(0.9), &self.clock);
         // The record that we wrote last still stands, unless enough time has passed for another to write.
-        if self.term.borrow().until.is_past() || self.lease.is_none() {
+        if self.term.borrow().until.is_past(&self.clock) || self.lease.is_none() {
             let read = self.leases.get_opt(&self.settings.name);
             self.lease = in_time(self.deadline(), read).await?;
         }
@@ -197,7 +200,7 @@ impl Election {
         }
         // Decided under the lock: a pass either sees its term continue, or a beginning starts it again.
         self.term.send_modify(|term| {
-            let begins = takes || term.until.is_past();
+            let begins = takes || term.until.is_past(&self.clock);
             term.number += u64::from(takes);
             term.beginning += u64::from(begins);
             term.until = until;
@@ -215,13 +218,13 @@ impl Election {
     fn depose(&mut self) {
         self.stands_by = true;
         tracing::warn!(lease = self.settings.name, "another replica leads now");
-        let ended = Until::after(Duration::ZERO);
+        let ended = Until::after(Duration::ZERO, &self.clock);
         self.term.send_modify(|term| term.until = ended);
     }
 
     async fn give_back(&mut self) {
-        self.term
-            .send_modify(|term| term.until = Until::after(Duration::ZERO));
+        let ended = Until::after(Duration::ZERO, &self.clock);
+        self.term.send_modify(|term| term.until = ended);
         let read = self.leases.get(&self.settings.name);
         let released = match in_time(self.deadline(), read).await {
             Ok(lease) => {

@@ -1,16 +1,11 @@
-//! Detects another operator that works on the same objects. Each operator signs what it writes with its lease. One that
-//! finds the signature of another lease under a write, made since it has known the object, reports it. Nothing else
-//! changes: the winner of a race is decided elsewhere.
+//! How operators sign what they write, and tell each other apart: by their lease.
 
 use ivschat_core::api::names::OPERATOR;
-use ivschat_core::room::news::News;
-use ivschat_core::room::seen::Seen;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::DynamicObject;
 
-use super::Context;
-use super::leadership::LeaseSettings;
+use crate::kit::LeaseSettings;
 
 /// The field manager of every write to an object: one for all replicas that share a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,25 +62,10 @@ pub(super) struct Others {
 
 impl Others {
     /// Takes in when another operator last wrote to the object. True: it has written since this was told before.
-    fn wrote(&mut self, last: Option<Timestamp>) -> bool {
+    pub(super) fn wrote(&mut self, last: Option<Timestamp>) -> bool {
         let last = last.unwrap_or(Timestamp::MIN);
         self.last.replace(last).is_some_and(|known| last > known)
     }
-}
-
-/// Reports a write of another operator to an object, if it came after this one began to work on it.
-///
-/// Earlier writes are a handover, as when one release takes over from another.
-pub(super) async fn report(seen: &Seen, context: &Context) {
-    let at = seen.other.as_ref().map(|other| other.at);
-    if !context.memory.of(&seen.uid, |entry| entry.others.wrote(at)) {
-        return;
-    }
-    let Some(other) = &seen.other else { return };
-    context.metrics.overlapped();
-    let notice = News::Overlap(other.signature.clone()).notice();
-    tracing::warn!(object = %seen, reason = notice.reason, "{}", notice.note);
-    context.kubernetes.publish(seen, &notice).await;
 }
 
 #[cfg(test)]

@@ -13,10 +13,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::class;
-use super::kubernetes::{Error, is_status};
-use super::leadership::Fence;
-use super::reconcile::{Passed, pass};
-use super::{Context, Election};
+use super::reconcile::pass;
+use super::report::Passed;
+use crate::kit::Election;
+use crate::kit::calls::{Error, is_status};
+use crate::kit::leadership::Fence;
+
+use super::context::Context;
 
 /// What `release` did to the ChatRooms.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

@@ -6,17 +6,19 @@ use ivschat_core::api::Creation;
 use ivschat_core::room::case::Case;
 use ivschat_core::room::correction::{Edit, NewRoom};
 use ivschat_core::room::course::Course;
-use ivschat_core::room::decide::{self, Finding, Plan};
+use ivschat_core::room::decide;
+use ivschat_core::room::plan::{Finding, Plan};
 use ivschat_core::room::status::{self, Verdict};
 use ivschat_core::room::step::{Done, Halt, Step};
 use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn};
 use tokio::time::Instant;
 
-use super::kubernetes::Error;
-use super::leadership::Fence;
+use super::context::Context;
 use super::look::require_unchanged;
+use super::measure;
 use super::object::Object;
-use super::{Context, measure};
+use crate::kit::Error;
+use crate::kit::leadership::Fence;
 
 /// What a plan came to.
 pub(super) struct Acted<'a> {
@@ -104,7 +106,7 @@ impl Act<'_, '_, '_> {
     /// Takes steps in order. Returns why it went no further.
     async fn take_all(&mut self, steps: &[Step]) -> Result<Option<Halt>, Error> {
         for step in steps {
-            match self.take(step).await {
+            match Box::pin(self.take(step)).await {
                 Ok(done) => self.note(&done),
                 Err(Stop::Kubernetes(error)) => return Err(error),
                 Err(Stop::Halt(halt)) => {
@@ -154,7 +156,9 @@ impl Act<'_, '_, '_> {
             Step::Void => Done::NothingCame,
             Step::Claim(arn) => self.claim(arn)?,
             Step::Admit(region) => self.admit(region).await?,
-            Step::WriteAhead { region, adopts } => self.write_ahead(region, adopts).await?,
+            Step::WriteAhead { region, adopts } => {
+                self.write_ahead(region, adopts.as_ref()).await?
+            }
             Step::Create(new) => self.create(new).await?,
             Step::WriteRoom => self.write_room().await?,
             Step::Edit(arn, Edit::Tag(tags)) => {
@@ -216,7 +220,7 @@ impl Act<'_, '_, '_> {
     async fn write_ahead(
         &mut self,
         region: &str,
-        adopts: &Option<ObservedRoom>,
+        adopts: Option<&ObservedRoom>,
     ) -> Result<Done, Stop> {
         let deadline = Instant::now() + self.context.settings.operation_timeout;
         let attempt = Creation {
@@ -226,11 +230,11 @@ impl Act<'_, '_, '_> {
         };
         let done = Done::WrittenAhead {
             attempt: attempt.clone(),
-            adopts: adopts.clone(),
+            adopts: adopts.cloned(),
         };
         let mut record = self.course.record.clone();
         record.after(&done);
-        let verdict = decide::under_way(adopts.as_ref());
+        let verdict = decide::under_way(adopts);
         let (generation, now) = (self.case.seen.generation, self.context.clock.now());
         let status = status::next(&self.object.stored, &record, &verdict, generation, now);
         self.object.write_ahead(&attempt, &status).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use ivschat_aws::Clock;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ pub(super) struct Candidate {
     /// Unique to this process: a restarted process has another identity.
     identity: String,
     duration: Duration,
+    clock: Clock,
     /// The record of another holder, and since when we have seen it unchanged.
     seen: Option<(LeaseSpec, Instant)>,
 }
@@ -29,10 +30,11 @@ pub(super) enum Move {
 }
 
 impl Candidate {
-    pub(super) fn new(identity: String, duration: Duration) -> Self {
+    pub(super) fn new(identity: String, duration: Duration, clock: Clock) -> Self {
         Self {
             identity,
             duration,
+            clock,
             seen: None,
         }
     }
@@ -92,7 +94,7 @@ impl Candidate {
         let seconds = seconds as i32;
         LeaseSpec {
             lease_duration_seconds: Some(seconds),
-            renew_time: Some(MicroTime(Timestamp::now())),
+            renew_time: Some(MicroTime(self.clock.now())),
             ..record
         }
     }
@@ -105,7 +107,7 @@ impl Candidate {
         };
         self.renewed(LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            acquire_time: Some(MicroTime(Timestamp::now())),
+            acquire_time: Some(MicroTime(self.clock.now())),
             lease_transitions: Some(transitions),
             ..LeaseSpec::default()
         })
@@ -114,12 +116,14 @@ impl Candidate {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     const LEASE: Duration = Duration::from_secs(15);
 
     fn candidate(identity: &str) -> Candidate {
-        Candidate::new(identity.to_owned(), LEASE)
+        Candidate::new(identity.to_owned(), LEASE, Clock::system())
     }
 
     fn lease(spec: LeaseSpec) -> Lease {
@@ -197,7 +201,8 @@ mod tests {
     fn a_holder_with_a_longer_lease_keeps_it_for_as_long_as_it_said() {
         let start = Instant::now();
         let long = Duration::from_mins(1);
-        let held = record(Candidate::new("one".to_owned(), long).decide(None, start));
+        let held =
+            record(Candidate::new("one".to_owned(), long, Clock::system()).decide(None, start));
         let waits = candidate("two").decide(Some(&lease(held)), start);
         assert_eq!(waits, Move::Wait(start + long));
     }

@@ -13,37 +13,17 @@ use ivschat_core::room::seen::Seen;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch as JsonPatch, PatchOperation, TestOperation};
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::DynamicResourceScope;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::{Client, Error as KubeError, Resource, ResourceExt};
+use kube::{Client, Error as KubeError, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use crate::telemetry::Metrics;
 
-use super::events::event;
-use super::overlap::Signature;
+use crate::kit::calls::{Error, PAGE, apis, in_time, is_status, next_page};
+use crate::kit::events::event;
 
-/// Why a pass could not write its outcome into the object's status.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The object is no longer as this pass saw it.
-    #[error("the object has changed since the pass began")]
-    Stale,
-    /// The API server did not answer in time.
-    #[error("the Kubernetes API did not answer within {0:?}")]
-    Timeout(Duration),
-    /// The API server refused, or could not be reached.
-    #[error("the Kubernetes API failed: {}", describe(.0))]
-    Api(Box<KubeError>),
-    /// Another replica leads now, or nobody does: this pass must not continue.
-    #[error("this replica no longer leads")]
-    Deposed,
-    /// A patch could not be built.
-    #[error("a patch could not be built")]
-    Patch(#[from] serde_json::Error),
-}
+use super::signature::Signature;
 
 /// The operator's calls to Kubernetes.
 #[derive(Clone)]
@@ -292,54 +272,6 @@ fn namespace_ends(error: &Error) -> bool {
     details
         .flat_map(|it| &it.causes)
         .any(|cause| cause.reason == "NamespaceTerminating")
-}
-
-/// Objects in a page of a list.
-const PAGE: u32 = 500;
-
-fn next_page(list: ListMeta) -> Option<String> {
-    list.continue_.filter(|token| !token.is_empty())
-}
-
-/// One for each namespace that is watched, or one for all of them if none is named.
-pub(super) fn apis<K>(client: &Client, namespaces: &[String], resource: &ApiResource) -> Vec<Api<K>>
-where
-    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
-{
-    if namespaces.is_empty() {
-        return vec![Api::all_with(client.clone(), resource)];
-    }
-    let api = |namespace: &String| Api::namespaced_with(client.clone(), namespace, resource);
-    namespaces.iter().map(api).collect()
-}
-
-/// A call's answer, if it comes in time; a conflict is [`Error::Stale`].
-///
-/// # Errors
-/// What the API server answered, or [`Error::Timeout`].
-pub async fn in_time<T>(
-    timeout: Duration,
-    call: impl Future<Output = Result<T, KubeError>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(timeout, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if is_status(&error, 409) => Err(Error::Stale),
-        Ok(Err(error)) => Err(Error::Api(Box::new(error))),
-        Err(_) => Err(Error::Timeout(timeout)),
-    }
-}
-
-/// kube's own text repeats the whole answer of the API server; its message is what people need.
-fn describe(error: &KubeError) -> String {
-    match error {
-        KubeError::Api(status) => format!("{} ({})", status.message, status.code),
-        error => chain(error),
-    }
-}
-
-/// Whether the API server answered with this status.
-pub fn is_status(error: &KubeError, code: u16) -> bool {
-    matches!(error, KubeError::Api(status) if status.code == code)
 }
 
 /// The status with null for every field it leaves out: in a merge patch, null clears and absence keeps.

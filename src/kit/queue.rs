@@ -1,6 +1,6 @@
 //! Which objects wait for a pass. The runtime has a queue of its own, but does not report its length.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
@@ -13,12 +13,12 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// By `metadata.uid`.
-    waiting: Mutex<HashSet<String>>,
+    waiting: Mutex<BTreeSet<String>>,
     metrics: Metrics,
 }
 
 impl Queue {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             waiting: Mutex::default(),
             metrics,
@@ -26,7 +26,7 @@ impl Queue {
     }
 
     /// Takes in an event of the watch.
-    pub(super) fn take(&self, event: &Event<DynamicObject>) {
+    pub(crate) fn take(&self, event: &Event<DynamicObject>) {
         match event {
             Event::Apply(object) | Event::InitApply(object) => self.change(|waiting| {
                 waiting.insert(object.uid().unwrap_or_default());
@@ -37,13 +37,13 @@ impl Queue {
     }
 
     /// Takes out an object: `reconcile` has it now, or it is gone.
-    pub(super) fn looked_at(&self, uid: &str) {
+    pub(crate) fn looked_at(&self, uid: &str) {
         self.change(|waiting| {
             waiting.remove(uid);
         });
     }
 
-    fn change(&self, change: impl FnOnce(&mut HashSet<String>)) {
+    fn change(&self, change: impl FnOnce(&mut BTreeSet<String>)) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut waiting);
         self.metrics.queued(waiting.len());

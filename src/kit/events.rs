@@ -4,7 +4,7 @@ use ivschat_core::room::news::Notice;
 use kube::runtime::events::{Event, EventType};
 
 /// The event that tells of something. Its note may hold 1 kB.
-pub(super) fn event(notice: &Notice) -> Event {
+pub(crate) fn event(notice: &Notice) -> Event {
     const NOTE_MAX: usize = 1000;
     let note = &notice.note;
     let cut = note

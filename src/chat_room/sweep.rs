@@ -15,7 +15,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::time::Instant;
 
-use super::Context;
+use super::context::Context;
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(

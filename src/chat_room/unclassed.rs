@@ -15,10 +15,10 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt};
 
-use super::Context;
 use super::class::OperatorClass;
-use super::kubernetes::apis;
-use super::watch;
+use super::context::Context;
+use crate::kit::calls::apis;
+use crate::kit::watch;
 
 /// How many objects are remembered as told. Users can create and delete any number; past this, objects are told again.
 const MOST_TOLD: usize = 10_000;

@@ -9,8 +9,8 @@ use ivschat_core::room::seen::Seen;
 use ivschat_core::room::when::Failures;
 use tokio::time::Instant;
 
-use super::measure::Measured;
-use super::overlap::Others;
+use super::measured::Measured;
+use super::signature::Others;
 
 /// How long the watch may take to show our own write. After that the watch counts as lost, and the object gets a pass
 /// anyway.

@@ -6,7 +6,9 @@ use ivschat_core::room::seen::{self, Seen};
 use kube::api::DynamicObject;
 
 use super::class::{self, OperatorClass};
-use super::kubernetes::{Error, Kubernetes};
+use crate::kit::Error;
+
+use super::kubernetes::Kubernetes;
 
 /// An object that a pass works on.
 pub(super) struct Object<'a> {

@@ -2,29 +2,29 @@
 
 use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, Stop, search};
+use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Class, Failure};
 
-use super::Context;
+use super::context::Context;
 
 /// Finds the object's room, with credentials of the right account.
-pub(super) async fn look(case: &Case<'_>, context: &Context) -> Result<Look, (Failure, Knowledge)> {
+pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
     let mut facts = Facts::default();
     let mut account = String::new();
-    let look = loop {
+    let mut look = loop {
         match search(case, &facts) {
             Ok(look) => break look,
-            Err(Stop::Failed(failure, room)) => return Err((failure, room)),
-            Err(Stop::Ask(ask)) => read(case, ask, &mut account, &mut facts, context).await,
+            Err(ask) => Box::pin(read(case, ask, &mut account, &mut facts, context)).await,
         }
     };
-    if let Some(account) = &look.account {
+    if let (Some(account), Ok(_)) = (&look.account, &look.sight) {
         // If the credentials changed on the way, nobody knows which account was read.
-        let unchanged = require_unchanged(account, context).await;
-        unchanged.map_err(|failure| (failure, Knowledge::Nothing))?;
+        if let Err(failure) = require_unchanged(account, context).await {
+            look.sight = Err((failure, Knowledge::Nothing));
+        }
     }
-    Ok(look)
+    look
 }
 
 /// Fails if the credentials have changed to another account since the pass read AWS.

@@ -1,19 +1,29 @@
 //! What a pass tells of: the status if it differs, events, metrics, and when the next pass is due.
 
+use std::time::Duration;
+
 use ivschat_core::room::case::Case;
-use ivschat_core::room::course::{Course, Outcome};
+use ivschat_core::room::course::Course;
 use ivschat_core::room::news;
+use ivschat_core::room::plan::Outcome;
 use ivschat_core::room::status::{self, Verdict};
 use ivschat_core::room::when::When;
 
 use crate::telemetry::PassTimer;
 
 use super::act::Acted;
-use super::kubernetes::Error;
-use super::leadership::Fence;
+use super::context::Context;
+use super::measure;
 use super::object::Object;
-use super::reconcile::Passed;
-use super::{Context, measure};
+use crate::kit::Error;
+use crate::kit::leadership::Fence;
+
+/// What a pass over an object came to that is still there.
+pub(super) struct Passed {
+    pub(super) verdict: Verdict,
+    /// How long the object needs no other pass.
+    pub(super) rest: Duration,
+}
 
 /// Tells of a pass.
 ///

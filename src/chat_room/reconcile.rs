@@ -6,46 +6,41 @@ use std::time::Duration;
 use ivschat_core::room::case::{Case, Task};
 use ivschat_core::room::decide::decide;
 use ivschat_core::room::seen::Seen;
-use ivschat_core::room::status::Verdict;
 use kube::api::DynamicObject;
-use kube::runtime::controller::Action;
 
 use super::act::act;
-use super::kubernetes::Error;
-use super::leadership::Fence;
+use super::context::Context;
 use super::look::look;
-use super::report::report;
-use super::{Context, overlap};
+use super::overlap;
+use super::report::{Passed, report};
+use crate::kit::Error;
+use crate::kit::leadership::Fence;
 
 /// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
 ///
 /// Failures of AWS are outcomes like any other: they end up in the status, and their class decides when to try again. A
 /// pass over a room that is as specified makes one GetRoom and writes nothing. If the object is as the last pass left it,
-/// and not yet due, nothing happens at all.
+/// and not yet due, nothing happens at all. Returns how long the object needs no other pass; `None`: until it changes.
 ///
 /// # Errors
 /// Only failures of Kubernetes: then nothing could be written to the object, and the pass is repeated.
-pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile(
+    object: Arc<DynamicObject>,
+    context: Arc<Context>,
+) -> Result<Option<Duration>, Error> {
     let seen = Seen::read(&object); // pure
     context.queue.looked_at(&seen.uid);
     let Some(fence) = context.leadership.fence() else {
         // A standby only keeps its cache warm. When a replica begins to lead, every object gets a pass. The wait is for
         // clocks that are set back and forth, by which a term may seem to end and continue.
-        return Ok(context.look_later());
+        return Ok(Some(context.look_later()));
     };
     overlap::report(&seen, &context).await; // if another operator also writes to the object
     if let Some(rest) = context.memory.rest(&seen) {
-        return Ok(Action::requeue(rest));
+        return Ok(Some(rest));
     }
     let passed = pass(Task::Follow, &seen, &context, &fence).await?;
-    Ok(passed.map_or_else(Action::await_change, |passed| Action::requeue(passed.rest)))
-}
-
-/// What a pass over an object came to that is still there.
-pub(super) struct Passed {
-    pub(super) verdict: Verdict,
-    /// How long the object needs no other pass.
-    pub(super) rest: Duration,
+    Ok(passed.map(|passed| passed.rest))
 }
 
 /// Reads AWS, decides, acts, and tells of it. `None`: the object is gone.
@@ -63,5 +58,5 @@ pub(super) async fn pass(
     let plan = decide(&case, look); // pure: the steps
     let mut object = context.object(seen);
     let acted = act(&case, &plan, &mut object, context, fence).await; // takes them
-    report(&case, acted, object, context, fence, timer).await // status, events, next pass
+    Box::pin(report(&case, acted, object, context, fence, timer)).await // status, events, next pass
 }

@@ -1,0 +1,168 @@
+//! What all passes share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use ivschat_aws::{Account, Clock, Index, Rooms};
+use ivschat_core::room::Class;
+use ivschat_core::room::case::Policies;
+use ivschat_core::room::correction::Difference;
+use ivschat_core::room::recall::Recall;
+use ivschat_core::room::seen::Seen;
+use ivschat_core::room::when::{Pace, When};
+
+use crate::kit::Leadership;
+use crate::kit::queue::Queue;
+use crate::telemetry::Metrics;
+
+use super::claims::Claims;
+use super::class::OperatorClass;
+use super::deletions::Deletions;
+use super::kubernetes::Kubernetes;
+use super::measured;
+use super::memory::Memory;
+use super::object::Object;
+
+/// What the operator was told about how to work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// About rooms.
+    pub policies: Policies,
+    /// About the time between passes.
+    pub pace: Pace,
+    /// The only namespaces to look at; empty: all.
+    pub namespaces: Vec<String>,
+    /// The only objects to look at are of this class; `None`: of none.
+    pub class: Option<OperatorClass>,
+    /// How many objects are worked on at the same time.
+    pub concurrency: u16,
+    /// Time between two looks over whole regions.
+    pub index_interval: Duration,
+    /// A CreateRoom that has no answer by then never will.
+    pub operation_timeout: Duration,
+}
+
+impl Settings {
+    /// How long after a room was asked for, or first seen missing, a list can prove it absent.
+    pub fn grace(&self) -> Duration {
+        Duration::try_from(self.policies.grace).unwrap_or_default()
+    }
+}
+
+/// Everything that passes share.
+pub struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) kubernetes: Kubernetes,
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) index: Index,
+    pub(crate) account: Account,
+    pub(crate) leadership: Leadership,
+    pub(crate) clock: Clock,
+    pub(crate) memory: Memory,
+    pub(crate) claims: Claims,
+    pub(crate) deletions: Deletions,
+    pub(crate) queue: Queue,
+    pub(crate) metrics: Metrics,
+    /// Whether every namespace has been listed: before that, a room may seem to have no object.
+    pub(crate) synced: AtomicBool,
+}
+
+/// What a [`Context`] is made of, beside what it remembers.
+pub struct Parts {
+    /// How to work.
+    pub settings: Settings,
+    /// The calls to Kubernetes.
+    pub kubernetes: Kubernetes,
+    /// The calls to IVS Chat.
+    pub rooms: Arc<Rooms>,
+    /// The rooms of whole regions.
+    pub index: Index,
+    /// Whose the credentials are.
+    pub account: Account,
+    /// Whether this process leads.
+    pub leadership: Leadership,
+    /// The time of day.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Context {
+    /// A context with an empty memory.
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            settings,
+            kubernetes,
+            rooms,
+            index,
+            account,
+            leadership,
+            clock,
+            metrics,
+        } = parts;
+        metrics.allow_passes(settings.concurrency);
+        metrics.expect_passes(&measured::OUTCOMES, &Difference::FIELDS);
+        Self {
+            queue: Queue::new(metrics.clone()),
+            deletions: Deletions::new(settings.policies.max_deletions_per_minute),
+            settings,
+            kubernetes,
+            rooms,
+            index,
+            account,
+            leadership,
+            clock,
+            memory: Memory::default(),
+            claims: Claims::default(),
+            metrics,
+            synced: AtomicBool::default(),
+        }
+    }
+
+    /// Nothing is known of any object: another has led.
+    pub(super) fn begin_term(&self) {
+        self.memory.clear();
+        self.deletions.clear();
+        self.index.renew();
+    }
+
+    /// Nothing is known of an object that is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.memory.forget(uid);
+        self.deletions.give_back(uid);
+    }
+
+    /// What is known of an object as a pass over it begins.
+    pub(super) fn begin_pass(&self, seen: &Seen) -> Recall {
+        let now = self.clock.now();
+        self.memory.of(&seen.uid, |entry| {
+            entry.measured.saw(seen, now);
+            entry.recall.clone()
+        })
+    }
+
+    /// The object of a pass.
+    pub(super) fn object<'a>(&'a self, seen: &'a Seen) -> Object<'a> {
+        Object::new(&self.kubernetes, self.settings.class.as_ref(), seen)
+    }
+
+    /// How long an object rests after a pass.
+    pub(super) fn rest(&self, uid: &str, when: When) -> Duration {
+        let (pace, now) = (&self.settings.pace, self.clock.now());
+        self.memory.of(uid, |entry| {
+            when.wait(&mut entry.failures, pace, now, fastrand::f64())
+        })
+    }
+
+    /// The next pass, where nothing asks for one earlier.
+    pub(super) fn look_later(&self) -> Duration {
+        let pace = &self.settings.pace;
+        pace.jittered(pace.drift_interval, fastrand::f64())
+    }
+
+    /// The wait after so many failures of a class before.
+    pub(super) fn backoff(&self, class: Class, before: u32) -> Duration {
+        self.settings.pace.backoff(class, before, fastrand::f64())
+    }
+}

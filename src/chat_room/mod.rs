@@ -1,0 +1,31 @@
+//! Keeps each ChatRoom's room as the ChatRoom says: one pass at a time for each object.
+//!
+//! Start reading at [`reconcile`]: it is the table of contents. What a pass decides stands in [`ivschat_core::room`].
+
+mod act;
+mod claims;
+mod class;
+mod context;
+mod deletions;
+mod kubernetes;
+mod look;
+mod measure;
+mod measured;
+mod memory;
+mod object;
+mod overlap;
+mod reconcile;
+mod release;
+mod report;
+mod run;
+mod signature;
+mod sweep;
+mod unclassed;
+
+pub use class::{InvalidOperatorClass, OperatorClass};
+pub use context::{Context, Parts, Settings};
+pub use kubernetes::Kubernetes;
+pub use reconcile::reconcile;
+pub use release::{ReleaseError, Released, release_all};
+pub use run::{Feed, Passed, Shutdown, passes, retry, run};
+pub use signature::Signature;

@@ -1,0 +1,291 @@
+//! Keeps passes going for as long as the process runs.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, Shared};
+use futures::stream::BoxStream;
+use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
+use ivschat_core::api::ChatRoom;
+use ivschat_core::errors::chain;
+use ivschat_core::room::Class;
+use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::controller::{self, Action, Config, Controller, Error as RuntimeError};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, Resource};
+use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
+
+use crate::kit::watch::{Watched, watch};
+use crate::kit::{Election, Error};
+use crate::telemetry::Health;
+
+use super::context::Context;
+use super::reconcile::reconcile;
+use super::{class, sweep, unclassed};
+
+/// One pass that ended: over which object, and when it is due again or what went wrong.
+pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
+
+/// A shutdown that several can wait for.
+pub type Shutdown = Shared<BoxFuture<'static, ()>>;
+
+/// Which objects need a pass: what [`passes`] works off.
+pub struct Feed {
+    /// Objects as the watch delivers them, new or changed.
+    pub changed: BoxStream<'static, Result<DynamicObject, watcher::Error>>,
+    /// Every object as it was delivered last.
+    pub objects: reflector::Store<DynamicObject>,
+    /// Objects that need a pass although they have not changed.
+    pub asked: BoxStream<'static, ObjectRef<DynamicObject>>,
+    /// Each item: every object needs a pass.
+    pub all: BoxStream<'static, ()>,
+    /// No pass begins after it; those in hand are finished.
+    pub shutdown: Shutdown,
+}
+
+/// Watches ChatRooms, keeps the cache, the queue and the memory up with them, and sweeps.
+fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutdown) -> Feed {
+    let resource = ApiResource::erase::<ChatRoom>(&());
+    let writer = reflector::store::Writer::new(resource.clone());
+    let objects = writer.as_reader();
+    let (watched, listed) = (Arc::clone(context), Arc::clone(context));
+    let synced = move |unlisted: Vec<String>| {
+        if unlisted.is_empty() {
+            listed.synced.store(true, Ordering::Relaxed);
+        }
+        health.listed_all_but(unlisted);
+    };
+    let what = Watched {
+        resource,
+        namespaces: &context.settings.namespaces,
+        selector: class::selector(context.settings.class.as_ref()),
+    };
+    let signature = context.kubernetes.signature().clone();
+    let trim = move |object: &mut DynamicObject| signature.keep_others(object);
+    let changed = watch(client, what, trim, synced)
+        .inspect(move |event| match event {
+            Ok(event) => {
+                watched.queue.take(event);
+                // Deleted, or of another class now: the room is left to whoever works on it there.
+                if let watcher::Event::Delete(object) = event {
+                    let uid = object.metadata.uid.as_deref();
+                    watched.forget(uid.unwrap_or_default());
+                }
+            }
+            Err(_) => watched.metrics.watch_failed(),
+        })
+        .reflect(writer)
+        .applied_objects();
+    let sweeps = sweep::sweeps(Arc::clone(context), objects.clone());
+    let beginnings = context.leadership.beginnings();
+    Feed {
+        changed: changed.boxed(),
+        objects,
+        asked: sweeps.take_until(shutdown.clone()).boxed(),
+        all: beginnings.take_until(shutdown.clone()).boxed(),
+        shutdown,
+    }
+}
+
+/// Reconciles objects as the feed asks for it, several at a time and each only once at a time. Each item is a pass that ended.
+pub fn passes(feed: Feed, context: Arc<Context>) -> impl Stream<Item = Passed> {
+    let resource = ApiResource::erase::<ChatRoom>(&());
+    let concurrency = context.settings.concurrency;
+    let action = |rest: Option<Duration>| rest.map_or_else(Action::await_change, Action::requeue);
+    Controller::for_stream_with(feed.changed, feed.objects, resource)
+        .reconcile_on(feed.asked)
+        .reconcile_all_on(feed.all)
+        .with_config(Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(feed.shutdown)
+        .run(
+            move |object, context| reconcile(object, context).map_ok(action),
+            |object, error, context| Action::requeue(retry(&object, error, &context)),
+            context,
+        )
+}
+
+/// Forgets what a pass noted after its object had left.
+fn forget_gone(passed: &Passed, context: &Context) {
+    if let Err(controller::Error::ObjectNotFound(object)) = passed {
+        let uid = object.extra.uid.as_deref();
+        context.forget(uid.unwrap_or_default());
+    }
+}
+
+/// Ends at a shutdown that comes before the first list of objects: no pass is under way then, but the runtime would wait for
+/// that list, which may never come.
+async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<DynamicObject>) {
+    shutdown.await;
+    if store.wait_until_ready().now_or_never().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// When a pass that Kubernetes cut short is repeated; nothing of it could be written to the object.
+pub fn retry(object: &DynamicObject, error: &Error, context: &Context) -> Duration {
+    if matches!(error, Error::Deposed) {
+        return context.look_later();
+    }
+    // Where the cache was behind, the watch brings the newer object and with it the next pass; this is for a lost watch.
+    let uid = object.meta().uid.as_deref().unwrap_or_default();
+    let before = context.memory.of(uid, |entry| entry.failures.count(None));
+    context.backoff(Class::Unavailable, before)
+}
+
+/// Runs passes until `shutdown`, while this process leads; then lets another lead, once those in hand have ended: each finishes
+/// its call and writes down what it learned. One that still waits for AWS's quota after the time that takes is cut short, as by a
+/// crash. `election`: none where it always leads. `passes`: makes passes of what needs them.
+pub async fn run<S: Stream<Item = Passed>>(
+    client: &Client,
+    context: Arc<Context>,
+    election: Option<Election>,
+    health: Health,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    passes: impl FnOnce(Feed, Arc<Context>) -> S,
+) {
+    let (stop, stopped) = oneshot::channel();
+    let shared = Arc::clone(&context);
+    let new_term = move || shared.begin_term();
+    // A task of its own: no pass may hold up a renewal.
+    let campaign = election.map(|election| tokio::spawn(election.run(new_term, stopped)));
+    let credentials = tokio::spawn(resolve_account(Arc::clone(&context), health.clone()));
+    let labels = tokio::spawn(unclassed::tell(client.clone(), Arc::clone(&context)));
+    let stopping = health.clone();
+    let shutdown = shutdown.inspect(move |()| {
+        stopping.stopping();
+        tracing::info!("stopping: finishing what is under way");
+    });
+    let shutdown = shutdown.boxed().shared();
+    let patience = context.settings.operation_timeout + context.kubernetes.timeout();
+    let overdue = shutdown.clone().then(|()| tokio::time::sleep(patience));
+    let metrics = context.metrics.clone();
+    let leadership = context.leadership.clone();
+    let feed = feed(client, &context, health.clone(), shutdown.clone());
+    let unready = unready_at(shutdown, feed.objects.clone());
+    let forgetful = Arc::clone(&context);
+    let passes = passes(feed, context)
+        .inspect(move |passed| forget_gone(passed, &forgetful))
+        .take_until(unready);
+    let turn = || {
+        health.turned();
+        metrics.lead(leadership.fence().is_some());
+        metrics.ready(health.ready().is_ok());
+    };
+    tokio::select! {
+        biased;
+        () = turning(passes, turn, log) => {}
+        () = overdue => tracing::warn!("passes that were not done {patience:?} later are left to the replica that leads next"),
+    }
+    credentials.abort();
+    labels.abort();
+    // Not before every pass has ended.
+    drop(stop);
+    metrics.lead(false);
+    if let Some(campaign) = campaign
+        && let Err(error) = campaign.await
+    {
+        tracing::error!(%error, "the election failed");
+    }
+}
+
+/// A standby makes no pass, and yet has to know that it could.
+async fn resolve_account(context: Arc<Context>, health: Health) {
+    let mut attempt = 0;
+    while let Err(failure) = context.account.id().await {
+        if attempt == 0 {
+            tracing::warn!(%failure, "cannot tell whose the AWS credentials are; this is tried again");
+        }
+        tokio::time::sleep(context.backoff(failure.class, attempt)).await;
+        attempt += 1;
+    }
+    health.credentials_resolved();
+}
+
+/// How often the loop turns at least.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Hands on every item of a stream to its end; `turn` is called every second by the task that drives the stream, and by no
+/// other: where something in it blocks, it is not.
+async fn turning<T>(items: impl Stream<Item = T>, turn: impl Fn(), mut hand_on: impl FnMut(T)) {
+    let mut turns = tokio::time::interval(TURN);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut items = std::pin::pin!(items);
+    loop {
+        tokio::select! {
+            // First, so that no number of items can hold it up.
+            biased;
+            _ = turns.tick() => turn(),
+            item = items.next() => match item {
+                Some(item) => hand_on(item),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Logs what Kubernetes made fail.
+fn log(passed: Passed) {
+    match passed {
+        Ok((object, _)) => tracing::trace!(%object, "pass"),
+        Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
+            tracing::debug!(%object, "the cache was behind; the pass starts again");
+        }
+        Err(controller::Error::ReconcilerFailed(Error::Deposed, object)) => {
+            tracing::info!(%object, "a pass was left to the replica that leads now");
+        }
+        // Deleted while it was queued.
+        Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
+        Err(controller::Error::QueueError(error)) => {
+            tracing::warn!("{}", watch_problem(&error));
+        }
+        Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
+    }
+}
+
+/// What keeps the watch from running, and what to do where that is known.
+fn watch_problem(error: &watcher::Error) -> String {
+    let advice = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => match status.code {
+            404 => "; is the CRD installed? ivschat-operator crds | kubectl apply -f -",
+            403 => "; may the operator's account get, list and watch chatrooms?",
+            _ => "",
+        },
+        _ => "",
+    };
+    format!("cannot watch ChatRooms: {}{advice}", chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_something_blocks_does_not_turn_and_is_told_from_one_that_waits() {
+        let health = Health::stuck_after(Duration::from_millis(1500));
+        let probe = health.clone();
+        // Half a second from any turn.
+        let waits = stream::once(tokio::time::sleep(Duration::from_millis(2500)));
+        let blocks = stream::once(async move {
+            let before = probe.live();
+            std::thread::sleep(Duration::from_secs(2));
+            (before, probe.live())
+        });
+        let items = waits.map(|()| None).chain(blocks.map(Some));
+        let mut seen = None;
+        turning(
+            items,
+            || health.turned(),
+            |item| seen = seen.take().or(item),
+        )
+        .await;
+        let stuck = Err("the loop has not turned for 2 s".to_owned());
+        assert_eq!(seen, Some((Ok(()), stuck)));
+    }
+}

@@ -7,7 +7,7 @@ use ivschat_emulator::world::{Call, Operation, Room, Scope};
 use serde_json::{Value, json};
 
 use crate::ownership::someone_elses_room;
-use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of, unreachable};
+use crate::stage::{CLUSTER, Options, REGION, Stage, arn_of, message_of};
 
 const CONSENT: &str = "ivschat-operator.io/adoptable-by";
 
@@ -187,19 +187,6 @@ async fn an_adoption_whose_answer_is_lost_and_that_is_taken_back_leads_to_no_sec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_to_adopt_that_may_not_be_read_holds_no_deletion() {
-    let stage = Stage::open().await;
-    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
-    let denied = Fault::refuse(Operation::GetRoom, 403, "AccessDeniedException", "no");
-    stage.emulator.inject(denied);
-    stage.create("lobby", adopting(&room)).await;
-    stage.condition("lobby", "Synced", "False", "Denied").await;
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    assert_eq!(stage.writes(), []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_observed_room_that_consents_to_this_object_alone_is_not_taken_unasked_and_stands_for_no_second_one()
  {
     let stage = Stage::open().await;
@@ -221,75 +208,5 @@ async fn an_observed_room_that_consents_to_this_object_alone_is_not_taken_unaske
         .edit("lobby", json!({"deletionPolicy": "Retain"}))
         .await;
     assert_eq!(arn_of(&stage.ready("lobby").await), room.arn);
-    assert_eq!(stage.room().arn, room.arn);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_adoption_that_came_to_nothing_does_not_stand_in_the_way_of_a_room_of_the_objects_own() {
-    let stage = Stage::open().await;
-    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
-    let denied = Fault::refuse(Operation::TagResource, 403, "AccessDeniedException", "no");
-    stage.emulator.inject(denied);
-    stage.create("lobby", adopting(&room)).await;
-    stage.condition("lobby", "Synced", "False", "Denied").await;
-    // Somebody else has it now.
-    let tags = BTreeMap::from([(
-        "ivschat-operator.io/owner".to_owned(),
-        "else/where/hall".to_owned(),
-    )]);
-    let resource_arn = room.arn.clone();
-    let taken = Call::TagResource { resource_arn, tags };
-    let scope = Scope::in_region(REGION);
-    stage.emulator.call(&scope, taken).unwrap();
-    stage.emulator.clear_faults();
-    stage
-        .edit("lobby", json!({"adopt": null, "name": null}))
-        .await;
-    let object = stage.ready("lobby").await;
-    assert_ne!(arn_of(&object), room.arn);
-    assert_eq!(stage.rooms_in(REGION).len(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_room_to_adopt_in_a_region_that_does_not_exist_holds_no_deletion() {
-    let stage = Stage::open().await;
-    stage.settle("lobby", json!({})).await;
-    stage.emulator.inject(unreachable("us-wset-2"));
-    let mistyped = "arn:aws:ivschat:us-wset-2:123456789012:room/AbCdEfGhIjKl";
-    let adopt = json!({"adopt": {"arn": mistyped}, "deletionPolicy": "Delete"});
-    stage.edit("lobby", adopt).await;
-    let object = stage
-        .condition("lobby", "Stalled", "True", "InvalidSpec")
-        .await;
-    assert_eq!(
-        message_of(&object, "Stalled"),
-        "spec.adopt.arn: the region is fixed to us-west-2 since the room was asked for; create another ChatRoom instead; found \
-         \"us-wset-2\""
-    );
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    assert_eq!(stage.rooms_in(REGION), []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_adopted_room_that_has_lost_its_tags_is_told_of_and_left_behind() {
-    let stage = Stage::with(Options::watchful()).await;
-    let room = consenting_room(&stage, "CLUSTER/NAMESPACE/");
-    let object = stage.settle("lobby", adopting(&room)).await;
-    let stripped = Call::UntagResource {
-        resource_arn: room.arn.clone(),
-        tag_keys: stage.own_tags(&object).into_keys().collect(),
-    };
-    let scope = Scope::in_region(REGION);
-    stage.emulator.call(&scope, stripped).unwrap();
-    stage
-        .condition("lobby", "Stalled", "True", "OwnershipLost")
-        .await;
-    let writes = stage.writes();
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    let told = stage.event("lobby", "LeftBehind").await;
-    assert!(told.contains(&room.arn), "{told}");
-    assert_eq!(stage.writes(), writes);
     assert_eq!(stage.room().arn, room.arn);
 }

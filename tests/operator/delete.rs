@@ -150,30 +150,6 @@ async fn a_room_deleted_by_someone_else_is_made_again_once_it_is_proven_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_is_only_missing_for_a_moment_is_not_made_again() {
-    let stage = Stage::with(Options::watchful()).await;
-    let arn = arn_of(&stage.settle("lobby", json!({})).await);
-    stage.emulator.inject(
-        Fault::refuse(
-            Operation::GetRoom,
-            404,
-            "ResourceNotFoundException",
-            "not here yet",
-        )
-        .times(1),
-    );
-    stage
-        .until("lobby", "missing", |object| {
-            status_of(object, "Ready").1 == "NotFound"
-        })
-        .await;
-    let object = stage.ready("lobby").await;
-    assert_eq!(arn_of(&object), arn);
-    assert_eq!(stage.room().arn, arn);
-    assert_eq!(calls(&stage.emulator.journal(), Operation::CreateRoom), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_object_recreated_under_the_same_name_gets_a_room_of_its_own() {
     let stage = Stage::open().await;
     let first = arn_of(&stage.settle("lobby", json!({})).await);

@@ -283,61 +283,6 @@ async fn a_room_past_the_quota_is_made_once_there_is_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_that_was_refused_at_first_is_no_drift_when_it_goes_through() {
-    let stage = Stage::open().await;
-    stage.settle("lobby", json!({})).await;
-    stage.emulator.inject(
-        Fault::refuse(
-            Operation::UpdateRoom,
-            403,
-            "AccessDeniedException",
-            "not yet",
-        )
-        .times(1),
-    );
-    stage
-        .edit("lobby", json!({"maximumMessageLength": 300}))
-        .await;
-    stage.ready("lobby").await;
-    assert_eq!(
-        stage.event("lobby", "Updated").await,
-        "maximumMessageLength: 500 → 300"
-    );
-    let reasons: Vec<_> = stage
-        .events("lobby")
-        .await
-        .into_iter()
-        .map(|(reason, _)| reason)
-        .collect();
-    assert_eq!(reasons, ["Created", "Denied", "Updated"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_that_is_refused_as_invalid_blames_nobodys_spec() {
-    let stage = Stage::with(Options {
-        drift_interval: "300ms",
-        ..Options::default()
-    })
-    .await;
-    stage.settle("lobby", json!({})).await;
-    let refused = Fault::refuse(
-        Operation::GetRoom,
-        400,
-        "ValidationException",
-        "1 validation error detected",
-    );
-    stage.emulator.inject(refused);
-    let object = stage
-        .condition("lobby", "Synced", "False", "Unavailable")
-        .await;
-    assert_eq!(
-        message_of(&object, "Synced"),
-        "GetRoom: ValidationException: 1 validation error detected"
-    );
-    assert_eq!(status_of(&object, "Stalled").0, "False");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_create_is_cleared_even_if_the_object_was_edited_meanwhile() {
     let stage = Stage::with(Options::patient()).await;
     let slow = Fault::refuse(

@@ -104,36 +104,6 @@ async fn with_credentials_of_another_account_nothing_is_done_and_no_second_room_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_whose_room_is_in_an_account_out_of_reach_goes_once_it_retains_the_room() {
-    let mut stage = Stage::open().await;
-    let room = {
-        stage.settle("lobby", json!({})).await;
-        stage.room()
-    };
-    stage
-        .restart(Options {
-            account: Some("999999999999"),
-            ..Options::default()
-        })
-        .await;
-    stage.delete("lobby").await;
-    let held = stage
-        .condition("lobby", "Stalled", "True", "AccountMismatch")
-        .await;
-    let message = message_of(&held, "Stalled");
-    assert!(
-        message.contains("set spec.deletionPolicy to Retain"),
-        "{message}"
-    );
-    stage
-        .edit("lobby", json!({"deletionPolicy": "Retain"}))
-        .await;
-    stage.gone("lobby").await;
-    assert_eq!(stage.room().arn, room.arn);
-    assert!(stage.event("lobby", "LeftBehind").await.contains(&room.arn));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_with_a_new_id_takes_the_rooms_of_its_former_one_and_gives_them_the_new() {
     let mut stage = Stage::open().await;
     let object = stage.settle("lobby", json!({})).await;

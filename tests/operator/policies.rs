@@ -9,7 +9,6 @@ use ivschat_emulator::world::{Call, Operation, Scope, Settings};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::ownership::someone_elses_room;
 use crate::stage::{CLUSTER, ControlPlane, Options, REGION, Stage, arn_of, message_of, status_of};
 
 const CONSENT: &str = "ivschat-operator.io/adoptable-by";
@@ -99,44 +98,6 @@ async fn an_adopted_room_is_released_once_however_long_reads_show_it_owned() {
     assert_eq!(stage.calls(Operation::TagResource), 1);
     let owner = format!("{CLUSTER}/{}/lobby", stage.namespace);
     assert_eq!(stage.room().tags, tags(&[(CONSENT, &owner)]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_released_room_is_not_taken_back_by_an_object_that_does_not_say_what_becomes_of_it() {
-    let stage = Stage::open().await;
-    let first = stage
-        .settle("lobby", json!({"deletionPolicy": "Retain"}))
-        .await;
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    let second = stage.settle("lobby", json!({})).await;
-    assert_ne!(arn_of(&second), arn_of(&first));
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    assert_eq!(
-        stage.room().arn,
-        arn_of(&first),
-        "nobody said that it may be deleted"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_was_only_observed_does_not_stand_in_the_way_of_one_of_its_own() {
-    let stage = Stage::open().await;
-    let owner = format!("{CLUSTER}/{}/", stage.namespace);
-    let theirs = someone_elses_room(&stage, &[(CONSENT, &owner)]);
-    let spec =
-        json!({"managementPolicy": "Observe", "name": "theirs", "adopt": {"arn": theirs.arn}});
-    stage.settle("lobby", spec).await;
-    let own = json!({"managementPolicy": null, "adopt": null});
-    stage.edit("lobby", own).await;
-    let made =
-        |object: &ChatRoom| status_of(object, "Ready").0 == "True" && arn_of(object) != theirs.arn;
-    stage
-        .until("lobby", "ready with a room of its own", made)
-        .await;
-    assert_eq!(stage.rooms_in(REGION).len(), 2);
-    assert!(stage.rooms_in(REGION).contains(&theirs), "untouched");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,55 +341,4 @@ async fn no_more_rooms_are_deleted_in_a_minute_than_the_cap_allows() {
         .await;
     assert_eq!(stage.room().arn, arn_of(&second));
     assert_eq!(stage.calls(Operation::DeleteRoom), 1);
-}
-
-/// A room that no list shows for a second and a half, made by a CreateRoom whose answer is lost; and the object, which is only to
-/// be observed from now on.
-async fn outstanding_and_observed() -> Stage {
-    let lagging = Settings {
-        list_lag: Duration::from_millis(1500),
-        ..Settings::default()
-    };
-    let stage = Stage::on(ControlPlane::shared().await, Options::default(), lagging).await;
-    let lost = Fault::lose_answer(Operation::CreateRoom, Symptom::Reset);
-    stage.emulator.inject(lost);
-    stage.create("lobby", json!({})).await;
-    stage.calls_since(0, Operation::CreateRoom, 1).await;
-    stage
-        .edit("lobby", json!({"managementPolicy": "Observe"}))
-        .await;
-    let looked = |object: &ChatRoom| {
-        let observed = object.status.as_ref().and_then(|it| it.observed_generation);
-        observed == object.metadata.generation && status_of(object, "Ready").1 == "CreationPending"
-    };
-    let object = stage.until("lobby", "looked at", looked).await;
-    assert_eq!(object.finalizers(), ["ivschat-operator.io/room"]);
-    stage
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn while_its_create_is_outstanding_an_observed_object_keeps_its_finalizer() {
-    let stage = outstanding_and_observed().await;
-    let object = stage.ready("lobby").await;
-    assert_eq!(arn_of(&object), stage.room().arn);
-    stage
-        .until("lobby", "free to go", |object| {
-            object.finalizers().is_empty()
-        })
-        .await;
-    assert_eq!(stage.calls(Operation::CreateRoom), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_room_of_an_outstanding_create_is_named_when_its_observed_object_is_deleted() {
-    let stage = outstanding_and_observed().await;
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    let told = stage.event("lobby", "LeftBehind").await;
-    let left = format!(
-        "Room {} stays: this object only observes it",
-        stage.room().arn
-    );
-    assert_eq!(told, left);
-    assert_eq!(stage.calls(Operation::DeleteRoom), 0);
 }

@@ -72,27 +72,6 @@ async fn of_two_rooms_the_one_made_first_is_kept_where_the_status_names_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_room_that_was_not_made_for_the_object_is_told_of_once_and_left() {
-    let stage = Stage::with(sweeping()).await;
-    let object = stage.settle("lobby", json!({})).await;
-    let mut tags = stage.own_tags(&object);
-    tags.insert(CREATION.to_owned(), "an-earlier-uid".to_owned());
-    let twin = someone_elses_room(&stage, &borrowed(&tags));
-    let told = stage.event("lobby", "TwinLeft").await;
-    assert!(told.contains(&twin.arn), "{told}");
-    stage.more_calls(Operation::ListRooms, 5).await;
-    let events = stage.events("lobby").await;
-    let told = events.iter().filter(|(reason, _)| reason == "TwinLeft");
-    assert_eq!(told.count(), 1);
-    assert!(stage.rooms_in(REGION).contains(&twin), "untouched");
-    assert_eq!(stage.calls(Operation::DeleteRoom), 0);
-
-    stage.delete("lobby").await;
-    stage.gone("lobby").await;
-    assert_eq!(stage.rooms_in(REGION), [], "both carried its owner tag");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_room_whose_object_does_not_exist_is_reported_and_left_and_an_object_takes_it_back() {
     let stage = Stage::with(sweeping()).await;
     stage.settle("other", json!({})).await;

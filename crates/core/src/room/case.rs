@@ -180,3 +180,138 @@ impl<'a> Case<'a> {
 fn spec(seen: &Seen) -> Option<&ChatRoomSpec> {
     seen.spec.as_ref().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Adopt, TagPolicy};
+    use crate::room::sample::{arn, identity, policies, seen, tags};
+
+    fn case<T>(
+        task: Task,
+        seen: &Seen,
+        policies: &Policies,
+        read: impl FnOnce(&Case<'_>) -> T,
+    ) -> T {
+        let (recall, now) = (Recall::default(), Timestamp::UNIX_EPOCH);
+        read(&Case::of(task, seen, &recall, policies, now, now))
+    }
+
+    #[test]
+    fn a_deletion_comes_first_then_a_release_then_a_pause_then_the_management_policy() {
+        let intent = |task, deleted: bool, paused: bool, observed: bool| {
+            let mut seen = seen();
+            seen.deleted_at = deleted.then_some(Timestamp::UNIX_EPOCH);
+            seen.pause = paused.then_some(Pause::Asked);
+            seen.observed = observed;
+            case(task, &seen, &policies(), |case| {
+                (format!("{:?}", case.intent), case.leaving())
+            })
+        };
+        let (follow, release) = (Task::Follow, Task::Release);
+        for (task, deleted, paused, observed, expected, leaving) in [
+            (follow, false, false, false, "Keep", false),
+            (follow, false, false, true, "Observe", false),
+            (follow, false, true, true, "Paused(Asked)", false),
+            (release, false, true, true, "Release", true),
+            (release, true, true, true, "Delete", true),
+            (follow, true, true, true, "Delete", true),
+        ] {
+            let found = intent(task, deleted, paused, observed);
+            assert_eq!(found, (expected.to_owned(), leaving));
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_the_room_is_as_the_spec_says_or_the_operators_default() {
+        let (delete, retain) = (DeletionPolicy::Delete, DeletionPolicy::Retain);
+        for (asked, default, retains, takes_back) in [
+            (None, delete, false, false),
+            (None, retain, true, true),
+            (Some(delete), retain, false, true),
+            (Some(retain), delete, true, true),
+        ] {
+            let policies = Policies {
+                default_deletion_policy: default,
+                ..policies()
+            };
+            let mut seen = seen();
+            seen.deletion_policy = asked;
+            let found = case(Task::Follow, &seen, &policies, |case| {
+                (case.retains(), case.takes_back())
+            });
+            assert_eq!(found, (retains, takes_back), "{asked:?} {default:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_spec_only_a_region_that_can_be_one_and_a_room_that_can_be_named_count() {
+        let read = |region: &str, arn: &str| {
+            let mut seen = seen();
+            let spec = seen.spec.as_mut().unwrap();
+            spec.region = Some(region.to_owned());
+            spec.adopt = Some(Adopt {
+                arn: arn.to_owned(),
+            });
+            case(Task::Follow, &seen, &policies(), |case| {
+                (case.region().map(str::to_owned), case.adopt.clone())
+            })
+        };
+        let a = arn("a");
+        let both = (Some("eu-west-1".to_owned()), Some(a.clone()));
+        assert_eq!(read("eu-west-1", a.as_str()), both);
+        assert_eq!(read("Oregon", "lobby"), (None, None));
+    }
+
+    #[test]
+    fn an_object_is_identified_by_name_and_uid_and_by_every_id_that_the_cluster_had() {
+        let policies = Policies {
+            former_clusters: vec!["old".parse().unwrap()],
+            ..policies()
+        };
+        let expected = Identity {
+            former: policies.former_clusters.clone(),
+            ..identity()
+        };
+        let found = case(Task::Follow, &seen(), &policies, |case| {
+            case.identity.clone()
+        });
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_room_of_the_spec_takes_in_default_tags_and_a_region_that_is_fixed() {
+        let policies = Policies {
+            default_tags: tags(&[("cost", "1")]),
+            ignored_tags: vec!["theirs-*".parse().unwrap()],
+            ..policies()
+        };
+        let mut object = seen();
+        let desired = |seen: &Seen, region: Option<&str>| {
+            let record = Record {
+                region: region.map(str::to_owned),
+                ..Record::default()
+            };
+            case(Task::Follow, seen, &policies, |case| case.desired(&record))
+        };
+        let room = desired(&object, Some("eu-west-1")).unwrap();
+        assert_eq!(
+            (room.name.as_str(), &room.region[..]),
+            ("lobby", "eu-west-1")
+        );
+        assert_eq!(room.tags, tags(&[("cost", "1")]));
+        assert_eq!(desired(&object, None).unwrap().region, "us-west-2");
+        let spec = object.spec.as_mut().unwrap();
+        spec.tag_policy = Some(TagPolicy::Additive);
+        spec.tags = Some(tags(&[("theirs-1", "1")]));
+        let broken = desired(&object, None).unwrap_err();
+        assert_eq!(broken.class, Class::Unparseable);
+        let applied = ["mine".to_owned()];
+        case(Task::Follow, &object, &policies, |case| {
+            let scope = case.scope(&applied);
+            assert!(scope.removes("mine") && !scope.removes("other"));
+            let all = case.scope(&[]);
+            assert!(!all.removes("mine") && !all.removes("theirs-2"));
+        });
+    }
+}

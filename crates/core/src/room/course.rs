@@ -170,3 +170,6 @@ impl<'a> Course<'a> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,127 @@ fn text(differences: &[Difference]) -> String {
         .collect::<Vec<_>>()
         .join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::record::Record;
+    use crate::room::sample::arn;
+    use crate::room::status::Knowledge;
+    use crate::room::{Class, Failure};
+
+    fn difference(found: &str) -> Difference {
+        Difference {
+            field: "name".to_owned(),
+            wanted: "a".to_owned(),
+            found: found.to_owned(),
+        }
+    }
+
+    #[test]
+    fn news_name_the_room_and_warn_where_a_person_has_to_decide() {
+        let a = arn("a");
+        let changed = vec![difference("b"), difference("")];
+        for (news, warns, reason, told) in [
+            (News::Created(a.clone()), false, "Created", "Created room"),
+            (News::Bound(a.clone()), false, "Bound", "took it back"),
+            (
+                News::Rebound(a.clone(), "uid-0".to_owned()),
+                false,
+                "Rebound",
+                "that had uid uid-0",
+            ),
+            (News::Adopted(a.clone()), false, "Adopted", "Adopted room"),
+            (News::Retained(a.clone()), false, "Retained", "Left room"),
+            (News::Deleted(a.clone()), false, "Deleted", "Deleted room"),
+            (
+                News::TwinDeleted(a.clone()),
+                false,
+                "TwinDeleted",
+                "a second one made for this object",
+            ),
+            (News::TwinLeft(a.clone()), true, "TwinLeft", "so it stays"),
+            (News::Orphan(a.clone()), true, "Orphan", "does not exist"),
+            (
+                News::LeftBehind(a, "it is theirs"),
+                true,
+                "LeftBehind",
+                "stays: it is theirs",
+            ),
+            (
+                News::Overlap("ivschat-operator/ops/other".to_owned()),
+                true,
+                "Overlap",
+                "ivschat-operator/ops/other wrote to it",
+            ),
+            (
+                News::InvalidClass("Blue".to_owned()),
+                true,
+                "InvalidClass",
+                "\"Blue\"",
+            ),
+            (
+                News::Updated(changed.clone()),
+                false,
+                "Updated",
+                "name: b → a; name: nothing → a",
+            ),
+            (
+                News::DriftCorrected(changed),
+                false,
+                "DriftCorrected",
+                "name: b → a; name: nothing → a",
+            ),
+        ] {
+            let notice = news.notice();
+            assert_eq!((notice.warning, notice.reason), (warns, reason));
+            assert!(notice.note.contains(told), "{}", notice.note);
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_once_and_again_once_it_differs() {
+        let failed = |class| Verdict::Failed {
+            failure: Failure::new(class, "as this test says"),
+            room: Knowledge::Nothing,
+        };
+        let pending = |reason| Verdict::Pending {
+            reason,
+            message: "as this test says".to_owned(),
+        };
+        let after = |verdict: &Verdict| {
+            let nothing = ChatRoomStatus::default();
+            status::next(
+                &nothing,
+                &Record::default(),
+                verdict,
+                1,
+                jiff::Timestamp::UNIX_EPOCH,
+            )
+        };
+        let drifted = |found: &str| Verdict::Drifted(vec![difference(found)]);
+        let told = |before: &Verdict, now: &Verdict| {
+            warning(&after(before), now).map(|notice| (notice.reason, notice.note))
+        };
+        let said = |reason| Some((reason, "as this test says".to_owned()));
+        let fine = Verdict::InSync;
+        let denied = failed(Class::Denied);
+        assert_eq!(told(&fine, &denied), said("Denied"));
+        assert_eq!(told(&denied, &denied), None);
+        assert_eq!(told(&denied, &failed(Class::Throttled)), said("Throttled"));
+        for reason in [Reason::NotFound, Reason::CreationPending] {
+            assert_eq!(told(&fine, &pending(reason)), said(reason.as_str()));
+            assert_eq!(told(&pending(reason), &pending(reason)), None);
+        }
+        assert_eq!(told(&fine, &pending(Reason::Deleting)), None);
+        for quiet in [Verdict::InSync, Verdict::Released] {
+            assert_eq!(told(&denied, &quiet), None);
+        }
+        let differs = |found: &str| Some(("Drifted", format!("name: {found} → a")));
+        assert_eq!(told(&fine, &drifted("b")), differs("b"));
+        assert_eq!(told(&drifted("b"), &drifted("b")), None);
+        assert_eq!(told(&drifted("b"), &drifted("c")), differs("c"));
+        let more = Verdict::Drifted(vec![difference("b"), difference("c")]);
+        assert!(told(&drifted("b"), &more).is_some() && told(&more, &drifted("b")).is_some());
+    }
+}

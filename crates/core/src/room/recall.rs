@@ -94,3 +94,175 @@ impl Recall {
         self.attempt = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+    use crate::room::Failure;
+    use crate::room::sample::{arn, identity, room};
+    use crate::room::{Class, Tags};
+
+    const SKEW: SignedDuration = SignedDuration::from_secs(10);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + seconds.seconds()
+    }
+
+    fn attempt(started: i64) -> Creation {
+        Creation {
+            started_at: at(started),
+            region: "us-west-2".to_owned(),
+            account: "123456789012".to_owned(),
+        }
+    }
+
+    fn ours(id: &str) -> ObservedRoom {
+        room(&arn(id), identity().tags())
+    }
+
+    /// Everything a process can know of an object whose room is `a`.
+    fn full() -> Recall {
+        Recall {
+            missing: Some((arn("a"), at(5))),
+            made: Some(arn("a")),
+            attempt: Some(attempt(5)),
+            released: BTreeSet::from([arn("x")]),
+            deleted: Some(arn("y")),
+            twins: BTreeSet::from([arn("z")]),
+        }
+    }
+
+    #[test]
+    fn what_only_this_process_knows_completes_what_is_on_record() {
+        let now = at(100);
+        let nothing = Recall::default();
+        assert_eq!(
+            nothing.complete(Record::default(), now, SKEW),
+            Record::default()
+        );
+        let complete = full().complete(Record::default(), now, SKEW);
+        assert_eq!(complete.arn, Some(arn("a")));
+        assert_eq!(complete.creation, Some(attempt(5)));
+        let recorded = |started| Record {
+            arn: Some(arn("b")),
+            creation: Some(attempt(started)),
+            ..Record::default()
+        };
+        // What is on record names the room, and the later attempt counts.
+        for (started, counts) in [(4, 5), (5, 5), (6, 6), (111, 100)] {
+            let complete = full().complete(recorded(started), now, SKEW);
+            assert_eq!(complete.arn, Some(arn("b")));
+            assert_eq!(complete.creation, Some(attempt(counts)), "{started}");
+        }
+    }
+
+    #[test]
+    fn the_first_404_of_a_room_counts_until_the_room_is_seen() {
+        let mut recall = Recall::default();
+        for (id, there, second, missing) in [
+            ("a", false, 10, Some(("a", 10))),
+            ("a", false, 20, Some(("a", 10))),
+            ("b", false, 30, Some(("b", 30))),
+            ("b", true, 40, None),
+            ("b", false, 50, Some(("b", 50))),
+        ] {
+            let shown = there.then(|| ours(id));
+            recall.saw(&arn(id), shown.as_ref(), at(second));
+            let expected = missing.map(|(id, second)| (arn(id), at(second)));
+            assert_eq!(recall.missing, expected, "second {second}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_follows_from_what_was_done() {
+        let without_attempt = Recall {
+            attempt: None,
+            ..full()
+        };
+        let without_room = Recall {
+            missing: None,
+            made: None,
+            attempt: None,
+            ..full()
+        };
+        let bound = Done::Bound {
+            room: ours("a"),
+            touched: Vec::new(),
+        };
+        let ahead = |adopts| Done::WrittenAhead {
+            attempt: attempt(50),
+            adopts,
+        };
+        let created = Done::Created {
+            room: ours("b"),
+            applied: Vec::new(),
+        };
+        let deleted = Done::Deleted {
+            arn: arn("b"),
+            twin: true,
+            was_there: false,
+        };
+        for (done, expected) in [
+            (bound, without_attempt.clone()),
+            (Done::NothingCame, without_attempt.clone()),
+            (
+                ahead(None),
+                Recall {
+                    attempt: Some(attempt(50)),
+                    ..without_room.clone()
+                },
+            ),
+            (
+                ahead(Some(room(&arn("b"), Tags::new()))),
+                Recall {
+                    attempt: Some(attempt(50)),
+                    ..full()
+                },
+            ),
+            (
+                created,
+                Recall {
+                    made: Some(arn("b")),
+                    ..without_attempt.clone()
+                },
+            ),
+            (
+                deleted,
+                Recall {
+                    deleted: Some(arn("b")),
+                    ..full()
+                },
+            ),
+            (
+                Done::TwinLeft(arn("b")),
+                Recall {
+                    twins: BTreeSet::from([arn("b"), arn("z")]),
+                    ..full()
+                },
+            ),
+            (
+                Done::Released(ours("b")),
+                Recall {
+                    released: BTreeSet::from([arn("b"), arn("x")]),
+                    ..without_room
+                },
+            ),
+            (Done::Written, full()),
+        ] {
+            let mut recall = full();
+            recall.after(&done);
+            assert_eq!(recall, expected, "{done:?}");
+        }
+        let failure = || Failure::new(Class::Throttled, "as this test says");
+        for (halt, expected) in [
+            (Halt::Refused(failure()), without_attempt),
+            (Halt::Failed(failure()), full()),
+        ] {
+            let mut recall = full();
+            recall.halted(&halt);
+            assert_eq!(recall, expected, "{halt:?}");
+        }
+    }
+}

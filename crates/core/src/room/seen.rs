@@ -173,6 +173,8 @@ pub fn status(object: &DynamicObject) -> ChatRoomStatus {
     object
         .data
         .get("status")
+        // serde would read a list as the fields in order.
+        .filter(|status| status.is_object())
         .cloned()
         .and_then(|status| serde_json::from_value(status).ok())
         .unwrap_or_default()
@@ -215,6 +217,7 @@ fn spec(spec: &Value) -> Result<ChatRoomSpec, Violations> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::record::Record;
 
     #[test]
     fn a_room_is_never_deleted_by_a_policy_that_cannot_be_read() {
@@ -269,5 +272,134 @@ mod tests {
         for (value, message) in cases {
             assert_eq!(spec(&value).unwrap_err().to_string(), message);
         }
+    }
+
+    /// An object in the state that a pass leaves it in.
+    fn object() -> DynamicObject {
+        let mut object = DynamicObject::new("lobby", &ApiResource::erase::<ChatRoom>(&()));
+        object.metadata.namespace = Some("live".to_owned());
+        object.metadata.generation = Some(3);
+        object.metadata.finalizers = Some(vec![FINALIZER.to_owned(), "theirs".to_owned()]);
+        object.metadata.annotations = Some(
+            [
+                (PAUSED_ANNOTATION, "true"),
+                (RECONCILE_AT_ANNOTATION, "now"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        );
+        object.data = json!({
+            "spec": {"managementPolicy": "Observe"},
+            "status": {"observedGeneration": 3, "arn": "as it is"},
+        });
+        object
+    }
+
+    #[test]
+    fn each_part_of_an_object_is_read_whatever_the_others_are() {
+        let seen = Seen::read(&object());
+        assert_eq!(seen.to_string(), "live/lobby");
+        assert!(seen.observed && seen.has_finalizer());
+        assert_eq!(seen.others_finalizers(), ["theirs"]);
+        assert_eq!(seen.pause, Some(Pause::Asked));
+        assert_eq!(seen.reconcile_at.as_deref(), Some("now"));
+        assert_eq!(seen.status.arn.as_deref(), Some("as it is"));
+        let mut broken = object();
+        broken.data["spec"] = json!("none");
+        broken.data["status"] = json!([1]);
+        let seen = Seen::read(&broken);
+        assert!(seen.spec.is_err() && !seen.observed && seen.has_finalizer());
+        assert_eq!(seen.status, ChatRoomStatus::default());
+        assert_eq!(seen.deletion_policy, Some(DeletionPolicy::Retain));
+    }
+
+    #[test]
+    fn objects_have_one_fingerprint_if_they_lead_to_the_same_pass() {
+        let print = |change: fn(&mut DynamicObject)| {
+            let mut object = object();
+            change(&mut object);
+            Seen::read(&object).fingerprint()
+        };
+        let same = print(|_| {});
+        assert_eq!(print(|it| it.metadata.labels = Some([].into())), same);
+        for change in [
+            (|it| it.metadata.generation = Some(4)) as fn(&mut DynamicObject),
+            |it| it.metadata.finalizers = None,
+            |it| it.metadata.annotations = None,
+            |it| it.data["status"]["arn"] = json!("other"),
+            |it| {
+                let time =
+                    k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH);
+                it.metadata.deletion_timestamp = Some(time);
+            },
+        ] {
+            assert_ne!(print(change), same);
+        }
+        let seen = Seen::read(&object());
+        assert_eq!(seen.fingerprint_with(true, &seen.status), same);
+        assert_ne!(seen.fingerprint_with(false, &seen.status), same);
+    }
+
+    #[test]
+    fn an_object_may_hold_something_by_its_finalizer_or_a_room_that_was_not_released() {
+        let mut seen = Seen::read(&object());
+        seen.observed = false;
+        let holds = |change: fn(&mut Seen)| {
+            let mut seen = seen.clone();
+            change(&mut seen);
+            seen.may_hold_something()
+        };
+        let bare = |seen: &mut Seen| seen.finalizers.clear();
+        assert!(holds(|_| {}) && holds(|seen| seen.status.arn = None));
+        assert!(holds(bare));
+        for change in [
+            (|seen: &mut Seen| seen.status.arn = None) as fn(&mut Seen),
+            |seen| seen.observed = true,
+            |seen| seen.deleted_at = Some(Timestamp::UNIX_EPOCH),
+            |seen| {
+                let (nothing, record) = (ChatRoomStatus::default(), Record::default());
+                let released = conditions::next(
+                    &nothing,
+                    &record,
+                    &conditions::Verdict::Released,
+                    3,
+                    Timestamp::UNIX_EPOCH,
+                );
+                seen.status.conditions = released.conditions;
+            },
+        ] {
+            let mut seen = seen.clone();
+            seen.finalizers.clear();
+            change(&mut seen);
+            assert!(!seen.may_hold_something(), "{:?}", seen.status);
+        }
+        let mut attempted = seen.clone();
+        attempted.finalizers.clear();
+        attempted.status.arn = None;
+        attempted.status.creation = Some(crate::api::Creation {
+            started_at: Timestamp::UNIX_EPOCH,
+            region: String::new(),
+            account: String::new(),
+        });
+        assert!(attempted.may_hold_something());
+    }
+
+    #[test]
+    fn the_last_write_of_another_operator_counts() {
+        let write = |manager: &str, second: Option<i64>| ManagedFieldsEntry {
+            manager: Some(manager.to_owned()),
+            time: second.map(|it| {
+                let time = Timestamp::from_second(it).unwrap();
+                k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time)
+            }),
+            ..ManagedFieldsEntry::default()
+        };
+        assert_eq!(Other::last(None), None);
+        let writes = [write("a", Some(2)), write("b", Some(3)), write("c", None)];
+        let last = Other {
+            at: Timestamp::from_second(3).unwrap(),
+            signature: "b".to_owned(),
+        };
+        assert_eq!(Other::last(Some(&writes)), Some(last));
     }
 }

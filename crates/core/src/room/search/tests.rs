@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, Creation, DeletionPolicy};
+use crate::room::Pause;
 use crate::room::case::Task;
 use crate::room::recall::Recall;
 use crate::room::sample::{self, arn, identity, policies, tags};
@@ -472,6 +473,31 @@ fn the_room_that_the_spec_names_is_found_but_never_made() {
 }
 
 #[test]
+fn a_room_to_adopt_that_is_out_of_reach_holds_no_deletion() {
+    for (account, region) in [(ACCOUNT, "eu-south-9"), ("999999999999", HOME)] {
+        let arn = arn_in(account, region, "a");
+        let mut object = Object::default().adopting(&arn).leaving();
+        // Otherwise the region of the room would be one to look in.
+        object.record.region = Some(HOME.to_owned());
+        let asked = ["list us-west-2"];
+        assert_sees(&object, &Aws::default(), &asked, Ok(Sight::Absent));
+    }
+}
+
+#[test]
+fn a_room_that_was_to_be_adopted_and_was_not_is_nothing_to_an_object_that_wants_its_own() {
+    let a = arn("a");
+    let aws = Aws::default().with(foreign(&a));
+    let mut object = Object::attempted(9800);
+    object.record.arn = Some(a.clone());
+    let asked = ["room a", "list us-west-2 since 9900"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Absent));
+    // It was made for the object, and somebody has taken it.
+    object.recall.made = Some(a.clone());
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(foreign(&a))));
+}
+
+#[test]
 fn a_room_that_was_the_objects_and_proves_nothing_any_more_is_lost_though_the_spec_names_it() {
     let a = arn("a");
     let bare = room(&a, tags(&[("team", "live")]));
@@ -496,6 +522,70 @@ fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
     object.seen.spec.as_mut().unwrap().adopt = None;
     let asked = ["room a", "list us-west-2 since 10000"];
     assert_waits(&object, &aws, &asked, Reason::CreationPending, 10_090);
+}
+
+#[test]
+fn a_room_that_was_only_observed_does_not_stand_in_the_way_of_one_of_its_own() {
+    let a = arn("a");
+    // To every object of the cluster, not to this one alone: nobody has released it.
+    let consents = room(&a, tags(&[(CONSENT_TAG, "prod/")]));
+    let aws = Aws::default().with(consents);
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&Object::recorded(&a), &aws, &asked, Ok(Sight::Absent));
+}
+
+#[test]
+fn nothing_is_asked_where_it_makes_no_difference() {
+    let observed = |seen: &mut Seen| {
+        seen.deleted_at = Some(at(9999));
+        seen.observed = true;
+    };
+    for object in [
+        Object::new().but(|seen| seen.deleted_at = Some(at(9999))),
+        Object::default().but(observed),
+        Object::default().but(|seen| seen.pause = Some(Pause::Asked)),
+    ] {
+        assert_sees(&object, &Aws::default(), &[], Ok(Sight::Unneeded));
+    }
+    // What was tried before may have come to something.
+    let attempted = Object::attempted(9800).but(observed);
+    let asked = ["list us-west-2 since 9900"];
+    assert_sees(&attempted, &Aws::default(), &asked, Ok(Sight::Absent));
+}
+
+// --- other rooms of the object --------------------------------------------------------------------------------------
+
+#[test]
+fn other_rooms_are_looked_at_once_the_status_names_the_one_that_is_kept_and_until_they_are_told_of()
+{
+    let (a, b) = (arn("a"), arn("b"));
+    let mut aws = Aws::default().with(own(&a)).with(own(&b));
+    aws.known = vec![a.clone(), b.clone()];
+    let others = |object: &Object| {
+        let (asked, look) = object.look(&aws);
+        assert_eq!(look.sight, Ok(Sight::Room(own(&a))));
+        (asked, look.others)
+    };
+    let another = |shown| {
+        vec![Another {
+            arn: b.clone(),
+            shown,
+        }]
+    };
+    let mut object = Object::recorded(&a);
+    let unnamed = (vec!["room a".to_owned()], another(None));
+    assert_eq!(others(&object), unnamed);
+    object.seen.status.arn = Some(a.to_string());
+    let both = || vec!["room a".to_owned(), "room b".to_owned()];
+    let looked_at = (both(), another(Some(Ok(Some(own(&b))))));
+    assert_eq!(others(&object), looked_at);
+    // One that is let go gives up every room, told of or not.
+    object.recall.twins.insert(b.clone());
+    assert_eq!(others(&object), (vec!["room a".to_owned()], Vec::new()));
+    object.seen.status.arn = None;
+    assert_eq!(others(&object.clone().leaving()), looked_at);
+    let observing = object.but(|seen| seen.observed = true);
+    assert_eq!(others(&observing), (vec!["room a".to_owned()], Vec::new()));
 }
 
 // --- records that somebody has edited -------------------------------------------------------------------------------

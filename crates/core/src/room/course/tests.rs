@@ -1,0 +1,283 @@
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::api::Creation;
+use crate::api::names::OWNER_TAG;
+use crate::room::case::{Policies, Task};
+use crate::room::decide::decide;
+use crate::room::recall::Recall;
+use crate::room::sample::{self, arn, identity, policies, room, tags};
+use crate::room::search::{Look, Sight};
+use crate::room::seen::Seen;
+use crate::room::{Class, Failure, Tags};
+
+/// Follows a plan for the object of every test here, from what a look has shown.
+fn follow<T>(task: Task, seen: &Seen, look: Look, read: impl FnOnce(Course<'_>) -> T) -> T {
+    let (recall, now) = (Recall::default(), Timestamp::UNIX_EPOCH);
+    let policies = Policies {
+        max_deletions_per_minute: NonZeroU32::new(7),
+        ..policies()
+    };
+    let case = Case::of(task, seen, &recall, &policies, now, now);
+    let plan = decide(&case, look);
+    read(Course::begin(&case, &plan))
+}
+
+fn looked(sight: Sight) -> Look {
+    Look {
+        account: Some("123456789012".to_owned()),
+        record: Record::default(),
+        sight: Ok(sight),
+        others: Vec::new(),
+    }
+}
+
+fn ours() -> ObservedRoom {
+    room(&arn("a"), identity().tags())
+}
+
+fn attempt() -> Creation {
+    Creation {
+        started_at: Timestamp::UNIX_EPOCH,
+        region: "us-west-2".to_owned(),
+        account: "123456789012".to_owned(),
+    }
+}
+
+fn failure() -> Failure {
+    Failure::new(Class::Throttled, "as this test says")
+}
+
+/// What is told of a room that is bound, with these tags, by an object that has the room `recorded` or none.
+fn told_of_binding(tags: Tags, recorded: Option<&str>, adopting: bool) -> Vec<News> {
+    let mut look = looked(Sight::Room(ours()));
+    look.record.arn = recorded.map(arn);
+    look.record.creation = adopting.then(attempt);
+    follow(Task::Follow, &sample::seen(), look, |mut course| {
+        course.after(&Done::Bound {
+            room: room(&arn("a"), tags),
+            touched: Vec::new(),
+        });
+        course.news
+    })
+}
+
+#[test]
+fn a_room_that_is_bound_is_news_where_the_record_did_not_name_it_as_the_objects() {
+    let own = || identity().tags();
+    let consenting = || {
+        let mut tags = own();
+        tags.insert(CONSENT_TAG.to_owned(), "prod/".to_owned());
+        tags
+    };
+    let elder = || tags(&[(OWNER_TAG, "prod/live/lobby"), (CREATION_TAG, "uid-0")]);
+    let a = || arn("a");
+    for (tags, recorded, adopting, news) in [
+        (own(), None, false, vec![News::Bound(a())]),
+        (own(), Some("b"), false, vec![News::Bound(a())]),
+        (own(), Some("a"), false, Vec::new()),
+        (own(), Some("a"), true, Vec::new()),
+        (consenting(), Some("a"), true, vec![News::Adopted(a())]),
+        (consenting(), Some("a"), false, Vec::new()),
+        (consenting(), None, false, vec![News::Adopted(a())]),
+        (
+            elder(),
+            None,
+            false,
+            vec![News::Rebound(a(), "uid-0".to_owned())],
+        ),
+    ] {
+        let told = told_of_binding(tags.clone(), recorded, adopting);
+        assert_eq!(told, news, "{tags:?} {recorded:?} {adopting}");
+    }
+}
+
+#[test]
+fn news_follow_from_what_was_done() {
+    let deleted = |twin, was_there| Done::Deleted {
+        arn: arn("a"),
+        twin,
+        was_there,
+    };
+    let created = Done::Created {
+        room: ours(),
+        applied: vec!["team".to_owned()],
+    };
+    let a = || arn("a");
+    for (done, news) in [
+        (created, vec![News::Created(a())]),
+        (deleted(false, true), vec![News::Deleted(a())]),
+        (deleted(false, false), Vec::new()),
+        (deleted(true, true), vec![News::TwinDeleted(a())]),
+        (deleted(true, false), vec![News::TwinDeleted(a())]),
+        (Done::TwinLeft(a()), vec![News::TwinLeft(a())]),
+        (Done::Released(ours()), vec![News::Retained(a())]),
+        (Done::LetGo, Vec::new()),
+        (Done::Written, Vec::new()),
+    ] {
+        let look = looked(Sight::Room(ours()));
+        let told = follow(Task::Follow, &sample::seen(), look, |mut course| {
+            course.after(&done);
+            course.news
+        });
+        assert_eq!(told, news, "{done:?}");
+    }
+    let mut seen = sample::seen();
+    seen.deleted_at = Some(Timestamp::UNIX_EPOCH);
+    let foreign = room(&arn("a"), tags(&[(OWNER_TAG, "prod/live/other")]));
+    let look = looked(Sight::Room(foreign));
+    let told = follow(Task::Follow, &seen, look, |mut course| {
+        course.after(&Done::LetGo);
+        course.news
+    });
+    assert!(matches!(&told[..], [News::LeftBehind(left, _)] if *left == arn("a")));
+}
+
+#[test]
+fn an_object_that_is_released_and_stays_goes_on_naming_its_room() {
+    let recorded = |task| {
+        let look = looked(Sight::Room(ours()));
+        follow(task, &sample::seen(), look, |mut course| {
+            course.record.bind(&ours());
+            course.after(&Done::Released(ours()));
+            course.record.arn
+        })
+    };
+    assert_eq!(recorded(Task::Release), Some(arn("a")));
+    assert_eq!(recorded(Task::Follow), None);
+}
+
+fn renamed() -> ObservedRoom {
+    ObservedRoom {
+        name: "other".to_owned(),
+        ..ours()
+    }
+}
+
+/// Whether the room was Ready at this generation before.
+fn seen(ready: bool) -> Seen {
+    let mut seen = sample::seen();
+    if ready {
+        let (nothing, record, now) = (
+            seen.status.clone(),
+            Record::default(),
+            Timestamp::UNIX_EPOCH,
+        );
+        seen.status = crate::room::status::next(&nothing, &record, &Verdict::InSync, 1, now);
+    }
+    seen
+}
+
+#[test]
+fn what_was_changed_is_told_once_every_step_was_taken_and_is_drift_if_the_room_was_as_specified() {
+    for ready in [false, true] {
+        let look = looked(Sight::Room(renamed()));
+        follow(Task::Follow, &seen(ready), look, |mut course| {
+            assert_eq!((course.corrected(), course.news.len()), (&[][..], 0));
+            course.completed();
+            let drift = matches!(&course.news[..], [News::DriftCorrected(it)] if it.len() == 1);
+            let edit = matches!(&course.news[..], [News::Updated(it)] if it.len() == 1);
+            assert_eq!((drift, edit), (ready, !ready));
+            assert_eq!(course.corrected().len(), usize::from(ready));
+        });
+    }
+    let mut observing = sample::seen();
+    observing.observed = true;
+    let look = looked(Sight::Room(renamed()));
+    follow(Task::Follow, &observing, look, |mut course| {
+        course.completed();
+        assert_eq!((course.news.len(), course.corrected().len()), (0, 0));
+    });
+}
+
+#[test]
+fn once_every_step_was_taken_the_tags_of_the_spec_are_the_objects() {
+    let mut object = sample::seen();
+    let spec = object.spec.as_mut().unwrap();
+    spec.tags = Some(tags(&[("team", "live")]));
+    let look = looked(Sight::Room(ours()));
+    follow(Task::Follow, &object, look, |mut course| {
+        course.record.applied_tag_keys = vec!["old".to_owned(), "team".to_owned()];
+        course.completed();
+        assert_eq!(course.record.applied_tag_keys, ["team"]);
+    });
+}
+
+#[test]
+fn a_room_is_settled_if_nothing_of_it_would_be_changed() {
+    let look = looked(Sight::Room(renamed()));
+    follow(Task::Follow, &sample::seen(), look, |course| {
+        assert!(course.is_settled(&ours()) && !course.is_settled(&renamed()));
+    });
+    let look = looked(Sight::Absent);
+    follow(Task::Release, &sample::seen(), look, |course| {
+        assert!(!course.is_settled(&ours()), "nothing is wanted of it");
+    });
+}
+
+#[test]
+fn a_step_that_was_not_taken_ends_the_pass_as_its_reason_says() {
+    let outcome = |halt: &Halt| {
+        let mut look = looked(Sight::Absent);
+        look.record.region = Some("us-west-2".to_owned());
+        follow(Task::Follow, &sample::seen(), look, |mut course| {
+            let attempt = Creation {
+                region: "eu-west-1".to_owned(),
+                ..attempt()
+            };
+            let adopts = None;
+            course.after(&Done::WrittenAhead { attempt, adopts });
+            course.halted(halt);
+            let creation = course.record.creation.is_some();
+            (course.outcome(), course.record.region.clone(), creation)
+        })
+    };
+    let failed = || Outcome::failed(failure(), Knowledge::NotAsSpecified);
+    let (asked, home) = (Some("eu-west-1".to_owned()), Some("us-west-2".to_owned()));
+    let unknown = outcome(&Halt::Failed(failure()));
+    assert_eq!(unknown, (failed(), asked, true));
+    // No room exists: the region may still be corrected.
+    let refused = outcome(&Halt::Refused(failure()));
+    assert_eq!(refused, (failed(), home, false));
+}
+
+#[test]
+fn a_room_that_waits_for_its_turn_to_be_deleted_says_so() {
+    let mut seen = sample::seen();
+    seen.deleted_at = Some(Timestamp::UNIX_EPOCH);
+    let look = looked(Sight::Room(ours()));
+    let until = Timestamp::from_second(60).unwrap();
+    let outcome = follow(Task::Follow, &seen, look, |mut course| {
+        course.halted(&Halt::Queued(until));
+        course.outcome()
+    });
+    let message = "Room arn:aws:ivschat:us-west-2:123456789012:room/axxxxxxxxxxx waits to be deleted: the operator deletes at most 7 \
+                   a minute (--max-deletions-per-minute)";
+    let verdict = Verdict::Pending {
+        reason: Reason::Deleting,
+        message: message.to_owned(),
+    };
+    let when = When::At(until);
+    assert_eq!(outcome, Outcome::Stays { verdict, when });
+}
+
+#[test]
+fn what_keeps_another_room_from_being_dealt_with_decides_only_when_to_come_back() {
+    let until = Timestamp::from_second(60).unwrap();
+    for (halt, when) in [
+        (Halt::Failed(failure()), When::Backoff(Class::Throttled)),
+        (Halt::Refused(failure()), When::Backoff(Class::Throttled)),
+        (Halt::Queued(until), When::At(until)),
+    ] {
+        let look = looked(Sight::Room(ours()));
+        let outcome = follow(Task::Follow, &sample::seen(), look, |mut course| {
+            course.completed();
+            course.other_halted(&halt);
+            course.outcome()
+        });
+        let verdict = Verdict::InSync;
+        assert_eq!(outcome, Outcome::Stays { verdict, when }, "{halt:?}");
+    }
+}

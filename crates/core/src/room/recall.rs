@@ -15,8 +15,8 @@ use super::{ObservedRoom, RoomArn};
 pub struct Recall {
     /// Since when GetRoom has been answering 404, and for which room.
     pub missing: Option<(RoomArn, Timestamp)>,
-    /// The room that was made, in case its ARN could not be written.
-    pub made: Option<RoomArn>,
+    /// The room that was made or bound, in case its ARN could not be written.
+    pub had: Option<RoomArn>,
     /// The attempt to create whose outcome is not known, in case the object loses it.
     pub attempt: Option<Creation>,
     /// Rooms that were the object's, and were let go.
@@ -31,7 +31,7 @@ impl Recall {
     /// What is on record, with what only this process knows: a room whose ARN could not be written, an attempt that somebody
     /// has removed from the status or dated back. Times that cannot be are corrected.
     pub fn complete(&self, mut record: Record, now: Timestamp, skew: SignedDuration) -> Record {
-        record.arn = record.arn.or_else(|| self.made.clone());
+        record.arn = record.arn.or_else(|| self.had.clone());
         record.not_later_than(now, skew);
         let attempts = record.creation.into_iter();
         record.creation = attempts
@@ -52,7 +52,7 @@ impl Recall {
     /// Takes in what was done for the object.
     pub fn after(&mut self, done: &Done) {
         match done {
-            Done::Bound { .. } | Done::NothingCame => self.attempt = None,
+            Done::NothingCame => self.attempt = None,
             Done::WrittenAhead { attempt, adopts } => {
                 // Not earlier: if the attempt cannot be written, the proof of absence still holds.
                 if adopts.is_none() {
@@ -60,8 +60,8 @@ impl Recall {
                 }
                 self.attempt = Some(attempt.clone());
             }
-            Done::Created { room, .. } => {
-                self.made = Some(room.arn.clone());
+            Done::Bound { room, .. } | Done::Created { room, .. } => {
+                self.had = Some(room.arn.clone());
                 self.attempt = None;
             }
             Done::Deleted { arn, .. } => self.deleted = Some(arn.clone()),
@@ -90,7 +90,7 @@ impl Recall {
 
     fn forget_room(&mut self) {
         self.missing = None;
-        self.made = None;
+        self.had = None;
         self.attempt = None;
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     fn full() -> Recall {
         Recall {
             missing: Some((arn("a"), at(5))),
-            made: Some(arn("a")),
+            had: Some(arn("a")),
             attempt: Some(attempt(5)),
             released: BTreeSet::from([arn("x")]),
             deleted: Some(arn("y")),
@@ -183,12 +183,12 @@ mod tests {
         };
         let without_room = Recall {
             missing: None,
-            made: None,
+            had: None,
             attempt: None,
             ..full()
         };
         let bound = Done::Bound {
-            room: ours("a"),
+            room: ours("b"),
             touched: Vec::new(),
         };
         let ahead = |adopts| Done::WrittenAhead {
@@ -205,7 +205,14 @@ mod tests {
             was_there: false,
         };
         for (done, expected) in [
-            (bound, without_attempt.clone()),
+            // A user may wipe the status before it names the room, and reads may lag.
+            (
+                bound,
+                Recall {
+                    had: Some(arn("b")),
+                    ..without_attempt.clone()
+                },
+            ),
             (Done::NothingCame, without_attempt.clone()),
             (
                 ahead(None),
@@ -224,7 +231,7 @@ mod tests {
             (
                 created,
                 Recall {
-                    made: Some(arn("b")),
+                    had: Some(arn("b")),
                     ..without_attempt.clone()
                 },
             ),

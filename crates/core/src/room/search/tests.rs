@@ -493,7 +493,7 @@ fn a_room_that_was_to_be_adopted_and_was_not_is_nothing_to_an_object_that_wants_
     let asked = ["room a", "list us-west-2 since 9900"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Absent));
     // It was made for the object, and somebody has taken it.
-    object.recall.made = Some(a.clone());
+    object.recall.had = Some(a.clone());
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(foreign(&a))));
 }
 

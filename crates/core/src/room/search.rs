@@ -411,7 +411,9 @@ impl Search<'_> {
             // A room that was only observed: what the operator manages carries no consent.
             Some(room) if identity.may_adopt(&room.tags) => {}
             // It was to be adopted, and nothing came of it: the attempt is void, and nobody here has had this room.
-            Some(_) if self.record.creation.is_some() && case.recall.had.is_none() => {}
+            Some(room)
+                if self.record.creation.is_some()
+                    && case.recall.had.as_ref() != Some(&room.arn) => {}
             Some(room) => return Ok(Sight::Room(room)),
             None => {}
         }

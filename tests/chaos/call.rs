@@ -154,7 +154,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn is_watch(uri: &Uri) -> bool {
+pub fn is_watch(uri: &Uri) -> bool {
     uri.query()
         .unwrap_or_default()
         .split('&')

@@ -47,7 +47,7 @@ pub async fn verify(stage: &Stage, expected: &Expected) -> Outcome {
     bystander(stage, expected.bystander).await?;
     fall_silent(stage, &expected.end).await?;
     foreign_room_untouched(stage)?;
-    observed_room_untouched(stage)?;
+    actual_room_untouched(stage)?;
     bystander_writes(stage, expected.bystander)?;
     if let Some(wanted) = expected.rooms_made {
         let made = stage
@@ -144,7 +144,7 @@ pub fn foreign_room_untouched(stage: &Stage) -> Outcome {
     never_written_to(stage, &foreign.arn)
 }
 
-fn observed_room_untouched(stage: &Stage) -> Outcome {
+fn actual_room_untouched(stage: &Stage) -> Outcome {
     let rooms = stage.rooms().into_iter();
     rooms
         .filter(|room| room.name == FOUND)

@@ -20,6 +20,8 @@ const AT_ONCE: usize = 16;
 pub struct Tally {
     axes: BTreeMap<Axis, Sum>,
     failed: Vec<String>,
+    /// Answers of the API server that the model was compared with.
+    compared: usize,
 }
 
 #[derive(Debug, Default)]
@@ -76,11 +78,18 @@ async fn control_plane(ground: Ground) -> ControlPlane {
 }
 
 impl Tally {
-    fn add(&mut self, axis: Axis, name: &str, outcome: Result<(), Failed>, spent: Duration) {
+    fn add(&mut self, axis: Axis, name: &str, outcome: Result<usize, Failed>, spent: Duration) {
         let sum = self.axes.entry(axis).or_default();
         sum.cases += 1;
         sum.spent += spent;
-        if let Err(Failed { oracle, details }) = outcome {
+        let failed = match outcome {
+            Ok(compared) => {
+                self.compared += compared;
+                None
+            }
+            Err(failed) => Some(failed),
+        };
+        if let Some(Failed { oracle, details }) = failed {
             sum.failures += 1;
             println!("FAILED {name}\n  {oracle}\n{details}");
             self.failed.push(format!(
@@ -120,6 +129,10 @@ impl Tally {
             "all",
             self.failures(),
             took.as_secs_f64()
+        );
+        println!(
+            "{} answers of the API server are the model's\n",
+            self.compared
         );
         for failed in &self.failed {
             println!("FAILED {failed}");

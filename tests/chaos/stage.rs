@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::call::BYSTANDER;
 use crate::control_plane::{self, ControlPlane};
 use crate::proxy::Upstream;
+use crate::recorder::Recorder;
 use crate::replica::{Election, Replica};
 use crate::script::Script;
 use crate::{DEADLINE, Outcome, REGION};
@@ -39,6 +40,8 @@ pub struct Stage {
     pub client: Client,
     pub chat_rooms: Api<ChatRoom>,
     pub emulator: Emulator,
+    /// What the API server was asked and answered.
+    pub recorder: Recorder,
     pub script: Arc<Script>,
     pub replicas: Vec<Replica>,
     /// A room in the same account that is none of the operator's business.
@@ -47,7 +50,8 @@ pub struct Stage {
 
 impl Stage {
     pub async fn open(control_plane: &ControlPlane, setting: &Setting) -> Outcome<Self> {
-        let client = control_plane.client().await;
+        let recorder = Recorder::default();
+        let client = recorder.on(&control_plane.client().await);
         let namespace = control_plane::namespace(&client, "chaos").await?;
         let emulator = Emulator::start(setting.world.clone()).await?;
         let script = Arc::new(Script::new());
@@ -69,6 +73,7 @@ impl Stage {
             client,
             chat_rooms,
             emulator,
+            recorder,
             script,
             replicas,
             foreign,

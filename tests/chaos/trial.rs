@@ -13,6 +13,7 @@ use crate::deed::Deed;
 use crate::end_state::EndState;
 use crate::fault::{Fault, Lasting, Moment};
 use crate::oracle::{self, Bystander, EDITED_LENGTH};
+use crate::replay::replay;
 use crate::script::{Point, Script};
 use crate::stage::Stage;
 use crate::{DEADLINE, Outcome, thousand};
@@ -29,10 +30,12 @@ pub struct Failed {
 /// What a case left behind.
 pub struct Ran {
     pub stage: Stage,
-    pub outcome: Outcome,
+    /// How many of the API server's answers the model was compared with.
+    pub outcome: Outcome<usize>,
 }
 
-pub async fn run(case: &Case, control_plane: &ControlPlane) -> Result<(), Failed> {
+/// Gives how many of the API server's answers the model was compared with.
+pub async fn run(case: &Case, control_plane: &ControlPlane) -> Result<usize, Failed> {
     let ran = stage(case, control_plane).await.map_err(|error| Failed {
         oracle: format!("setting the stage: {error}"),
         details: String::new(),
@@ -49,6 +52,9 @@ async fn stage(case: &Case, control_plane: &ControlPlane) -> Outcome<Ran> {
     for replica in &mut stage.replicas {
         replica.kill().await?;
     }
+    let pairs = stage.recorder.pairs().await;
+    let replayed = replay(&pairs, &stage.namespace, case.ground);
+    let outcome = outcome.and(replayed);
     Ok(Ran { stage, outcome })
 }
 

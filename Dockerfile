@@ -27,13 +27,13 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # glibc, linked in: the images hold no libc. The target is named so that build scripts and macros stay as they are.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 COPY --from=plan /recipe.json /recipe.json
-RUN cargo chef cook --locked --profile image --workspace --bins --recipe-path /recipe.json \
+RUN cargo chef cook --locked --profile image -p ivschat-operator -p ivschat-emulator --bins --recipe-path /recipe.json \
         --target "$(rustc -vV | sed -n 's/^host: //p')"
 COPY . .
 # Printed by `ivschat-operator --version`.
 ARG GIT_COMMIT=
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && GIT_COMMIT="$GIT_COMMIT" cargo auditable build --locked --profile image --workspace --bins --target "$target" \
+    && GIT_COMMIT="$GIT_COMMIT" cargo auditable build --locked --profile image -p ivschat-operator -p ivschat-emulator --bins --target "$target" \
     && mkdir /image \
     && cp "target/$target/image/ivschat-operator" "target/$target/image/ivschat-emulator" /image/ \
     && cp /etc/ssl/certs/ca-certificates.crt /image/

@@ -9,7 +9,7 @@
 use std::fmt::Write as _;
 
 use ivschat_core::api::{Reason, chat_room_crd, names};
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use serde_json::Value;
 
 /// Comments of the reasons, which no compiled type knows.
@@ -199,10 +199,10 @@ fn conditions(page: &mut String) {
          Each has `observedGeneration`, a reason, and a message that says what happened and what to do. The list of reasons is \
          closed: some may be added, none is renamed.\n\n| reason | | stalled |\n|---|---|---|\n",
     );
-    let stalled: Vec<_> = Class::ALL
+    let stalled: Vec<_> = FailureClass::ALL
         .into_iter()
         .filter(|class| class.stalled())
-        .map(Class::reason)
+        .map(FailureClass::reason)
         .collect();
     for reason in Reason::ALL {
         let anchor = reason.as_str().to_lowercase();

@@ -7,10 +7,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use ivschat_core::api::DeletionPolicy;
 use ivschat_core::api::names::OPERATOR;
+use ivschat_core::room::case::Policies;
+use ivschat_core::room::when::Pace;
 use ivschat_core::room::{ClusterId, KeyPattern, Tags, check_default_tags};
 use jiff::SignedDuration;
 
-use crate::chat_room::OperatorClass;
+use crate::chat_room::{OperatorClass, Settings};
 use crate::kit::LeaseSettings;
 use crate::telemetry::{LogFormat, VERSION};
 
@@ -209,6 +211,40 @@ pub struct RunArguments {
 }
 
 impl RunArguments {
+    /// What the operator is told about how to work. `cluster`, `default_region`: as they are where no flag names them.
+    ///
+    /// # Errors
+    /// The default tags break a rule.
+    pub fn settings(&self, cluster: ClusterId, default_region: String) -> Result<Settings, String> {
+        let grace = self.operation_timeout + self.lag_bound + self.clock_skew;
+        let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let policies = Policies {
+            cluster,
+            former_clusters: self.former_cluster_id.clone(),
+            default_tags: self.default_tags()?,
+            ignored_tags: self.ignore_tags.clone(),
+            default_deletion_policy: self.default_deletion_policy,
+            max_deletions_per_minute: self.max_deletions_per_minute,
+            default_region,
+            grace: signed(grace),
+            skew: signed(self.clock_skew),
+        };
+        let pace = Pace {
+            drift_interval: self.drift_interval,
+            jitter: self.jitter,
+            wait_factor: self.wait_factor,
+        };
+        Ok(Settings {
+            policies,
+            pace,
+            namespaces: self.namespaces(),
+            class: self.class.clone(),
+            concurrency: self.concurrency,
+            index_interval: self.index_interval,
+            operation_timeout: self.operation_timeout,
+        })
+    }
+
     /// The tags of `--default-tags`.
     ///
     /// # Errors

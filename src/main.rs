@@ -10,16 +10,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use ivschat_aws::{Clock, Meter, Unmetered};
-use ivschat_core::room::ClusterId;
-use ivschat_core::room::case::Policies;
-use ivschat_core::room::when::Pace;
 use ivschat_core::{api, errors};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
 use ivschat_operator::kit::{self, Election, Leadership};
 use ivschat_operator::telemetry::{Health, Metrics};
 use ivschat_operator::{check, telemetry};
-use jiff::SignedDuration;
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -170,7 +166,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         Some(cluster) => cluster.clone(),
         None => kubernetes.cluster_uid().await?.parse()?,
     };
-    let settings = settings(arguments, cluster, default_region)?;
+    let settings = arguments.settings(cluster, default_region)?;
     tracing::info!(
         version = telemetry::VERSION,
         cluster = %settings.policies.cluster,
@@ -208,40 +204,6 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         client,
         context: Arc::new(context),
         election,
-    })
-}
-
-fn settings(
-    arguments: &RunArguments,
-    cluster: ClusterId,
-    default_region: String,
-) -> Result<chat_room::Settings, Box<dyn Error>> {
-    let grace = arguments.operation_timeout + arguments.lag_bound + arguments.clock_skew;
-    let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-    let policies = Policies {
-        cluster,
-        former_clusters: arguments.former_cluster_id.clone(),
-        default_tags: arguments.default_tags()?,
-        ignored_tags: arguments.ignore_tags.clone(),
-        default_deletion_policy: arguments.default_deletion_policy,
-        max_deletions_per_minute: arguments.max_deletions_per_minute,
-        default_region,
-        grace: signed(grace),
-        skew: signed(arguments.clock_skew),
-    };
-    let pace = Pace {
-        drift_interval: arguments.drift_interval,
-        jitter: arguments.jitter,
-        wait_factor: arguments.wait_factor,
-    };
-    Ok(chat_room::Settings {
-        policies,
-        pace,
-        namespaces: arguments.namespaces(),
-        class: arguments.class.clone(),
-        concurrency: arguments.concurrency,
-        index_interval: arguments.index_interval,
-        operation_timeout: arguments.operation_timeout,
     })
 }
 

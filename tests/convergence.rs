@@ -1,4 +1,4 @@
-//! For any desired spec and any observed room, one plan applied to the emulator's world gives the desired room, and the next
+//! For any desired spec and any actual room, one plan applied to the emulator's world gives the desired room, and the next
 //! plan is empty. Pure: no network, no clock.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -12,7 +12,8 @@ use ivschat_core::room::correction::{
     Correction, Edit, HandlerUpdate, NewRoom, RoomUpdate, correct,
 };
 use ivschat_core::room::{
-    Class, DesiredRoom, Handler, Identity, KeyPattern, ObservedRoom, Origin, Owner, TagScope, Tags,
+    ActualRoom, DesiredRoom, FailureClass, Handler, Identity, KeyPattern, Origin, Owner, TagScope,
+    Tags,
 };
 use ivschat_emulator::world::{
     self, Answer, Call, CreateRoom, MessageReviewHandler, Room, Scope, Settings, UpdateRoom, World,
@@ -313,7 +314,7 @@ fn attach(handler: Handler) -> MessageReviewHandler {
     }
 }
 
-fn observe(room: Room) -> ObservedRoom {
+fn observe(room: Room) -> ActualRoom {
     let handler = room.message_review_handler.and_then(|handler| {
         let fallback_result = match handler.fallback_result {
             Some(world::FallbackResult::Deny) => FallbackResult::Deny,
@@ -327,7 +328,7 @@ fn observe(room: Room) -> ObservedRoom {
                 fallback_result,
             })
     });
-    ObservedRoom {
+    ActualRoom {
         arn: room.arn.parse().unwrap(),
         name: room.name,
         maximum_message_length: room.maximum_message_length,
@@ -382,7 +383,7 @@ fn converges(
     let first = match planned {
         Ok(first) => first,
         Err(failure) => {
-            assert_eq!(failure.class, Class::TagQuota, "{failure}");
+            assert_eq!(failure.class, FailureClass::TagQuota, "{failure}");
             assert!(tags.len() > 50, "{} tags fit: {failure}", tags.len());
             return;
         }
@@ -396,29 +397,29 @@ fn converges(
         "the next plan is empty"
     );
 
-    let observed = observe(reached.clone());
-    assert_eq!(observed.name, desired.name);
+    let actual = observe(reached.clone());
+    assert_eq!(actual.name, desired.name);
     assert_eq!(
-        observed.maximum_message_length,
+        actual.maximum_message_length,
         desired.maximum_message_length
     );
     assert_eq!(
-        observed.maximum_message_rate_per_second,
+        actual.maximum_message_rate_per_second,
         desired.maximum_message_rate_per_second
     );
     assert_eq!(
-        observed.message_review_handler,
+        actual.message_review_handler,
         desired.message_review_handler
     );
     assert_eq!(
-        observed.logging_configuration_identifiers,
+        actual.logging_configuration_identifiers,
         desired.logging_configuration_identifiers
     );
     if let Some(existed) = existed {
         assert_eq!(reached.arn, existed.arn, "the same room");
         tags.extend(system_tags.clone());
     }
-    assert_eq!(observed.tags, tags);
+    assert_eq!(actual.tags, tags);
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use ivschat_core::room::decide;
 use ivschat_core::room::plan::{Finding, Plan};
 use ivschat_core::room::status::{self, Verdict};
 use ivschat_core::room::step::{Done, Halt, Step};
-use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn};
+use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 use tokio::time::Instant;
 
 use super::context::Context;
@@ -18,7 +18,7 @@ use super::look::require_unchanged;
 use super::measure;
 use super::object::Object;
 use crate::kit::Error;
-use crate::kit::leadership::Fence;
+use crate::kit::leadership::Mandate;
 
 /// What a plan came to.
 pub(super) struct Acted<'a> {
@@ -33,15 +33,15 @@ pub(super) async fn act<'a>(
     plan: &'a Plan,
     object: &mut Object<'_>,
     context: &Context,
-    fence: &Fence,
+    mandate: &Mandate,
 ) -> Acted<'a> {
     let mut act = Act {
         case,
         plan,
         object,
         context,
-        writes: context.rooms.writes(fence),
-        fence,
+        writes: context.rooms.writes(mandate),
+        mandate,
         course: Course::begin(case, plan),
         attempt: None,
     };
@@ -58,7 +58,7 @@ struct Act<'a, 'c, 'o> {
     object: &'c mut Object<'o>,
     context: &'c Context,
     writes: Writes<'c>,
-    fence: &'c Fence,
+    mandate: &'c Mandate,
     course: Course<'a>,
     /// The attempt that was written ahead, and when it is too late to send its call.
     attempt: Option<(Creation, Instant)>,
@@ -204,12 +204,12 @@ impl Act<'_, '_, '_> {
             return Ok(Done::Ready);
         }
         let message = format!("Room {arn} is being adopted by another ChatRoom");
-        Err(Failure::new(Class::Conflict, message).into())
+        Err(Failure::new(FailureClass::Conflict, message).into())
     }
 
     async fn admit(&self, region: &str) -> Result<Done, Stop> {
         self.writes.admit_create(region).await;
-        if !self.fence.holds() {
+        if !self.mandate.holds() {
             return Err(Error::Deposed.into());
         }
         // The wait for the quota may have been long.
@@ -220,7 +220,7 @@ impl Act<'_, '_, '_> {
     async fn write_ahead(
         &mut self,
         region: &str,
-        adopts: Option<&ObservedRoom>,
+        adopts: Option<&ActualRoom>,
     ) -> Result<Done, Stop> {
         let deadline = Instant::now() + self.context.settings.operation_timeout;
         let attempt = Creation {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ivschat_aws::{Account, Clock, Index, Rooms};
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use ivschat_core::room::case::Policies;
 use ivschat_core::room::correction::Difference;
 use ivschat_core::room::recall::Recall;
@@ -17,12 +17,12 @@ use crate::kit::queue::Queue;
 use crate::telemetry::Metrics;
 
 use super::claims::Claims;
-use super::class::OperatorClass;
 use super::deletions::Deletions;
 use super::kubernetes::Kubernetes;
 use super::measured;
 use super::memory::Memory;
 use super::object::Object;
+use super::operator_class::OperatorClass;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,7 +162,7 @@ impl Context {
     }
 
     /// The wait after so many failures of a class before.
-    pub(super) fn backoff(&self, class: Class, before: u32) -> Duration {
+    pub(super) fn backoff(&self, class: FailureClass, before: u32) -> Duration {
         self.settings.pace.backoff(class, before, fastrand::f64())
     }
 }

@@ -4,7 +4,7 @@ use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::status::Knowledge;
-use ivschat_core::room::{Class, Failure};
+use ivschat_core::room::{Failure, FailureClass};
 
 use super::context::Context;
 
@@ -33,7 +33,7 @@ pub(super) async fn require_unchanged(account: &str, context: &Context) -> Resul
         return Ok(());
     }
     let changed = "the operator's AWS credentials changed to another account meanwhile";
-    Err(Failure::new(Class::Unavailable, changed))
+    Err(Failure::new(FailureClass::Unavailable, changed))
 }
 
 async fn read(

@@ -4,7 +4,6 @@
 
 mod act;
 mod claims;
-mod class;
 mod context;
 mod deletions;
 mod kubernetes;
@@ -13,6 +12,7 @@ mod measure;
 mod measured;
 mod memory;
 mod object;
+mod operator_class;
 mod overlap;
 mod reconcile;
 mod release;
@@ -22,9 +22,9 @@ mod signature;
 mod sweep;
 mod unclassed;
 
-pub use class::{InvalidOperatorClass, OperatorClass};
 pub use context::{Context, Parts, Settings};
 pub use kubernetes::Kubernetes;
+pub use operator_class::{InvalidOperatorClass, OperatorClass};
 pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 pub use run::{Feed, Passed, Shutdown, passes, retry, run};

@@ -5,7 +5,7 @@ use ivschat_core::room::RoomArn;
 use ivschat_core::room::seen::{self, Seen};
 use kube::api::DynamicObject;
 
-use super::class::{self, OperatorClass};
+use super::operator_class::{self, OperatorClass};
 use crate::kit::Error;
 
 use super::kubernetes::Kubernetes;
@@ -156,7 +156,7 @@ impl<'a> Object<'a> {
     /// Whether this is still the object of this pass, and still of this operator's class.
     fn is_still_own(&self, object: &DynamicObject) -> bool {
         let same = object.metadata.uid.as_deref() == Some(self.seen.uid.as_str());
-        same && class::is_own(self.class, &object.metadata)
+        same && operator_class::is_own(self.class, &object.metadata)
     }
 
     /// Records what the API server holds now, which keeps times to the second only.

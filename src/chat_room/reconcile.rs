@@ -14,7 +14,7 @@ use super::look::look;
 use super::overlap;
 use super::report::{Passed, report};
 use crate::kit::Error;
-use crate::kit::leadership::Fence;
+use crate::kit::leadership::Mandate;
 
 /// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
 ///
@@ -30,7 +30,7 @@ pub async fn reconcile(
 ) -> Result<Option<Duration>, Error> {
     let seen = Seen::read(&object); // pure
     context.queue.looked_at(&seen.uid);
-    let Some(fence) = context.leadership.fence() else {
+    let Some(mandate) = context.leadership.mandate() else {
         // A standby only keeps its cache warm. When a replica begins to lead, every object gets a pass. The wait is for
         // clocks that are set back and forth, by which a term may seem to end and continue.
         return Ok(Some(context.look_later()));
@@ -39,7 +39,7 @@ pub async fn reconcile(
     if let Some(rest) = context.memory.rest(&seen) {
         return Ok(Some(rest));
     }
-    let passed = pass(Task::Follow, &seen, &context, &fence).await?;
+    let passed = pass(Task::Follow, &seen, &context, &mandate).await?;
     Ok(passed.map(|passed| passed.rest))
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn pass(
     task: Task,
     seen: &Seen,
     context: &Context,
-    fence: &Fence,
+    mandate: &Mandate,
 ) -> Result<Option<Passed>, Error> {
     let timer = context.metrics.pass();
     let (recall, now) = (context.begin_pass(seen), context.clock.now());
@@ -57,6 +57,6 @@ pub(super) async fn pass(
     let look = look(&case, context).await; // reads AWS, as `search` asks
     let plan = decide(&case, look); // pure: the steps
     let mut object = context.object(seen);
-    let acted = act(&case, &plan, &mut object, context, fence).await; // takes them
-    Box::pin(report(&case, acted, object, context, fence, timer)).await // status, events, next pass
+    let acted = act(&case, &plan, &mut object, context, mandate).await; // takes them
+    Box::pin(report(&case, acted, object, context, mandate, timer)).await // status, events, next pass
 }

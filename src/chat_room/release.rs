@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use ivschat_core::room::case::Task;
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::status::Verdict;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::class;
+use super::operator_class;
 use super::reconcile::pass;
 use super::report::Passed;
 use crate::kit::Election;
 use crate::kit::calls::{Error, is_status};
-use crate::kit::leadership::Fence;
+use crate::kit::leadership::Mandate;
 
 use super::context::Context;
 
@@ -101,7 +101,7 @@ pub async fn release_all(
 
 async fn release_each(context: &Context) -> Result<Released, ReleaseError> {
     let settings = &context.settings;
-    let selector = class::selector(settings.class.as_ref());
+    let selector = operator_class::selector(settings.class.as_ref());
     let listed = context.kubernetes.list(&settings.namespaces, &selector);
     let objects = listed.await?;
     let outcomes = stream::iter(objects.iter().map(Seen::read))
@@ -133,7 +133,9 @@ async fn release_one(context: &Context, known: &Seen) -> Result<(), String> {
     let mut give_up = Instant::now() + context.settings.grace() * 2 + PATIENCE;
     loop {
         let seen = match context.kubernetes.get(known).await {
-            Ok(object) if !class::is_own(context.settings.class.as_ref(), &object.metadata) => {
+            Ok(object)
+                if !operator_class::is_own(context.settings.class.as_ref(), &object.metadata) =>
+            {
                 return Err("it is of another class now".to_owned());
             }
             Ok(object) => Seen::read(&object),
@@ -143,9 +145,9 @@ async fn release_one(context: &Context, known: &Seen) -> Result<(), String> {
         if seen.uid != known.uid || !seen.may_hold_something() {
             return Ok(());
         }
-        let soon = context.backoff(Class::Unavailable, 0);
-        let progress = match context.leadership.fence() {
-            Some(fence) => release_pass(context, &seen, &fence).await,
+        let soon = context.backoff(FailureClass::Unavailable, 0);
+        let progress = match context.leadership.mandate() {
+            Some(mandate) => release_pass(context, &seen, &mandate).await,
             None => Err(Error::Deposed),
         };
         let (wait, why) = match progress {
@@ -174,8 +176,12 @@ enum Progress {
     Hopeless(String),
 }
 
-async fn release_pass(context: &Context, seen: &Seen, fence: &Fence) -> Result<Progress, Error> {
-    let Some(Passed { verdict, rest }) = pass(Task::Release, seen, context, fence).await? else {
+async fn release_pass(
+    context: &Context,
+    seen: &Seen,
+    mandate: &Mandate,
+) -> Result<Progress, Error> {
+    let Some(Passed { verdict, rest }) = pass(Task::Release, seen, context, mandate).await? else {
         return Ok(Progress::Done);
     };
     Ok(match verdict {

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::measure;
 use super::object::Object;
 use crate::kit::Error;
-use crate::kit::leadership::Fence;
+use crate::kit::leadership::Mandate;
 
 /// What a pass over an object came to that is still there.
 pub(super) struct Passed {
@@ -34,7 +34,7 @@ pub(super) async fn report(
     acted: Acted<'_>,
     object: Object<'_>,
     context: &Context,
-    fence: &Fence,
+    mandate: &Mandate,
     mut timer: PassTimer,
 ) -> Result<Option<Passed>, Error> {
     let Acted { course, broke } = acted;
@@ -43,7 +43,7 @@ pub(super) async fn report(
         // The changes have taken effect, even if the status could not be written yet.
         (Some(error), _) => Err(error),
         (None, Outcome::Gone) => Ok(None),
-        (None, Outcome::Stays { .. }) if !fence.holds() => Err(Error::Deposed),
+        (None, Outcome::Stays { .. }) if !mandate.holds() => Err(Error::Deposed),
         (None, Outcome::Stays { verdict, when }) => Ok(Some((verdict, when))),
     };
     match ended {

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
 use ivschat_core::api::ChatRoom;
 use ivschat_core::errors::chain;
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::controller::{self, Action, Config, Controller, Error as RuntimeError};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -25,7 +25,7 @@ use crate::telemetry::Health;
 
 use super::context::Context;
 use super::reconcile::reconcile;
-use super::{class, sweep, unclassed};
+use super::{operator_class, sweep, unclassed};
 
 /// One pass that ended: over which object, and when it is due again or what went wrong.
 pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
@@ -62,7 +62,7 @@ fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutd
     let what = Watched {
         resource,
         namespaces: &context.settings.namespaces,
-        selector: class::selector(context.settings.class.as_ref()),
+        selector: operator_class::selector(context.settings.class.as_ref()),
     };
     let signature = context.kubernetes.signature().clone();
     let trim = move |object: &mut DynamicObject| signature.keep_others(object);
@@ -133,7 +133,7 @@ pub fn retry(object: &DynamicObject, error: &Error, context: &Context) -> Durati
     // Where the cache was behind, the watch brings the newer object and with it the next pass; this is for a lost watch.
     let uid = object.meta().uid.as_deref().unwrap_or_default();
     let before = context.memory.of(uid, |entry| entry.failures.count(None));
-    context.backoff(Class::Unavailable, before)
+    context.backoff(FailureClass::Unavailable, before)
 }
 
 /// Runs passes until `shutdown`, while this process leads; then lets another lead, once those in hand have ended: each finishes
@@ -172,7 +172,7 @@ pub async fn run<S: Stream<Item = Passed>>(
         .take_until(unready);
     let turn = || {
         health.turned();
-        metrics.lead(leadership.fence().is_some());
+        metrics.lead(leadership.mandate().is_some());
         metrics.ready(health.ready().is_ok());
     };
     tokio::select! {

@@ -39,7 +39,7 @@ pub(super) fn sweeps(
         .await;
         // Before the first list of objects every room would look like an orphan.
         let ready = sweep.context.synced.load(Ordering::Relaxed);
-        let leads = sweep.context.leadership.fence().is_some();
+        let leads = sweep.context.leadership.mandate().is_some();
         let found = if ready && leads {
             sweep.sweep().await
         } else {

@@ -15,8 +15,8 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource, ResourceExt};
 
-use super::class::OperatorClass;
 use super::context::Context;
+use super::operator_class::OperatorClass;
 use crate::kit::calls::apis;
 use crate::kit::watch;
 

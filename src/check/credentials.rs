@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ivschat_aws::{Account, Rooms};
-use ivschat_core::room::{Class, Failure};
+use ivschat_core::room::{Failure, FailureClass};
 
 /// AWS, through the operator's own credentials.
 pub struct Aws {
@@ -17,7 +17,7 @@ pub struct Aws {
 
 /// A failure's text, with advice if it is about a permission.
 pub(super) fn remedy(action: &str, failure: &Failure) -> String {
-    if failure.class == Class::Denied && failure.operation == Some(action) {
+    if failure.class == FailureClass::Denied && failure.operation == Some(action) {
         return format!("{failure}. Allow ivschat:{action} as deploy/aws/policy.json does");
     }
     failure.to_string()

@@ -9,7 +9,7 @@ use ivschat_aws::{CreateError, Fence, Writes};
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use ivschat_core::room::correction::{self, NewRoom, RoomUpdate};
 use ivschat_core::room::{
-    Class, ClusterId, DesiredRoom, Failure, Identity, Owner, Proof, RoomArn, Tags,
+    ClusterId, DesiredRoom, Failure, FailureClass, Identity, Owner, Proof, RoomArn, Tags,
 };
 use tokio::time::{Instant, sleep};
 
@@ -213,7 +213,7 @@ impl<'a> Scratch<'a> {
             }
             if Instant::now() >= end {
                 return Err(Failure::new(
-                    Class::NotFound,
+                    FailureClass::NotFound,
                     format!("GetRoom: {arn} does not show that it is the check's"),
                 ));
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use ivschat_core::api::{ChatRoom, Reason};
-use ivschat_core::room::{Class, DesiredRoom, Origin};
+use ivschat_core::room::{DesiredRoom, FailureClass, Origin};
 use ivschat_operator::cli::Cli;
 use regex::Regex;
 
@@ -171,13 +171,13 @@ fn the_waits_and_what_stalls_are_as_the_code_has_them() {
         .collect();
     let reasons: BTreeSet<_> = Reason::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(documented.keys().cloned().collect::<BTreeSet<_>>(), reasons);
-    for class in Class::ALL {
+    for class in FailureClass::ALL {
         let (waits, stalled) = &documented[class.reason().as_str()];
         let (first, longest) = (class.wait(0), class.wait(30));
         assert!(waits.ends_with(&span(first, longest)), "{class:?}: {waits}");
         assert_eq!(stalled == "yes", class.stalled(), "{class:?}");
     }
-    let classes = Class::ALL.map(|class| class.reason().to_string());
+    let classes = FailureClass::ALL.map(|class| class.reason().to_string());
     let others = documented
         .iter()
         .filter(|(reason, _)| !classes.contains(reason));

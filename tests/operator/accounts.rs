@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ivschat_core::api::names::PAUSED_ANNOTATION;
 use ivschat_emulator::Emulator;
 use ivschat_emulator::credentials::Credentials;
 use ivschat_emulator::fault::{Fault, Moment, Symptom};
@@ -229,6 +230,10 @@ async fn every_call_says_that_it_is_the_operators_unless_the_environment_names_i
 async fn a_list_made_with_other_credentials_than_it_was_asked_with_proves_nothing() {
     let (mut stage, handout) = stage().await;
     let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    stage.settle("lounge", json!({})).await;
+    let paused = |value: Value| json!({"metadata": {"annotations": {PAUSED_ANNOTATION: value}}});
+    // Otherwise the operator would know its room, and need no list.
+    stage.patch("lobby", paused(json!("true"))).await;
     let slow = Fault {
         moment: Moment::AfterEffect,
         ..Fault::new(Operation::ListRooms, Symptom::Delay).delayed(Duration::from_millis(500))
@@ -243,10 +248,11 @@ async fn a_list_made_with_other_credentials_than_it_was_asked_with_proves_nothin
     stage.emulator.inject(slow.times(1));
     let listed = stage.calls(Operation::ListRooms);
     stage.forge("lobby", json!(null)).await;
+    stage.patch("lobby", paused(Value::Null)).await;
     stage.calls_since(listed, Operation::ListRooms, 1).await;
     handout.switch(OURS);
     assert_eq!(arn_of(&stage.ready("lobby").await), arn);
-    assert_eq!(stage.calls(Operation::CreateRoom), 1);
+    assert_eq!(stage.calls(Operation::CreateRoom), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

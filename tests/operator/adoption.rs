@@ -187,7 +187,7 @@ async fn an_adoption_whose_answer_is_lost_and_that_is_taken_back_leads_to_no_sec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_observed_room_that_consents_to_this_object_alone_is_not_taken_unasked_and_stands_for_no_second_one()
+async fn an_actual_room_that_consents_to_this_object_alone_is_not_taken_unasked_and_stands_for_no_second_one()
  {
     let stage = Stage::open().await;
     let room = consenting_room(&stage, "CLUSTER/NAMESPACE/lobby");

@@ -3,7 +3,7 @@
 //! Room calls do not model every error they can answer with (throttling above all), so the decision rests on the error
 //! code and the HTTP status, never on the SDK's enum variants.
 
-use ivschat_core::room::{Cause, Class, Failure};
+use ivschat_core::room::{Cause, Failure, FailureClass};
 
 use super::port::{AttemptError, Refusal, Request, Unknown, Unsent};
 
@@ -48,7 +48,7 @@ fn is_refused(status: u16) -> bool {
     (400..500).contains(&status)
 }
 
-fn class(error: &AttemptError) -> Class {
+fn class(error: &AttemptError) -> FailureClass {
     match error {
         AttemptError::Answered(refusal) => {
             let message = refusal.message.as_deref();
@@ -61,28 +61,32 @@ fn class(error: &AttemptError) -> Class {
         }
         // The account of the credentials is unknown: that failure's own class says why.
         AttemptError::Unsent(Unsent::NoCredentials(failure)) => failure.class,
-        AttemptError::Unsent(_) | AttemptError::Unknown(_) => Class::Unavailable,
+        AttemptError::Unsent(_) | AttemptError::Unknown(_) => FailureClass::Unavailable,
     }
 }
 
 /// Where a request carries no value of the spec, a 400 is not the spec's fault.
-fn valueless(class: Class) -> Class {
+fn valueless(class: FailureClass) -> FailureClass {
     match class {
-        Class::Invalid | Class::HandlerNotPermitted => Class::Unavailable,
+        FailureClass::Invalid | FailureClass::HandlerNotPermitted => FailureClass::Unavailable,
         class => class,
     }
 }
 
 /// A request may name logging configurations besides a room. If AWS does not find one of them, the spec's value is wrong, and
 /// the error says nothing about the room.
-fn beside_logging(class: Class, logging_configurations: &[String], error: &AttemptError) -> Class {
+fn beside_logging(
+    class: FailureClass,
+    logging_configurations: &[String],
+    error: &AttemptError,
+) -> FailureClass {
     let AttemptError::Answered(Refusal { body, .. }) = error else {
         return class;
     };
     // AWS does not document whether it names the missing one by its ARN or its id, nor in which member.
     let missing = |arn: &String| arn.rsplit('/').next().is_some_and(|id| body.contains(id));
-    if class == Class::NotFound && logging_configurations.iter().any(missing) {
-        return Class::Invalid;
+    if class == FailureClass::NotFound && logging_configurations.iter().any(missing) {
+        return FailureClass::Invalid;
     }
     class
 }
@@ -130,19 +134,19 @@ fn cause(error: &AttemptError, region: Option<String>) -> Cause {
 }
 
 /// What an error's HTTP status and the code in its header mean.
-pub(crate) fn class_of(status: u16, code: Option<&str>) -> Class {
+pub(crate) fn class_of(status: u16, code: Option<&str>) -> FailureClass {
     // The header may append a link to the code.
     let code = code.and_then(|code| code.split(':').next());
     code.and_then(|code| by_code(code, None))
         .unwrap_or_else(|| by_status(status))
 }
 
-fn by_code(code: &str, message: Option<&str>) -> Option<Class> {
+fn by_code(code: &str, message: Option<&str>) -> Option<FailureClass> {
     Some(match code {
         "ThrottlingException"
         | "Throttling"
         | "TooManyRequestsException"
-        | "RequestLimitExceeded" => Class::Throttled,
+        | "RequestLimitExceeded" => FailureClass::Throttled,
         "AccessDeniedException"
         | "AccessDenied"
         | "UnrecognizedClientException"
@@ -156,13 +160,13 @@ fn by_code(code: &str, message: Option<&str>) -> Option<Class> {
         | "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
-        | "OptInRequired" => Class::Denied,
-        "PendingVerification" => Class::AccountUnverified,
-        "ServiceQuotaExceededException" => Class::QuotaExceeded,
-        "ResourceNotFoundException" => Class::NotFound,
-        "ConflictException" => Class::Conflict,
-        "ValidationException" if is_lambda_permission(message) => Class::HandlerNotPermitted,
-        "ValidationException" => Class::Invalid,
+        | "OptInRequired" => FailureClass::Denied,
+        "PendingVerification" => FailureClass::AccountUnverified,
+        "ServiceQuotaExceededException" => FailureClass::QuotaExceeded,
+        "ResourceNotFoundException" => FailureClass::NotFound,
+        "ConflictException" => FailureClass::Conflict,
+        "ValidationException" if is_lambda_permission(message) => FailureClass::HandlerNotPermitted,
+        "ValidationException" => FailureClass::Invalid,
         _ => return None,
     })
 }
@@ -176,15 +180,15 @@ fn is_lambda_permission(message: Option<&str>) -> bool {
     })
 }
 
-fn by_status(status: u16) -> Class {
+fn by_status(status: u16) -> FailureClass {
     match status {
-        429 => Class::Throttled,
-        402 => Class::QuotaExceeded,
-        401 | 403 | 407 => Class::Denied,
-        404 => Class::NotFound,
-        409 => Class::Conflict,
-        400 | 405..=407 | 410..=428 | 430..=499 => Class::Invalid,
-        _ => Class::Unavailable,
+        429 => FailureClass::Throttled,
+        402 => FailureClass::QuotaExceeded,
+        401 | 403 | 407 => FailureClass::Denied,
+        404 => FailureClass::NotFound,
+        409 => FailureClass::Conflict,
+        400 | 405..=407 | 410..=428 | 430..=499 => FailureClass::Invalid,
+        _ => FailureClass::Unavailable,
     }
 }
 
@@ -213,53 +217,73 @@ mod tests {
     #[test]
     fn the_code_decides_and_where_it_is_unknown_the_status() {
         let cases = [
-            (429, Some("ThrottlingException"), None, Class::Throttled),
-            (429, None, None, Class::Throttled),
-            (400, Some("ThrottlingException"), None, Class::Throttled),
-            (403, Some("AccessDeniedException"), None, Class::Denied),
-            (403, Some("ExpiredTokenException"), None, Class::Denied),
-            (403, Some("SomethingNew"), None, Class::Denied),
+            (
+                429,
+                Some("ThrottlingException"),
+                None,
+                FailureClass::Throttled,
+            ),
+            (429, None, None, FailureClass::Throttled),
+            (
+                400,
+                Some("ThrottlingException"),
+                None,
+                FailureClass::Throttled,
+            ),
+            (
+                403,
+                Some("AccessDeniedException"),
+                None,
+                FailureClass::Denied,
+            ),
+            (
+                403,
+                Some("ExpiredTokenException"),
+                None,
+                FailureClass::Denied,
+            ),
+            (403, Some("SomethingNew"), None, FailureClass::Denied),
             (
                 403,
                 Some("PendingVerification"),
                 None,
-                Class::AccountUnverified,
+                FailureClass::AccountUnverified,
             ),
             (
                 402,
                 Some("ServiceQuotaExceededException"),
                 None,
-                Class::QuotaExceeded,
+                FailureClass::QuotaExceeded,
             ),
-            (402, None, None, Class::QuotaExceeded),
+            (402, None, None, FailureClass::QuotaExceeded),
             (
                 400,
                 Some("ValidationException"),
                 Some("bad name"),
-                Class::Invalid,
+                FailureClass::Invalid,
             ),
             (
                 400,
                 Some("ValidationException"),
                 Some("Invalid lambda permission"),
-                Class::HandlerNotPermitted,
+                FailureClass::HandlerNotPermitted,
             ),
             (
                 404,
                 Some("ResourceNotFoundException"),
                 None,
-                Class::NotFound,
+                FailureClass::NotFound,
             ),
-            (409, Some("ConflictException"), None, Class::Conflict),
+            (409, Some("ConflictException"), None, FailureClass::Conflict),
             (
                 500,
                 Some("InternalServerException"),
                 None,
-                Class::Unavailable,
+                FailureClass::Unavailable,
             ),
-            (503, None, None, Class::Unavailable),
-            (408, None, None, Class::Unavailable),
-            (418, None, None, Class::Invalid),
+            (503, None, None, FailureClass::Unavailable),
+            (408, None, None, FailureClass::Unavailable),
+            (418, None, None, FailureClass::Invalid),
         ];
         for (status, code, message, class) in cases {
             assert_eq!(
@@ -309,7 +333,7 @@ mod tests {
             let told = format!("{name}: ValidationException: 1 validation error");
             assert_eq!(
                 (failure.class, failure.message()),
-                (Class::Unavailable, told)
+                (FailureClass::Unavailable, told)
             );
         }
         let update = Request::Update(arn(), RoomUpdate::default());
@@ -317,7 +341,7 @@ mod tests {
         let told = "UpdateRoom: ValidationException: 1 validation error. Correct the spec";
         assert_eq!(
             (failure.class, failure.message()),
-            (Class::Invalid, told.to_owned())
+            (FailureClass::Invalid, told.to_owned())
         );
     }
 
@@ -341,8 +365,8 @@ mod tests {
         };
         let request = Request::Update(arn.parse().unwrap(), update);
         for (missing, class, advice) in [
-            ("mnopqrstuvwx", Class::Invalid, ". Correct the spec"),
-            ("abcdefghijkl", Class::NotFound, ""),
+            ("mnopqrstuvwx", FailureClass::Invalid, ". Correct the spec"),
+            ("abcdefghijkl", FailureClass::NotFound, ""),
         ] {
             let body = format!(r#"{{"resourceId": "{missing}"}}"#);
             let failure = failure(&request, &refusal(&body));

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::task::Poll;
 
-use ivschat_core::room::{Cause, Class, Failure};
+use ivschat_core::room::{Cause, Failure, FailureClass};
 use tokio::time::Instant;
 
 use super::operation::Operation;
@@ -17,7 +17,11 @@ pub trait Fence: Send + Sync {
 /// Why a call was not sent.
 pub(crate) fn closed(operation: Operation) -> Failure {
     let why = "not sent, because this replica no longer leads".to_owned();
-    Failure::of_call(Class::Unavailable, operation.name(), Cause::Told(why))
+    Failure::of_call(
+        FailureClass::Unavailable,
+        operation.name(),
+        Cause::Told(why),
+    )
 }
 
 /// The outcome of an attempt, which is given up at `end`, or once the fence closes. `None`: it was given up.

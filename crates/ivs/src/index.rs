@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use ivschat_core::room::{Cause, Class, Failure, Identity, ObservedRoom, Proof, RoomArn};
+use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, Proof, RoomArn};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -183,7 +183,7 @@ impl Index {
         if self.account.id().await? != account {
             let changed = "the operator's AWS credentials changed to another account meanwhile";
             return Err(Failure::of_call(
-                Class::Unavailable,
+                FailureClass::Unavailable,
                 Operation::ListRooms.name(),
                 Cause::Told(changed.to_owned()),
             ));
@@ -246,7 +246,7 @@ impl Index {
     }
 
     /// Adds a room that this process has just created, or whose owner or consent it has just changed.
-    pub fn made(&self, account: &str, room: &ObservedRoom) {
+    pub fn made(&self, account: &str, room: &ActualRoom) {
         let summary = Summary {
             arn: room.arn.clone(),
             tags: room.tags.clone(),

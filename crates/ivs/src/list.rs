@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use ivschat_core::room::{Cause, Class, Failure, RoomArn, Tags};
+use ivschat_core::room::{Cause, Failure, FailureClass, RoomArn, Tags};
 use jiff::Timestamp;
 
 use super::operation::Operation;
@@ -60,7 +60,7 @@ pub(crate) async fn complete_list(
     let why = "rooms change faster than they can be listed".to_owned();
     let operation = Operation::ListRooms.name();
     Err(Failure::of_call(
-        Class::Unavailable,
+        FailureClass::Unavailable,
         operation,
         Cause::Told(why),
     ))

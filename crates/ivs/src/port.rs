@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
-use ivschat_core::room::{Cause, Class, Failure, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, RoomArn, Tags};
 
 use super::list::Page;
 use super::operation::Operation;
@@ -75,7 +75,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To CreateRoom, GetRoom and UpdateRoom.
-    Room(ObservedRoom),
+    Room(ActualRoom),
     /// To ListRooms.
     Page(Page),
     /// To DeleteRoom, TagResource and UntagResource, which answer nothing else.
@@ -84,7 +84,7 @@ pub enum Answer {
 
 impl Answer {
     /// The room that a request was answered with.
-    pub(crate) fn room(self, request: &Request) -> Result<ObservedRoom, Failure> {
+    pub(crate) fn room(self, request: &Request) -> Result<ActualRoom, Failure> {
         match self {
             Self::Room(room) => Ok(room),
             Self::Page(_) | Self::Done => Err(beside(request, "no room")),
@@ -103,7 +103,7 @@ impl Answer {
 /// An answer to another question.
 fn beside(request: &Request, what: &str) -> Failure {
     let told = Cause::Told(format!("the answer holds {what}"));
-    Failure::of_call(Class::Unavailable, request.operation().name(), told)
+    Failure::of_call(FailureClass::Unavailable, request.operation().name(), told)
 }
 
 /// Why an attempt brought no [`Answer`].

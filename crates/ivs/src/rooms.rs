@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ivschat_core::api::names::OWNER_TAG;
-use ivschat_core::room::{Class, Failure, ObservedRoom, RoomArn};
+use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 
 use super::call::Calls;
 use super::fence::Fence;
@@ -26,11 +26,11 @@ impl Rooms {
     ///
     /// # Errors
     /// Any class but `NotFound`.
-    pub async fn get(&self, arn: &RoomArn) -> Result<Option<ObservedRoom>, Failure> {
+    pub async fn get(&self, arn: &RoomArn) -> Result<Option<ActualRoom>, Failure> {
         let request = Request::Get(arn.clone());
         match self.0.read(&request).await {
             Ok(answer) => answer.room(&request).map(Some),
-            Err(failure) if failure.class == Class::NotFound => Ok(None),
+            Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
     }

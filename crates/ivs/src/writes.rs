@@ -1,7 +1,7 @@
 //! The calls that write, one method each, in the domain's terms. None is sent once the fence is closed.
 
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
-use ivschat_core::room::{Cause, Class, Failure, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, RoomArn, Tags};
 use tokio::time::Instant;
 
 use super::call::Calls;
@@ -40,11 +40,11 @@ impl Writes<'_> {
         &self,
         new: &NewRoom,
         deadline: Instant,
-    ) -> Result<ObservedRoom, CreateError> {
+    ) -> Result<ActualRoom, CreateError> {
         if Instant::now() >= deadline {
             let late = "not sent, because writing the attempt down took too long".to_owned();
             return Err(CreateError::Refused(Failure::of_call(
-                Class::Unavailable,
+                FailureClass::Unavailable,
                 Operation::CreateRoom.name(),
                 Cause::Told(late),
             )));
@@ -66,11 +66,7 @@ impl Writes<'_> {
     ///
     /// # Errors
     /// Any class.
-    pub async fn update(
-        &self,
-        arn: &RoomArn,
-        update: &RoomUpdate,
-    ) -> Result<ObservedRoom, Failure> {
+    pub async fn update(&self, arn: &RoomArn, update: &RoomUpdate) -> Result<ActualRoom, Failure> {
         let request = Request::Update(arn.clone(), update.clone());
         self.calls.write(&request, self.fence).await?.room(&request)
     }
@@ -83,7 +79,7 @@ impl Writes<'_> {
         let request = Request::Delete(arn.clone());
         match self.calls.write(&request, self.fence).await {
             Ok(_) => Ok(true),
-            Err(failure) if failure.class == Class::NotFound => Ok(false),
+            Err(failure) if failure.class == FailureClass::NotFound => Ok(false),
             Err(failure) => Err(failure),
         }
     }

@@ -4,7 +4,7 @@
 //! - **At most one leads.** A leader's term ends nine tenths of the lease's duration after it *sent* its last renewal. A
 //!   candidate takes the lease over only after it has itself seen the same record for the whole duration. So two terms never
 //!   overlap, whatever time of day the clocks show. Only the speeds of the clocks must agree to within a tenth.
-//! - **A deposed leader begins no write to AWS.** Each write asks its pass's [`Fence`] right before it is sent and at every
+//! - **A deposed leader begins no write to AWS.** Each write asks its pass's [`Mandate`] right before it is sent and at every
 //!   step, retries included, and ends with the term. One case is out of reach: a process that freezes between this check and
 //!   the wire sends the call once it thaws. The next sweep finds and repairs what comes of it.
 //! - **A term belongs to one holder.** A leader that could not renew for a while, and finds the record as it left it,
@@ -19,5 +19,5 @@ mod election;
 mod term;
 
 pub use election::{Election, LeaseSettings};
-pub(crate) use term::Fence;
 pub use term::Leadership;
+pub(crate) use term::Mandate;

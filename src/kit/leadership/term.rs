@@ -67,14 +67,14 @@ impl Leadership {
         Self { term, clock }
     }
 
-    /// The fence of the present term; `None`: this process does not lead.
-    pub(crate) fn fence(&self) -> Option<Fence> {
-        let fence = Fence {
+    /// The mandate of the present term; `None`: this process does not lead.
+    pub(crate) fn mandate(&self) -> Option<Mandate> {
+        let mandate = Mandate {
             term: self.term.borrow().number,
             now: self.term.clone(),
             clock: self.clock.clone(),
         };
-        fence.holds().then_some(fence)
+        mandate.holds().then_some(mandate)
     }
 
     /// Waits until this process leads.
@@ -98,20 +98,20 @@ impl Leadership {
 
 /// Lets a pass write only in the term in which it began.
 #[derive(Debug, Clone)]
-pub(crate) struct Fence {
+pub(crate) struct Mandate {
     now: watch::Receiver<Term>,
     term: u64,
     clock: Clock,
 }
 
-impl Fence {
+impl Mandate {
     /// Whether this pass may still begin something.
     pub(crate) fn holds(&self) -> bool {
         ivschat_aws::Fence::until(self).is_some()
     }
 }
 
-impl ivschat_aws::Fence for Fence {
+impl ivschat_aws::Fence for Mandate {
     fn until(&self) -> Option<Instant> {
         // Borrowed during the whole check, so that no renewal comes in between.
         let now = self.now.borrow();

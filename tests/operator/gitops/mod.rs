@@ -141,7 +141,7 @@ async fn what_needs_a_person_is_degraded_and_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_observed_room_that_differs_is_degraded_until_it_does_not() {
+async fn an_actual_room_that_differs_is_degraded_until_it_does_not() {
     let stage = Stage::with(Options::watchful()).await;
     let consent = format!("{CLUSTER}/{}/", stage.namespace);
     let room = someone_elses_room(&stage, &[("ivschat-operator.io/adoptable-by", &consent)]);

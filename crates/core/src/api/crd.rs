@@ -32,13 +32,9 @@ pub fn chat_room_crd() -> Result<CustomResourceDefinition, serde_json::Error> {
 
 /// A field that is absent and one that is null mean the same here, so null is left to the API server to prune.
 fn drop_nullable(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            members.remove("nullable");
-            members.values_mut().for_each(drop_nullable);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nullable),
-        _ => {}
+    if let Value::Object(members) = schema {
+        members.remove("nullable");
+        members.values_mut().for_each(drop_nullable);
     }
 }
 

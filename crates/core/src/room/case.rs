@@ -11,8 +11,8 @@ use super::recall::Recall;
 use super::record::Record;
 use super::seen::Seen;
 use super::{
-    Class, ClusterId, DesiredRoom, Failure, Identity, KeyPattern, Origin, Owner, Pause, RoomArn,
-    TagScope, Tags, is_region,
+    ClusterId, DesiredRoom, Failure, FailureClass, Identity, KeyPattern, Origin, Owner, Pause,
+    RoomArn, TagScope, Tags, is_region,
 };
 
 /// What the operator was told about rooms.
@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
             _ if seen.deleted_at.is_some() => Intent::Delete,
             (Task::Release, _) => Intent::Release,
             (Task::Follow, Some(pause)) => Intent::Paused(pause),
-            (Task::Follow, None) if seen.observed => Intent::Observe,
+            (Task::Follow, None) if seen.observes => Intent::Observe,
             (Task::Follow, None) => Intent::Keep,
         };
         let owner = Owner {
@@ -163,7 +163,8 @@ impl<'a> Case<'a> {
         };
         let spec = self.seen.spec.as_ref().map_err(Clone::clone);
         let desired = spec.and_then(|spec| DesiredRoom::try_from((spec, origin)));
-        desired.map_err(|violations| Failure::new(Class::Unparseable, violations.to_string()))
+        desired
+            .map_err(|violations| Failure::new(FailureClass::Unparseable, violations.to_string()))
     }
 
     /// Which of the room's tags the operator may remove. `applied`: those that the object has put on it.
@@ -199,11 +200,11 @@ mod tests {
 
     #[test]
     fn a_deletion_comes_first_then_a_release_then_a_pause_then_the_management_policy() {
-        let intent = |task, deleted: bool, paused: bool, observed: bool| {
+        let intent = |task, deleted: bool, paused: bool, observes: bool| {
             let mut seen = seen();
             seen.deleted_at = deleted.then_some(Timestamp::UNIX_EPOCH);
             seen.pause = paused.then_some(Pause::Asked);
-            seen.observed = observed;
+            seen.observes = observes;
             case(task, &seen, &policies(), |case| {
                 (format!("{:?}", case.intent), case.leaving())
             })
@@ -305,7 +306,7 @@ mod tests {
         spec.tag_policy = Some(TagPolicy::Additive);
         spec.tags = Some(tags(&[("theirs-1", "1")]));
         let broken = desired(&object, None).unwrap_err();
-        assert_eq!(broken.class, Class::Unparseable);
+        assert_eq!(broken.class, FailureClass::Unparseable);
         let applied = ["mine".to_owned()];
         case(Task::Follow, &object, &policies, |case| {
             let scope = case.scope(&applied);

@@ -9,7 +9,7 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG, RESERVED_TAG_PREFI
 use super::desired::Handler;
 use super::tagging::counted;
 use super::{
-    Class, DesiredRoom, Failure, Identity, ObservedRoom, Owner, Proof, RoomArn, TagScope, Tags,
+    ActualRoom, DesiredRoom, Failure, FailureClass, Identity, Owner, Proof, RoomArn, TagScope, Tags,
 };
 
 /// What a pass has to do.
@@ -131,7 +131,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares the wanted room with `observed`: what GetRoom answered in this pass, or `None` for a room that is proven
+/// Compares the wanted room with `actual`: what GetRoom answered in this pass, or `None` for a room that is proven
 /// absent.
 ///
 /// # Errors
@@ -139,23 +139,23 @@ impl fmt::Display for Difference {
 /// the tags that stay leave no space for the wanted ones.
 pub fn correct(
     desired: &DesiredRoom,
-    observed: Option<&ObservedRoom>,
+    actual: Option<&ActualRoom>,
     identity: &Identity,
     scope: TagScope<'_>,
 ) -> Result<Correction, Failure> {
     let mut tags = desired.tags.clone();
     tags.extend(identity.tags());
-    let Some(observed) = observed else {
+    let Some(actual) = actual else {
         return Ok(Correction::Create(NewRoom {
             room: desired.clone(),
             tags,
         }));
     };
-    require_proof(&observed.arn, &observed.tags, identity)?;
+    require_proof(&actual.arn, &actual.tags, identity)?;
     let mut differences = Vec::new();
-    let mut steps = tag_steps(&tags, observed, scope, &mut differences)?;
+    let mut steps = tag_steps(&tags, actual, scope, &mut differences)?;
     // Last, because its answer shows the room with every change of this pass.
-    steps.extend(update_step(desired, observed, &mut differences));
+    steps.extend(update_step(desired, actual, &mut differences));
     Ok(if steps.is_empty() {
         Correction::None
     } else {
@@ -163,16 +163,12 @@ pub fn correct(
     })
 }
 
-/// How a room that is only observed differs from the spec. The operator's own tags do not count.
-pub fn drift(
-    desired: &DesiredRoom,
-    observed: &ObservedRoom,
-    scope: TagScope<'_>,
-) -> Vec<Difference> {
-    let mut differences = tag_differences(&desired.tags, &observed.tags, |key| {
+/// How a room that is only actual differs from the spec. The operator's own tags do not count.
+pub fn drift(desired: &DesiredRoom, actual: &ActualRoom, scope: TagScope<'_>) -> Vec<Difference> {
+    let mut differences = tag_differences(&desired.tags, &actual.tags, |key| {
         !key.starts_with(RESERVED_TAG_PREFIX) && scope.removes(key)
     });
-    update_step(desired, observed, &mut differences);
+    update_step(desired, actual, &mut differences);
     differences
 }
 
@@ -180,9 +176,9 @@ pub fn drift(
 ///
 /// # Errors
 /// `TagQuota` if it has no space for the operator's tags.
-pub fn adopt(observed: &ObservedRoom, identity: &Identity) -> Result<Edit, Failure> {
+pub fn adopt(actual: &ActualRoom, identity: &Identity) -> Result<Edit, Failure> {
     let ours = identity.tags();
-    require_space(observed, &observed.tags, &ours)?;
+    require_space(actual, &actual.tags, &ours)?;
     Ok(Edit::Tag(ours))
 }
 
@@ -233,7 +229,7 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
     match identity.prove(tags) {
         Proof::Ours => Ok(()),
         Proof::Foreign(owner) => Err(Failure::new(
-            Class::Foreign,
+            FailureClass::Foreign,
             format!(
                 "Room {arn} belongs to {owner}, not to {}: nothing is changed on it. {}",
                 identity.owner,
@@ -241,7 +237,7 @@ pub fn require_proof(arn: &RoomArn, tags: &Tags, identity: &Identity) -> Result<
             ),
         )),
         Proof::Missing => Err(Failure::new(
-            Class::OwnershipLost,
+            FailureClass::OwnershipLost,
             format!(
                 "Room {arn} no longer carries the operator's tags, so nothing is changed on it. To give it back: aws ivschat \
                  tag-resource --region {} --resource-arn {arn} --tags {OWNER_TAG}={}",
@@ -272,7 +268,7 @@ fn remedy(theirs: &str, ours: &Owner) -> String {
 ///
 /// # Errors
 /// `Foreign` if the room has an owner, else `ConsentMissing`; the message says what a person can do.
-pub fn require_consent(room: &ObservedRoom, identity: &Identity) -> Result<(), Failure> {
+pub fn require_consent(room: &ActualRoom, identity: &Identity) -> Result<(), Failure> {
     let (arn, owner) = (&room.arn, &identity.owner);
     if identity.may_adopt(&room.tags) {
         return Ok(());
@@ -282,30 +278,30 @@ pub fn require_consent(room: &ObservedRoom, identity: &Identity) -> Result<(), F
             "Room {arn} belongs to {other}: it can only be adopted once that object has let it go (deletionPolicy: Retain, \
              then delete it), or, where it no longer exists, once the tag {OWNER_TAG} is taken off the room"
         );
-        return Err(Failure::new(Class::Foreign, message));
+        return Err(Failure::new(FailureClass::Foreign, message));
     }
     let message = format!(
         "Room {arn} does not consent to be adopted by this object. To consent: aws ivschat tag-resource --region {} \
          --resource-arn {arn} --tags {CONSENT_TAG}={owner}",
         arn.region()
     );
-    Err(Failure::new(Class::ConsentMissing, message))
+    Err(Failure::new(FailureClass::ConsentMissing, message))
 }
 
 /// At most one TagResource and one UntagResource. Tagging goes first, so that no wanted tag is missing in between, unless
 /// the room would then carry too many tags.
 fn tag_steps(
     wanted: &Tags,
-    observed: &ObservedRoom,
+    actual: &ActualRoom,
     scope: TagScope<'_>,
     differences: &mut Vec<Difference>,
 ) -> Result<Vec<Edit>, Failure> {
-    let found = &observed.tags;
+    let found = &actual.tags;
     let (surplus, staying): (Tags, Tags) = found
         .clone()
         .into_iter()
         .partition(|(key, _)| !wanted.contains_key(key) && scope.removes(key));
-    require_space(observed, &staying, wanted)?;
+    require_space(actual, &staying, wanted)?;
     differences.extend(tag_differences(wanted, found, |key| scope.removes(key)));
 
     let changed: Tags = wanted
@@ -345,7 +341,7 @@ fn tag_differences(wanted: &Tags, found: &Tags, removed: impl Fn(&str) -> bool) 
 }
 
 /// Refuses to add tags if the tags that stay leave no space for them.
-fn require_space(observed: &ObservedRoom, staying: &Tags, wanted: &Tags) -> Result<(), Failure> {
+fn require_space(actual: &ActualRoom, staying: &Tags, wanted: &Tags) -> Result<(), Failure> {
     let mut all = staying.clone();
     all.extend(wanted.clone());
     if counted(&all) <= ROOM_TAGS_MAX {
@@ -355,15 +351,15 @@ fn require_space(observed: &ObservedRoom, staying: &Tags, wanted: &Tags) -> Resu
     let message = format!(
         "Room {} keeps {others} tags that are not this object's, which leaves no room for its {} (those of the operator \
          included): a room carries at most {ROOM_TAGS_MAX}. Remove tags from the room or the spec",
-        observed.arn,
+        actual.arn,
         wanted.len(),
     );
-    Err(Failure::new(Class::TagQuota, message))
+    Err(Failure::new(FailureClass::TagQuota, message))
 }
 
 fn update_step(
     desired: &DesiredRoom,
-    observed: &ObservedRoom,
+    actual: &ActualRoom,
     differences: &mut Vec<Difference>,
 ) -> Option<Edit> {
     let mut note = |field: &str, wanted: String, found: String| {
@@ -374,14 +370,14 @@ fn update_step(
         });
     };
     let mut update = RoomUpdate::default();
-    if desired.name != observed.name {
-        note("name", desired.name.clone(), observed.name.clone());
+    if desired.name != actual.name {
+        note("name", desired.name.clone(), actual.name.clone());
         update.name = Some(desired.name.clone());
     }
-    if desired.maximum_message_length != observed.maximum_message_length {
+    if desired.maximum_message_length != actual.maximum_message_length {
         let (wanted, found) = (
             desired.maximum_message_length,
-            observed.maximum_message_length,
+            actual.maximum_message_length,
         );
         note(
             "maximumMessageLength",
@@ -390,10 +386,10 @@ fn update_step(
         );
         update.maximum_message_length = Some(wanted);
     }
-    if desired.maximum_message_rate_per_second != observed.maximum_message_rate_per_second {
+    if desired.maximum_message_rate_per_second != actual.maximum_message_rate_per_second {
         let (wanted, found) = (
             desired.maximum_message_rate_per_second,
-            observed.maximum_message_rate_per_second,
+            actual.maximum_message_rate_per_second,
         );
         note(
             "maximumMessageRatePerSecond",
@@ -402,10 +398,10 @@ fn update_step(
         );
         update.maximum_message_rate_per_second = Some(wanted);
     }
-    if desired.message_review_handler != observed.message_review_handler {
+    if desired.message_review_handler != actual.message_review_handler {
         let (wanted, found) = (
             &desired.message_review_handler,
-            &observed.message_review_handler,
+            &actual.message_review_handler,
         );
         note(
             "messageReviewHandler",
@@ -418,10 +414,10 @@ fn update_step(
                 .map_or(HandlerUpdate::Detach, HandlerUpdate::Attach),
         );
     }
-    if desired.logging_configuration_identifiers != observed.logging_configuration_identifiers {
+    if desired.logging_configuration_identifiers != actual.logging_configuration_identifiers {
         let (wanted, found) = (
             &desired.logging_configuration_identifiers,
-            &observed.logging_configuration_identifiers,
+            &actual.logging_configuration_identifiers,
         );
         note(
             "loggingConfigurationIdentifiers",

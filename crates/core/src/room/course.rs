@@ -11,7 +11,7 @@ use super::record::Record;
 use super::status::{Knowledge, Verdict};
 use super::step::{Done, Halt};
 use super::when::When;
-use super::{ObservedRoom, RoomArn};
+use super::{ActualRoom, RoomArn};
 
 /// A plan that is being carried out.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl<'a> Course<'a> {
     }
 
     /// Whether a room that AWS shows is as every step of the plan leaves it. A read that lags shows less.
-    pub fn is_settled(&self, room: &ObservedRoom) -> bool {
+    pub fn is_settled(&self, room: &ActualRoom) -> bool {
         let Some(desired) = &self.plan.desired else {
             return false;
         };
@@ -148,7 +148,7 @@ impl<'a> Course<'a> {
     }
 
     /// Something is told of a room if the record did not name it, or only as one to be taken over: then its consent is still there.
-    fn binding(&self, room: &ObservedRoom) -> Option<News> {
+    fn binding(&self, room: &ActualRoom) -> Option<News> {
         let adopted = self.record.creation.is_some() && room.tags.contains_key(CONSENT_TAG);
         if self.record.arn.as_ref() == Some(&room.arn) && !adopted {
             return None;

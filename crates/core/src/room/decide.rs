@@ -14,7 +14,7 @@ use super::status::{self, Knowledge, Verdict};
 use super::step::Step;
 use super::twins::{Fate, fate};
 use super::when::When;
-use super::{Class, DesiredRoom, Failure, ObservedRoom, Pause, Proof, RoomArn};
+use super::{ActualRoom, DesiredRoom, Failure, FailureClass, Pause, Proof, RoomArn};
 
 /// Why a room stays when its object goes.
 const FOREIGN: &str = "its tags do not say that it is this object's";
@@ -30,7 +30,7 @@ pub fn decide(case: &Case<'_>, look: Look) -> Plan {
         // The credentials cannot reach the room, which is to stay anyway.
         Err((failure, _))
             if case.intent == Intent::Delete
-                && failure.class == Class::AccountMismatch
+                && failure.class == FailureClass::AccountMismatch
                 && case.retains() =>
         {
             let left = record.arn.clone().map(|arn| (arn, UNREACHED));
@@ -73,7 +73,7 @@ fn keep(case: &Case<'_>, sight: Sight, beside: Vec<Another>, record: Record) -> 
     let scope = case.scope(&record.applied_tag_keys);
     let plan = match sight {
         Sight::Unsettled(unsettled) => Ok(Plan::unsettled(unsettled).on(record)),
-        Sight::Candidate(room) => adopt(case, room, record),
+        Sight::Adoptable(room) => adopt(case, room, record),
         Sight::Absent | Sight::Unneeded => {
             match correct(&desired, None, &case.identity, scope).map_err(not_as_specified)? {
                 Correction::Create(new) => {
@@ -119,7 +119,7 @@ fn in_sync(record: Record) -> Plan {
 fn apply(
     case: &Case<'_>,
     correction: Correction,
-    room: ObservedRoom,
+    room: ActualRoom,
     desired: &DesiredRoom,
     record: Record,
 ) -> Plan {
@@ -157,7 +157,7 @@ fn apply(
 
 /// Takes over a room that consents. The next pass finds it by its tags, like any room of the object, and brings it to the spec. So
 /// every step can be interrupted.
-fn adopt(case: &Case<'_>, room: ObservedRoom, record: Record) -> Planned {
+fn adopt(case: &Case<'_>, room: ActualRoom, record: Record) -> Planned {
     require_consent(&room, &case.identity).map_err(not_as_specified)?;
     let edit = correction::adopt(&room, &case.identity).map_err(not_as_specified)?;
     let (arn, region) = (room.arn.clone(), room.arn.region().to_owned());
@@ -180,7 +180,7 @@ fn taking_over(arn: &RoomArn) -> String {
 }
 
 /// What the status says while an attempt is under way. `adopts`: the room that is taken over; `None`: one is made.
-pub fn under_way(adopts: Option<&ObservedRoom>) -> Verdict {
+pub fn under_way(adopts: Option<&ActualRoom>) -> Verdict {
     let (reason, message) = match adopts {
         Some(room) => (Reason::Adopting, taking_over(&room.arn)),
         None => (
@@ -199,7 +199,7 @@ fn observe(case: &Case<'_>, sight: Sight, mut record: Record) -> Planned {
             require_proof(&room.arn, &room.tags, &case.identity).map_err(not_as_specified)?;
             room
         }
-        Sight::Candidate(room) => {
+        Sight::Adoptable(room) => {
             require_consent(&room, &case.identity).map_err(not_as_specified)?;
             room
         }
@@ -258,13 +258,13 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
 
 /// Deletes the object's room or releases it, and lets the object go once no room of its own is left.
 fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
-    let observes = case.seen.observed;
+    let observes = case.seen.observes;
     match sight {
         Sight::Unneeded if !case.seen.has_finalizer() => Plan::ending(Outcome::Gone).on(record),
         Sight::Unsettled(unsettled) => {
             let when = match unsettled.reason {
                 // The room of an attempt may show up at any moment, and has to be deleted then.
-                Reason::CreationPending => When::By(unsettled.until, Class::NotFound),
+                Reason::CreationPending => When::By(unsettled.until, FailureClass::NotFound),
                 _ => When::At(unsettled.until),
             };
             Plan::waiting(Reason::Deleting, unsettled.message, when).on(record)
@@ -289,7 +289,7 @@ fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
                     turn(case, &room.arn).into_iter().chain([delete]).collect(),
                     format!("Deleted room {}; making sure that none is left", room.arn),
                     // An immediate check would only meet a read that lags.
-                    When::Backoff(Class::NotFound),
+                    When::Backoff(FailureClass::NotFound),
                 )
             };
             Plan::waiting(Reason::Deleting, message, when)
@@ -300,7 +300,7 @@ fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
         Sight::Room(room) if !case.identity.retained(&room.tags) => {
             Plan::letting_go(Some((room.arn, FOREIGN))).on(record)
         }
-        Sight::Room(_) | Sight::Candidate(_) | Sight::Absent | Sight::Unneeded => {
+        Sight::Room(_) | Sight::Adoptable(_) | Sight::Absent | Sight::Unneeded => {
             Plan::letting_go(None).on(record)
         }
     }
@@ -314,7 +314,7 @@ fn release(case: &Case<'_>, sight: Sight, others: Vec<Another>, mut record: Reco
     match sight {
         Sight::Unsettled(unsettled) => return Ok(Plan::unsettled(unsettled).on(record)),
         // The room was released before, or there never was one.
-        Sight::Candidate(_) | Sight::Absent | Sight::Unneeded => {}
+        Sight::Adoptable(_) | Sight::Absent | Sight::Unneeded => {}
         Sight::Room(room) if case.identity.retained(&room.tags) => {}
         Sight::Room(room) => {
             require_proof(&room.arn, &room.tags, &case.identity).map_err(nothing)?;
@@ -335,7 +335,7 @@ fn release(case: &Case<'_>, sight: Sight, others: Vec<Another>, mut record: Reco
 }
 
 /// The steps that release a room: it stays, and consents to be taken back.
-fn releasing(case: &Case<'_>, room: &ObservedRoom) -> Vec<Step> {
+fn releasing(case: &Case<'_>, room: &ActualRoom) -> Vec<Step> {
     let mut released = room.clone();
     let mut steps = Vec::new();
     for edit in correction::release(&room.tags, &case.identity) {
@@ -356,7 +356,7 @@ fn turn(case: &Case<'_>, arn: &RoomArn) -> Option<Step> {
 
 fn nothing_to_observe() -> Failure {
     Failure::new(
-        Class::NotFound,
+        FailureClass::NotFound,
         "There is no room to observe: name one in spec.adopt.arn that consents, or set spec.managementPolicy to Manage",
     )
 }
@@ -366,7 +366,7 @@ fn has_another(adopt: &RoomArn, has: &RoomArn) -> Failure {
         "spec.adopt.arn: names room {adopt}, but this object already has room {has}; remove spec.adopt, or adopt with another \
          object"
     );
-    Failure::new(Class::Invalid, message)
+    Failure::new(FailureClass::Invalid, message)
 }
 
 #[cfg(test)]

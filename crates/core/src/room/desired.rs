@@ -442,3 +442,8 @@ static HANDLER_URI: LazyLock<Regex> = LazyLock::new(|| pattern(limits::HANDLER_U
 static LOGGING_ARN: LazyLock<Regex> = LazyLock::new(|| pattern(limits::LOGGING_ARN_PATTERN));
 static TAG_KEY: LazyLock<Regex> = LazyLock::new(|| pattern(limits::TAG_KEY_PATTERN));
 static TAG_VALUE: LazyLock<Regex> = LazyLock::new(|| pattern(limits::TAG_VALUE_PATTERN));
+
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod tests;

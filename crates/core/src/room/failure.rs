@@ -7,7 +7,7 @@ use crate::api::Reason;
 
 /// Why a pass could not finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum FailureClass {
     /// AWS asks for fewer calls (429).
     Throttled,
     /// AWS failed (5xx) or could not be reached.
@@ -46,7 +46,7 @@ struct Waits {
     longest: Duration,
 }
 
-impl Class {
+impl FailureClass {
     /// Every class.
     pub const ALL: [Self; 15] = [
         Self::Throttled,
@@ -141,7 +141,7 @@ impl Class {
 #[error("{}: {}", class.reason(), self.message())]
 pub struct Failure {
     /// Decides reason, wait, and whether a person is needed.
-    pub class: Class,
+    pub class: FailureClass,
     /// AWS's name of the call that failed, if it was a call.
     pub operation: Option<&'static str>,
     /// What happened.
@@ -175,7 +175,7 @@ pub enum Cause {
 
 impl Failure {
     /// A failure of this class, with a message that says what happened and what to do.
-    pub fn new(class: Class, message: impl Into<String>) -> Self {
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
         Self {
             class,
             operation: None,
@@ -184,7 +184,7 @@ impl Failure {
     }
 
     /// A failure of a call to AWS. `operation`: AWS's name of it.
-    pub const fn of_call(class: Class, operation: &'static str, cause: Cause) -> Self {
+    pub const fn of_call(class: FailureClass, operation: &'static str, cause: Cause) -> Self {
         Self {
             class,
             operation: Some(operation),
@@ -202,7 +202,7 @@ impl Failure {
 
 impl Cause {
     /// What to do about it; begins with the full stop of the sentence before.
-    fn advice(&self, class: Class) -> String {
+    fn advice(&self, class: FailureClass) -> String {
         match self {
             Self::Refused { .. } => refused_advice(class).to_owned(),
             Self::Unreachable {
@@ -247,16 +247,18 @@ impl fmt::Display for Cause {
 }
 
 /// What to do if AWS answered with an error of this class.
-const fn refused_advice(class: Class) -> &'static str {
+const fn refused_advice(class: FailureClass) -> &'static str {
     match class {
-        Class::Throttled => ". AWS asks for fewer calls; this is tried again",
-        Class::Denied => ". Check the operator's AWS credentials and IAM policy",
-        Class::AccountUnverified => ". AWS has not verified this account yet: contact AWS Support",
-        Class::QuotaExceeded => {
+        FailureClass::Throttled => ". AWS asks for fewer calls; this is tried again",
+        FailureClass::Denied => ". Check the operator's AWS credentials and IAM policy",
+        FailureClass::AccountUnverified => {
+            ". AWS has not verified this account yet: contact AWS Support"
+        }
+        FailureClass::QuotaExceeded => {
             ". Delete rooms that are no longer needed, or use another region or account"
         }
-        Class::Invalid => ". Correct the spec",
-        Class::HandlerNotPermitted => ". Allow ivschat.amazonaws.com to invoke the function",
+        FailureClass::Invalid => ". Correct the spec",
+        FailureClass::HandlerNotPermitted => ". Allow ivschat.amazonaws.com to invoke the function",
         _ => "",
     }
 }
@@ -268,19 +270,22 @@ mod tests {
     #[test]
     fn waits_double_from_the_first_to_the_longest_and_never_overflow() {
         let waits: Vec<_> = (0..9)
-            .map(|attempt| Class::Unavailable.wait(attempt).as_secs())
+            .map(|attempt| FailureClass::Unavailable.wait(attempt).as_secs())
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(Class::Invalid.wait(u32::MAX), Duration::from_mins(30));
+        assert_eq!(
+            FailureClass::Invalid.wait(u32::MAX),
+            Duration::from_mins(30)
+        );
     }
 
     #[test]
     fn every_class_has_a_reason_of_its_own() {
-        let reasons: std::collections::BTreeSet<_> = Class::ALL
+        let reasons: std::collections::BTreeSet<_> = FailureClass::ALL
             .iter()
             .map(|class| class.reason().as_str())
             .collect();
-        assert_eq!(reasons.len(), Class::ALL.len());
+        assert_eq!(reasons.len(), FailureClass::ALL.len());
     }
 
     #[test]
@@ -298,11 +303,11 @@ mod tests {
                 why: "connection refused".to_owned(),
                 region: region.map(str::to_owned),
             };
-            Failure::of_call(Class::Unavailable, "GetRoom", cause)
+            Failure::of_call(FailureClass::Unavailable, "GetRoom", cause)
         };
         let pending = Some("PendingVerification");
-        let unverified = Class::AccountUnverified;
-        let unsigned = Box::new(refused(Class::Denied, Some("ExpiredToken"), None));
+        let unverified = FailureClass::AccountUnverified;
+        let unsigned = Box::new(refused(FailureClass::Denied, Some("ExpiredToken"), None));
         for (failure, message) in [
             (
                 refused(unverified, pending, Some("Your account is pending.")),
@@ -313,7 +318,7 @@ mod tests {
                 "CreateRoom: PendingVerification. AWS has not verified this account yet: contact AWS Support",
             ),
             (
-                refused(Class::Unavailable, None, None),
+                refused(FailureClass::Unavailable, None, None),
                 "CreateRoom: HTTP 403",
             ),
             (
@@ -325,14 +330,43 @@ mod tests {
                 "GetRoom: AWS could not be reached: connection refused. Is IVS Chat offered in region us-west-2, and within the operator's reach?",
             ),
             (
-                Failure::of_call(Class::Denied, "GetRoom", Cause::Unsigned(unsigned)),
+                Failure::of_call(FailureClass::Denied, "GetRoom", Cause::Unsigned(unsigned)),
                 "GetRoom: CreateRoom: ExpiredToken. Check the operator's AWS credentials and IAM policy",
             ),
-            (Failure::new(Class::Foreign, "Not ours."), "Not ours."),
+            (
+                Failure::new(FailureClass::Foreign, "Not ours."),
+                "Not ours.",
+            ),
         ] {
             assert_eq!(failure.message(), message);
             let reason = failure.class.reason();
             assert_eq!(failure.to_string(), format!("{reason}: {message}"));
+        }
+    }
+
+    #[test]
+    fn every_refusal_that_a_person_can_do_something_about_says_what() {
+        for class in FailureClass::ALL {
+            let cause = Cause::Refused {
+                status: 400,
+                code: Some("Code".to_owned()),
+                message: None,
+            };
+            let message = Failure::of_call(class, "UpdateRoom", cause).message();
+            let told = message.strip_prefix("UpdateRoom: Code").unwrap();
+            let expected = match class {
+                FailureClass::Throttled => ". AWS asks for fewer calls",
+                FailureClass::Denied => ". Check the operator's AWS credentials",
+                FailureClass::AccountUnverified => ". AWS has not verified this account yet",
+                FailureClass::QuotaExceeded => ". Delete rooms that are no longer needed",
+                FailureClass::Invalid => ". Correct the spec",
+                FailureClass::HandlerNotPermitted => ". Allow ivschat.amazonaws.com",
+                _ => {
+                    assert_eq!(told, "", "{class:?}");
+                    continue;
+                }
+            };
+            assert!(told.starts_with(expected), "{class:?}: {told}");
         }
     }
 }

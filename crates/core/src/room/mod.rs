@@ -1,9 +1,10 @@
 //! The domain, pure: no clock, no client, nothing asynchronous.
 //!
-//! A spec becomes a [`DesiredRoom`] or a list of violations; [`plan`](fn@plan::plan) compares it with the [`ObservedRoom`];
+//! A spec becomes a [`DesiredRoom`] or a list of violations; [`plan`](fn@plan::plan) compares it with the [`ActualRoom`];
 //! [`status::next`] says what the object's status becomes.
 
 pub mod absence;
+mod actual;
 mod arn;
 pub mod case;
 pub mod correction;
@@ -12,7 +13,6 @@ pub mod decide;
 mod desired;
 mod failure;
 pub mod news;
-mod observed;
 pub mod orphans;
 mod owner;
 mod pause;
@@ -31,12 +31,12 @@ pub mod when;
 
 use std::collections::BTreeMap;
 
+pub use actual::ActualRoom;
 pub use arn::{InvalidArn, RoomArn};
 pub use desired::{
     DesiredRoom, Handler, Origin, Violation, Violations, check_default_tags, is_region,
 };
-pub use failure::{Cause, Class, Failure};
-pub use observed::ObservedRoom;
+pub use failure::{Cause, Failure, FailureClass};
 pub use owner::{ClusterId, Identity, InvalidClusterId, Owner, Proof};
 pub use pause::Pause;
 pub use tagging::{InvalidKeyPattern, KeyPattern, TagScope};

@@ -181,7 +181,7 @@ mod tests {
     use crate::room::record::Record;
     use crate::room::sample::arn;
     use crate::room::status::Knowledge;
-    use crate::room::{Class, Failure};
+    use crate::room::{Failure, FailureClass};
 
     fn difference(found: &str) -> Difference {
         Difference {
@@ -278,10 +278,13 @@ mod tests {
         };
         let said = |reason| Some((reason, "as this test says".to_owned()));
         let fine = Verdict::InSync;
-        let denied = failed(Class::Denied);
+        let denied = failed(FailureClass::Denied);
         assert_eq!(told(&fine, &denied), said("Denied"));
         assert_eq!(told(&denied, &denied), None);
-        assert_eq!(told(&denied, &failed(Class::Throttled)), said("Throttled"));
+        assert_eq!(
+            told(&denied, &failed(FailureClass::Throttled)),
+            said("Throttled")
+        );
         for reason in [Reason::NotFound, Reason::CreationPending] {
             assert_eq!(told(&fine, &pending(reason)), said(reason.as_str()));
             assert_eq!(told(&pending(reason), &pending(reason)), None);

@@ -118,9 +118,8 @@ impl Identity {
     /// its beginning up to a `/`: every ChatRoom of the namespace or of the cluster. (A tag's value cannot contain a `*`.)
     pub fn may_adopt(&self, tags: &Tags) -> bool {
         let owner = self.owner.to_string();
-        let consents = |to: &String| {
-            *to == owner || (to.ends_with('/') && to.len() > 1 && owner.starts_with(to.as_str()))
-        };
+        let consents =
+            |to: &String| *to == owner || (to.ends_with('/') && owner.starts_with(to.as_str()));
         !tags.contains_key(OWNER_TAG) && tags.get(CONSENT_TAG).is_some_and(consents)
     }
 

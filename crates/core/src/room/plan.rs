@@ -8,7 +8,7 @@ use super::search::Unsettled;
 use super::status::{Knowledge, Verdict};
 use super::step::Step;
 use super::when::When;
-use super::{Class, DesiredRoom, Failure, RoomArn};
+use super::{DesiredRoom, Failure, FailureClass, RoomArn};
 
 /// What a pass does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Plan {
             message,
             until,
         } = unsettled;
-        Self::waiting(reason, message, When::By(until, Class::NotFound))
+        Self::waiting(reason, message, When::By(until, FailureClass::NotFound))
     }
 
     /// Lets the object go: no room of its own is left. `left`: a room that stays, and why.

@@ -8,7 +8,7 @@ use crate::api::Creation;
 
 use super::record::Record;
 use super::step::{Done, Halt};
-use super::{ObservedRoom, RoomArn};
+use super::{ActualRoom, RoomArn};
 
 /// What is known of one object since this process works on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,10 @@ impl Recall {
     pub fn complete(&self, mut record: Record, now: Timestamp, skew: SignedDuration) -> Record {
         record.arn = record.arn.or_else(|| self.had.clone());
         record.not_later_than(now, skew);
+        if self.had.is_some() && self.attempt.is_none() {
+            // What came of it is known, even if the status could not say so.
+            record.creation = None;
+        }
         let attempts = record.creation.into_iter();
         record.creation = attempts
             .chain(self.attempt.clone())
@@ -41,7 +45,7 @@ impl Recall {
     }
 
     /// Takes in what GetRoom answered about the room on record.
-    pub fn saw(&mut self, arn: &RoomArn, room: Option<&ObservedRoom>, at: Timestamp) {
+    pub fn saw(&mut self, arn: &RoomArn, room: Option<&ActualRoom>, at: Timestamp) {
         if room.is_some() {
             self.missing = None;
         } else if self.missing.as_ref().is_none_or(|(known, _)| known != arn) {
@@ -102,7 +106,7 @@ mod tests {
     use super::*;
     use crate::room::Failure;
     use crate::room::sample::{arn, identity, room};
-    use crate::room::{Class, Tags};
+    use crate::room::{FailureClass, Tags};
 
     const SKEW: SignedDuration = SignedDuration::from_secs(10);
 
@@ -118,7 +122,7 @@ mod tests {
         }
     }
 
-    fn ours(id: &str) -> ObservedRoom {
+    fn ours(id: &str) -> ActualRoom {
         room(&arn(id), identity().tags())
     }
 
@@ -156,6 +160,22 @@ mod tests {
             assert_eq!(complete.arn, Some(arn("b")));
             assert_eq!(complete.creation, Some(attempt(counts)), "{started}");
         }
+    }
+
+    #[test]
+    fn an_attempt_whose_outcome_is_known_counts_no_more_though_the_status_still_names_it() {
+        let settled = Recall {
+            attempt: None,
+            ..full()
+        };
+        let record = Record {
+            creation: Some(attempt(5)),
+            ..Record::default()
+        };
+        let complete = settled.complete(record.clone(), at(100), SKEW);
+        assert_eq!((complete.arn, complete.creation), (Some(arn("a")), None));
+        let unknown = Recall::default().complete(record.clone(), at(100), SKEW);
+        assert_eq!(unknown, record);
     }
 
     #[test]
@@ -262,7 +282,7 @@ mod tests {
             recall.after(&done);
             assert_eq!(recall, expected, "{done:?}");
         }
-        let failure = || Failure::new(Class::Throttled, "as this test says");
+        let failure = || Failure::new(FailureClass::Throttled, "as this test says");
         for (halt, expected) in [
             (Halt::Refused(failure()), without_attempt),
             (Halt::Failed(failure()), full()),

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::{ChatRoomStatus, Creation};
 
 use super::step::Done;
-use super::{ObservedRoom, RoomArn, is_region};
+use super::{ActualRoom, RoomArn, is_region};
 
 /// What the status remembers about the room, beside the conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Record {
 
 impl Record {
     /// Copies what the room shows. The room exists, so no attempt is outstanding.
-    pub fn bind(&mut self, room: &ObservedRoom) {
+    pub fn bind(&mut self, room: &ActualRoom) {
         if self.arn.as_ref() != Some(&room.arn) {
             self.applied_tag_keys.clear();
         }
@@ -167,8 +167,8 @@ mod tests {
         }
     }
 
-    fn made(id: &str) -> ObservedRoom {
-        ObservedRoom {
+    fn made(id: &str) -> ActualRoom {
+        ActualRoom {
             create_time: Some(at(6)),
             ..room(&arn(id), identity().tags())
         }

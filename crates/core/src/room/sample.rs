@@ -9,7 +9,7 @@ use crate::api::{ChatRoom, DeletionPolicy};
 
 use super::case::Policies;
 use super::seen::Seen;
-use super::{Identity, ObservedRoom, Owner, RoomArn, Tags};
+use super::{ActualRoom, Identity, Owner, RoomArn, Tags};
 
 /// The ChatRoom of [`identity`], without any field, held by the operator.
 pub(super) fn seen() -> Seen {
@@ -64,8 +64,8 @@ pub(super) fn tags(pairs: &[(&str, &str)]) -> Tags {
 }
 
 /// The room that a ChatRoom without any field describes, with these tags.
-pub(super) fn room(arn: &RoomArn, tags: Tags) -> ObservedRoom {
-    ObservedRoom {
+pub(super) fn room(arn: &RoomArn, tags: Tags) -> ActualRoom {
+    ActualRoom {
         arn: arn.clone(),
         name: "lobby".to_owned(),
         maximum_message_length: 500,

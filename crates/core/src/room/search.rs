@@ -13,7 +13,7 @@ use super::absence::Evidence;
 use super::case::{Case, Intent};
 use super::record::Record;
 use super::status::Knowledge;
-use super::{Class, Failure, ObservedRoom, Proof, RoomArn, Tags};
+use super::{ActualRoom, Failure, FailureClass, Proof, RoomArn, Tags};
 
 /// What is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Facts {
 #[derive(Debug, Clone)]
 struct Shown {
     at: Timestamp,
-    answer: Result<Option<ObservedRoom>, Failure>,
+    answer: Result<Option<ActualRoom>, Failure>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ impl Facts {
         &mut self,
         arn: RoomArn,
         at: Timestamp,
-        answer: Result<Option<ObservedRoom>, Failure>,
+        answer: Result<Option<ActualRoom>, Failure>,
     ) {
         self.rooms.insert(arn, Shown { at, answer });
     }
@@ -144,17 +144,17 @@ pub struct Another {
     /// Its ARN.
     pub arn: RoomArn,
     /// What GetRoom answered; `None`: not asked, because the status must first say which room is kept.
-    pub shown: Option<Result<Option<ObservedRoom>, Failure>>,
+    pub shown: Option<Result<Option<ActualRoom>, Failure>>,
 }
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sight {
     /// This room, as GetRoom answered in this very pass. Whether it is ours is for the plan to decide.
-    Room(ObservedRoom),
+    Room(ActualRoom),
     /// A room that is not the object's: the spec names it as the one to take over, or it was released by an object of this
     /// name. Whether it consents is for the plan to decide.
-    Candidate(ObservedRoom),
+    Adoptable(ActualRoom),
     /// No room, proven.
     Absent,
     /// No room, but AWS may only be behind.
@@ -232,7 +232,7 @@ impl Search<'_> {
             Intent::Paused(_) => false,
             Intent::Delete if !seen.has_finalizer() => false,
             // What was only observed stays, unless something was tried before.
-            Intent::Delete => !seen.observed || self.record.creation.is_some(),
+            Intent::Delete => !seen.observes || self.record.creation.is_some(),
             Intent::Keep | Intent::Observe | Intent::Release => true,
         }
     }
@@ -269,7 +269,7 @@ impl Search<'_> {
                     return Ok(());
                 }
                 // Where it cannot be told now, it may be later.
-                Err(failure) if failure.class != Class::Denied => unlisted = Some(failure),
+                Err(failure) if failure.class != FailureClass::Denied => unlisted = Some(failure),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -282,7 +282,7 @@ impl Search<'_> {
             "The operator's credentials belong to account {account}, the room to account {other}: nothing is done until the \
              credentials are those of {other} again. To delete this object and leave the room, set spec.deletionPolicy to Retain"
         );
-        Err(Failure::new(Class::AccountMismatch, message).into())
+        Err(Failure::new(FailureClass::AccountMismatch, message).into())
     }
 
     /// The account that the record names, or the spec, if it is another one.
@@ -385,14 +385,10 @@ impl Search<'_> {
     }
 
     /// What an object sees that has no room of its own. `stranger`: the room that its record names.
-    fn without_own(
-        &self,
-        stranger: Option<ObservedRoom>,
-        regions: &[String],
-    ) -> Result<Sight, Stop> {
+    fn without_own(&self, stranger: Option<ActualRoom>, regions: &[String]) -> Result<Sight, Stop> {
         let (case, identity) = (self.case, &self.case.identity);
         if let Some(adopt) = &case.adopt {
-            let lost = |room: &ObservedRoom| {
+            let lost = |room: &ActualRoom| {
                 room.arn == *adopt && case.seen.has_finalizer() && self.record.creation.is_none()
             };
             return match stranger.filter(lost) {
@@ -403,12 +399,12 @@ impl Search<'_> {
         }
         match stranger {
             Some(room) if identity.retained(&room.tags) && case.takes_back() => {
-                return Ok(Sight::Candidate(room));
+                return Ok(Sight::Adoptable(room));
             }
             Some(room) if identity.retained(&room.tags) && case.intent == Intent::Keep => {
                 return Err(undecided(&room.arn).into());
             }
-            // A room that was only observed: what the operator manages carries no consent.
+            // A room that was only observes: what the operator manages carries no consent.
             Some(room) if identity.may_adopt(&room.tags) => {}
             // It was to be adopted, and nothing came of it: the attempt is void, and nobody here has had this room.
             Some(room)
@@ -418,7 +414,7 @@ impl Search<'_> {
             None => {}
         }
         let released = self.released_in(regions)?;
-        Ok(released.map_or(Sight::Absent, Sight::Candidate))
+        Ok(released.map_or(Sight::Absent, Sight::Adoptable))
     }
 
     /// The room that the spec names as the one to take over. It can be found, but not made.
@@ -434,22 +430,24 @@ impl Search<'_> {
         }
         match told(self.room(arn))? {
             // The list, which may be read, does not show it to be this object's.
-            Err(failure) if case.leaving() && failure.class == Class::Denied => Ok(Sight::Absent),
+            Err(failure) if case.leaving() && failure.class == FailureClass::Denied => {
+                Ok(Sight::Absent)
+            }
             Err(failure) => Err(failure.into()),
             Ok(Some(room)) if self.proves(&room.tags) => Ok(Sight::Room(room)),
-            Ok(Some(room)) => Ok(Sight::Candidate(room)),
+            Ok(Some(room)) => Ok(Sight::Adoptable(room)),
             Ok(None) if case.leaving() => Ok(Sight::Absent),
             Ok(None) => {
                 let message = format!(
                     "Room {arn}, which spec.adopt names, does not exist; without spec.adopt a room is made"
                 );
-                Err(Failure::new(Class::NotFound, message).into())
+                Err(Failure::new(FailureClass::NotFound, message).into())
             }
         }
     }
 
     /// A room that an object of this name has released.
-    fn released_in(&self, regions: &[String]) -> Result<Option<ObservedRoom>, Stop> {
+    fn released_in(&self, regions: &[String]) -> Result<Option<ActualRoom>, Stop> {
         if self.case.intent != Intent::Keep || !self.case.takes_back() {
             return Ok(None);
         }
@@ -465,7 +463,7 @@ impl Search<'_> {
     }
 
     /// The object's own room, where the record names one in a region that cannot be asked: somebody may have made that up.
-    fn found_elsewhere(&self, arn: &RoomArn) -> Result<Option<ObservedRoom>, Ask> {
+    fn found_elsewhere(&self, arn: &RoomArn) -> Result<Option<ActualRoom>, Ask> {
         for region in regions(self.case, &self.record) {
             if region == arn.region() {
                 continue;
@@ -482,7 +480,7 @@ impl Search<'_> {
         &self,
         region: &str,
         not_before: Option<Timestamp>,
-    ) -> Result<Option<ObservedRoom>, Stop> {
+    ) -> Result<Option<ActualRoom>, Stop> {
         let ours = |tags: &Tags| self.proves(tags);
         self.confirmed(region, not_before, |listed| &listed.ours, ours)
     }
@@ -495,7 +493,7 @@ impl Search<'_> {
         not_before: Option<Timestamp>,
         pick: impl Fn(&'f Listed) -> &'f Vec<RoomArn>,
         expected: impl Fn(&Tags) -> bool,
-    ) -> Result<Option<ObservedRoom>, Stop> {
+    ) -> Result<Option<ActualRoom>, Stop> {
         let (known, listed) = self.listed(region, not_before)?;
         let listed = pick(listed);
         let Some(first) = listed.first() else {
@@ -555,7 +553,7 @@ impl Search<'_> {
         Ok(account.as_deref().map_err(Clone::clone)?)
     }
 
-    fn room(&self, arn: &RoomArn) -> Result<Option<ObservedRoom>, Stop> {
+    fn room(&self, arn: &RoomArn) -> Result<Option<ActualRoom>, Stop> {
         match self.facts.rooms.get(arn) {
             Some(shown) => Ok(shown.answer.clone()?),
             None => Err(Ask::Room(arn.clone()).into()),
@@ -674,12 +672,12 @@ fn undecided(arn: &RoomArn) -> Failure {
         "Room {arn}, which this object has had or observed, belongs to nobody and consents to this object alone. To take it \
          over, set spec.deletionPolicy; to have a new one made, delete this object and apply it again"
     );
-    Failure::new(Class::ConsentMissing, message)
+    Failure::new(FailureClass::ConsentMissing, message)
 }
 
 fn behind(arn: &RoomArn) -> Failure {
     let message = format!("ListRooms shows room {arn} otherwise than GetRoom, yet or any more");
-    Failure::new(Class::NotFound, message)
+    Failure::new(FailureClass::NotFound, message)
 }
 
 #[cfg(test)]

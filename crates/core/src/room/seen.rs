@@ -44,7 +44,7 @@ pub struct Seen {
     /// even if the spec cannot be read.
     pub deletion_policy: Option<DeletionPolicy>,
     /// Whether the room is only observed. Read on its own, like the deletion policy.
-    pub observed: bool,
+    pub observes: bool,
     /// The spec, or what of it cannot be read.
     pub spec: Result<ChatRoomSpec, Violations>,
     /// The status; empty where it cannot be read.
@@ -69,7 +69,7 @@ impl Seen {
             pause: annotation(PAUSED_ANNOTATION).and_then(|value| Pause::read(&value)),
             reconcile_at: annotation(RECONCILE_AT_ANNOTATION),
             deletion_policy: deletion_policy(&object.data["spec"]),
-            observed: observed(&object.data["spec"]),
+            observes: observes(&object.data["spec"]),
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
@@ -102,7 +102,7 @@ impl Seen {
         let ready = conditions::reason(&self.status, ConditionType::Ready);
         let released = ready == Some(Reason::Released.as_str());
         let named = self.status.arn.is_some() || self.status.creation.is_some();
-        let wanted = self.deleted_at.is_none() && !self.observed;
+        let wanted = self.deleted_at.is_none() && !self.observes;
         self.has_finalizer() || (wanted && named && !released)
     }
 
@@ -164,7 +164,7 @@ fn deletion_policy(spec: &Value) -> Option<DeletionPolicy> {
     }
 }
 
-fn observed(spec: &Value) -> bool {
+fn observes(spec: &Value) -> bool {
     spec["managementPolicy"] == json!(ManagementPolicy::Observe)
 }
 
@@ -299,7 +299,7 @@ mod tests {
     fn each_part_of_an_object_is_read_whatever_the_others_are() {
         let seen = Seen::read(&object());
         assert_eq!(seen.to_string(), "live/lobby");
-        assert!(seen.observed && seen.has_finalizer());
+        assert!(seen.observes && seen.has_finalizer());
         assert_eq!(seen.others_finalizers(), ["theirs"]);
         assert_eq!(seen.pause, Some(Pause::Asked));
         assert_eq!(seen.reconcile_at.as_deref(), Some("now"));
@@ -308,7 +308,7 @@ mod tests {
         broken.data["spec"] = json!("none");
         broken.data["status"] = json!([1]);
         let seen = Seen::read(&broken);
-        assert!(seen.spec.is_err() && !seen.observed && seen.has_finalizer());
+        assert!(seen.spec.is_err() && !seen.observes && seen.has_finalizer());
         assert_eq!(seen.status, ChatRoomStatus::default());
         assert_eq!(seen.deletion_policy, Some(DeletionPolicy::Retain));
     }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn an_object_may_hold_something_by_its_finalizer_or_a_room_that_was_not_released() {
         let mut seen = Seen::read(&object());
-        seen.observed = false;
+        seen.observes = false;
         let holds = |change: fn(&mut Seen)| {
             let mut seen = seen.clone();
             change(&mut seen);
@@ -354,7 +354,7 @@ mod tests {
         assert!(holds(bare));
         for change in [
             (|seen: &mut Seen| seen.status.arn = None) as fn(&mut Seen),
-            |seen| seen.observed = true,
+            |seen| seen.observes = true,
             |seen| seen.deleted_at = Some(Timestamp::UNIX_EPOCH),
             |seen| {
                 let (nothing, record) = (ChatRoomStatus::default(), Record::default());

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::api::Creation;
 
 use super::correction::{Edit, NewRoom};
-use super::{Failure, ObservedRoom, RoomArn};
+use super::{ActualRoom, Failure, RoomArn};
 
 /// One thing to do. Each is one call, or one wait, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Step {
     /// Takes note that this room is the object's. `touched`: tags that it may carry by the object from now on.
     Bind {
         /// As GetRoom has just shown it.
-        room: ObservedRoom,
+        room: ActualRoom,
         /// Keys.
         touched: Vec<String>,
     },
@@ -31,7 +31,7 @@ pub enum Step {
         /// Where the room is asked for, or is.
         region: String,
         /// The room that is to be taken over; `None`: one is to be made.
-        adopts: Option<ObservedRoom>,
+        adopts: Option<ActualRoom>,
     },
     /// CreateRoom, once.
     Create(NewRoom),
@@ -40,7 +40,7 @@ pub enum Step {
     /// Changes a room.
     Edit(RoomArn, Edit),
     /// Takes note that a room, which is like this now, consents to be taken over.
-    Offered(ObservedRoom),
+    Offered(ActualRoom),
     /// GetRoom, because the calls about tags show nothing.
     ReadAgain(RoomArn),
     /// Waits for the room's turn to be deleted.
@@ -57,7 +57,7 @@ pub enum Step {
     /// Takes note that another room proves to be the object's, about which a person has to decide.
     TellOfTwin(RoomArn),
     /// Takes note that a room, which is like this now, was released.
-    Released(ObservedRoom),
+    Released(ActualRoom),
     /// Writes into the status that the room was released, before the finalizer goes: otherwise no pass would repeat it.
     WriteReleased,
     /// Takes the finalizer off an object that stays.
@@ -76,7 +76,7 @@ pub enum Done {
     /// The room is the object's.
     Bound {
         /// As it was shown.
-        room: ObservedRoom,
+        room: ActualRoom,
         /// Tags that it may carry by the object.
         touched: Vec<String>,
     },
@@ -87,12 +87,12 @@ pub enum Done {
         /// The attempt.
         attempt: Creation,
         /// The room that is to be taken over.
-        adopts: Option<ObservedRoom>,
+        adopts: Option<ActualRoom>,
     },
     /// A room was made.
     Created {
         /// As CreateRoom showed it.
-        room: ObservedRoom,
+        room: ActualRoom,
         /// Keys of the tags that the object gave it.
         applied: Vec<String>,
     },
@@ -101,7 +101,7 @@ pub enum Done {
     /// A tag was set or removed.
     Edited,
     /// AWS showed the room after the changes; `None`: not yet.
-    Shown(Option<ObservedRoom>),
+    Shown(Option<ActualRoom>),
     /// A room is deleted.
     Deleted {
         /// Which room.
@@ -114,7 +114,7 @@ pub enum Done {
     /// A second room has been told of.
     TwinLeft(RoomArn),
     /// A room was released.
-    Released(ObservedRoom),
+    Released(ActualRoom),
     /// The object goes.
     LetGo,
 }

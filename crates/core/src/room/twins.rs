@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Identity, ObservedRoom, Proof};
+use super::{ActualRoom, Identity, Proof};
 
 /// What becomes of a room beside the one that the object keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Fate {
 /// Decides about a room that GetRoom has just shown. `kept`: when the room that the object keeps was created. `object`: when the
 /// object was.
 pub fn fate(
-    twin: &ObservedRoom,
+    twin: &ActualRoom,
     kept: Option<Timestamp>,
     object: Option<Timestamp>,
     identity: &Identity,
@@ -49,9 +49,9 @@ mod tests {
     use crate::api::names::{CREATION_TAG, OWNER_TAG};
     use crate::room::sample::{arn, identity, room, tags};
 
-    fn twin(owner: &str, creation: &str, created: Option<Timestamp>) -> ObservedRoom {
+    fn twin(owner: &str, creation: &str, created: Option<Timestamp>) -> ActualRoom {
         let tags = tags(&[(OWNER_TAG, owner), (CREATION_TAG, creation)]);
-        ObservedRoom {
+        ActualRoom {
             create_time: created,
             ..room(&arn("twin"), tags)
         }

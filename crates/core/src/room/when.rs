@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Class;
+use super::FailureClass;
 
 /// When to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub enum When {
     /// After the drift interval.
     Interval,
     /// After the wait that the class decides.
-    Backoff(Class),
+    Backoff(FailureClass),
     /// At this time, or earlier if the class decides a shorter wait.
-    By(Timestamp, Class),
+    By(Timestamp, FailureClass),
     /// At this time.
     At(Timestamp),
     /// At once.
@@ -35,13 +35,13 @@ pub struct Pace {
 /// Failures of one class in a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Failures {
-    class: Option<Class>,
+    class: Option<FailureClass>,
     count: u32,
 }
 
 impl Failures {
     /// Counts one more; `None`: Kubernetes failed. Returns how many of the same class came before it.
-    pub fn count(&mut self, class: Option<Class>) -> u32 {
+    pub fn count(&mut self, class: Option<FailureClass>) -> u32 {
         if self.class != class {
             *self = Self { class, count: 0 };
         }
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// How long to wait after so many failures of this class before.
-    pub fn backoff(&self, class: Class, before: u32, random: f64) -> Duration {
+    pub fn backoff(&self, class: FailureClass, before: u32, random: f64) -> Duration {
         self.jittered(class.wait(before).mul_f64(self.wait_factor), random)
     }
 }
@@ -103,9 +103,9 @@ mod tests {
     fn waits_grow_while_one_class_repeats_and_begin_anew_with_another_or_after_success() {
         let (mut failures, now) = (Failures::default(), Timestamp::UNIX_EPOCH);
         let mut wait = |when: When| when.wait(&mut failures, &PACE, now, 0.5).as_secs();
-        let denied = When::Backoff(Class::Denied);
+        let denied = When::Backoff(FailureClass::Denied);
         assert_eq!([wait(denied), wait(denied), wait(denied)], [5, 10, 20]);
-        assert_eq!(wait(When::Backoff(Class::Unavailable)), 1);
+        assert_eq!(wait(When::Backoff(FailureClass::Unavailable)), 1);
         assert_eq!(wait(denied), 5);
         assert_eq!(wait(When::At(now + 7.seconds())), 7);
         assert_eq!(wait(denied), 10);
@@ -117,7 +117,7 @@ mod tests {
     fn a_time_is_waited_for_no_longer_than_the_class_says_and_one_that_is_past_not_at_all() {
         let (mut failures, now) = (Failures::default(), Timestamp::UNIX_EPOCH);
         let mut wait = |seconds: i64| {
-            let when = When::By(now + seconds.seconds(), Class::NotFound);
+            let when = When::By(now + seconds.seconds(), FailureClass::NotFound);
             when.wait(&mut failures, &PACE, now, 0.5).as_secs()
         };
         assert_eq!([wait(100), wait(100), wait(3), wait(-9)], [1, 2, 3, 0]);

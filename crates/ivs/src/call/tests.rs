@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ivschat_core::room::correction::NewRoom;
-use ivschat_core::room::{Cause, Class, DesiredRoom, RoomArn, Tags};
+use ivschat_core::room::{Cause, DesiredRoom, FailureClass, RoomArn, Tags};
 
 use super::*;
 use crate::meter::Unmetered;
@@ -118,7 +118,7 @@ fn down() -> AttemptError {
 
 fn unavailable(operation: Operation, what: &str) -> Failure {
     Failure::of_call(
-        Class::Unavailable,
+        FailureClass::Unavailable,
         operation.name(),
         Cause::Told(what.to_owned()),
     )
@@ -131,7 +131,7 @@ fn throttled(operation: Operation) -> Failure {
         code: Some("ThrottlingException".to_owned()),
         message: None,
     };
-    Failure::of_call(Class::Throttled, operation.name(), cause)
+    Failure::of_call(FailureClass::Throttled, operation.name(), cause)
 }
 
 fn arn() -> RoomArn {
@@ -181,7 +181,7 @@ async fn waits_are_random_up_to_a_second_and_twice_as_long_before_the_third_and_
         code: Some("ServiceUnavailable".to_owned()),
         message: None,
     };
-    let told = Failure::of_call(Class::Unavailable, "GetRoom", cause);
+    let told = Failure::of_call(FailureClass::Unavailable, "GetRoom", cause);
     assert_eq!(failed, Err(told));
     let sent = aws.sent();
     assert_eq!(sent.len(), 3);
@@ -251,7 +251,7 @@ async fn only_what_may_pass_by_itself_is_repeated() {
         })
     };
     let broken = || "reset".to_owned();
-    let denied = Failure::new(Class::Denied, "no credentials");
+    let denied = Failure::new(FailureClass::Denied, "no credentials");
     let repeated = [
         refused(429, "ThrottlingException"),
         refused(400, "TooManyRequestsException"),

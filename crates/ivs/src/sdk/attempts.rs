@@ -10,7 +10,7 @@ use aws_sdk_ivschat::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ivschat::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use tokio::time::Instant;
 
 use super::error::class_unsent;
@@ -83,7 +83,7 @@ impl Intercept for Attempts {
             (Some((200..300, _)), Some(Ok(_))) => None,
             (Some((200..300, _)) | None, outcome) => {
                 let error = outcome.and_then(Result::err);
-                Some(error.map_or(Class::Unavailable, |error| class_unsent(error)))
+                Some(error.map_or(FailureClass::Unavailable, |error| class_unsent(error)))
             }
             (Some((status, code)), _) => Some(class_of(status, code)),
         });
@@ -106,7 +106,7 @@ impl Storable for Attempt {
 
 impl Attempt {
     /// `class`: the error's class; `None`: success.
-    fn end(&self, class: Option<Class>) {
+    fn end(&self, class: Option<FailureClass>) {
         if self.ended.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -117,8 +117,8 @@ impl Attempt {
         let Attempts { meter, denied } = &self.attempts;
         meter.called(self.operation, code, took);
         match class {
-            Some(Class::Throttled) => meter.throttled(self.operation),
-            Some(Class::Denied) => denied.store(true, Ordering::Relaxed),
+            Some(FailureClass::Throttled) => meter.throttled(self.operation),
+            Some(FailureClass::Denied) => denied.store(true, Ordering::Relaxed),
             _ => {}
         }
     }
@@ -126,7 +126,7 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.end(Some(Class::Unavailable));
+        self.end(Some(FailureClass::Unavailable));
     }
 }
 

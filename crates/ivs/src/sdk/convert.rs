@@ -5,7 +5,7 @@ use aws_sdk_ivschat::types::{FallbackResult as SdkFallbackResult, MessageReviewH
 use ivschat_core::api::FallbackResult;
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use ivschat_core::room::correction::HandlerUpdate;
-use ivschat_core::room::{Handler, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{ActualRoom, Handler, RoomArn, Tags};
 use jiff::Timestamp;
 
 use crate::port::{AttemptError, Unknown};
@@ -66,10 +66,10 @@ pub(super) fn sdk_handler_update(update: &HandlerUpdate) -> MessageReviewHandler
 }
 
 /// CreateRoom, GetRoom and UpdateRoom answer with the same members under three types.
-macro_rules! observed_room {
+macro_rules! actual_room {
     ($output:expr) => {{
         let output = $output;
-        $crate::sdk::convert::observed(
+        $crate::sdk::convert::actual(
             $crate::sdk::convert::arn(output.arn())?,
             output.name(),
             (
@@ -83,10 +83,10 @@ macro_rules! observed_room {
         )
     }};
 }
-pub(super) use observed_room;
+pub(super) use actual_room;
 
-/// Builds the domain's room; for [`observed_room!`].
-pub(super) fn observed(
+/// Builds the domain's room; for [`actual_room!`].
+pub(super) fn actual(
     arn: RoomArn,
     name: Option<&str>,
     (length, rate): (Option<i32>, Option<i32>),
@@ -94,8 +94,8 @@ pub(super) fn observed(
     logging: &[String],
     tags: Option<&SdkTags>,
     (created, updated): (Option<&DateTime>, Option<&DateTime>),
-) -> ObservedRoom {
-    ObservedRoom {
+) -> ActualRoom {
+    ActualRoom {
         arn,
         name: name.unwrap_or_default().to_owned(),
         maximum_message_length: length.unwrap_or(MESSAGE_LENGTH_DEFAULT),

@@ -14,7 +14,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use ivschat_core::errors::chain;
-use ivschat_core::room::{Cause, Class, Failure};
+use ivschat_core::room::{Cause, Failure, FailureClass};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -192,7 +192,7 @@ impl Keeper {
             .map_err(|failed| failure_elsewhere(OPERATION, &error::attempt_error(&failed)))?;
         let missing = || {
             let why = "the answer holds no account".to_owned();
-            Failure::of_call(Class::Unavailable, OPERATION, Cause::Told(why))
+            Failure::of_call(FailureClass::Unavailable, OPERATION, Cause::Told(why))
         };
         identity
             .account()
@@ -228,7 +228,7 @@ impl fmt::Debug for Keeper {
 
 fn unusable(why: &str) -> Failure {
     let message = format!("no usable AWS credentials: {why}. Check the operator's AWS credentials");
-    Failure::new(Class::Denied, message)
+    Failure::new(FailureClass::Denied, message)
 }
 
 /// Some profiles ask for what only a build for people's own machines has. The SDK says so in words alone, and names features of

@@ -8,7 +8,7 @@ use aws_sdk_ivschat::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ivschat::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use ivschat_core::errors::chain;
-use ivschat_core::room::{Class, Failure};
+use ivschat_core::room::{Failure, FailureClass};
 
 use crate::port::{AttemptError, Refusal, Unknown, Unsent};
 
@@ -87,12 +87,12 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<Failure> {
     }
     let credentials = find::<CredentialsError>(error)?;
     let why = format!("no usable AWS credentials: {}", chain(credentials));
-    Some(Failure::new(Class::Denied, why))
+    Some(Failure::new(FailureClass::Denied, why))
 }
 
 /// The class of an error that is not an answer of AWS.
-pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> Class {
-    credentials(error).map_or(Class::Unavailable, |failure| failure.class)
+pub(super) fn class_unsent(error: &(dyn Error + 'static)) -> FailureClass {
+    credentials(error).map_or(FailureClass::Unavailable, |failure| failure.class)
 }
 
 fn never_connected(error: &(dyn Error + 'static)) -> bool {

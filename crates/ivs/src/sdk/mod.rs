@@ -19,7 +19,7 @@ use ivschat_core::room::correction::{NewRoom, RoomUpdate};
 use ivschat_core::room::{Failure, RoomArn};
 
 use attempts::Attempts;
-use convert::observed_room;
+use convert::actual_room;
 use credentials::Keeper;
 use error::attempt_error;
 
@@ -127,13 +127,13 @@ async fn create(client: &Client, new: &NewRoom) -> Result<Answer, AttemptError> 
         .set_logging_configuration_identifiers((!logging.is_empty()).then(|| logging.clone()))
         .set_tags(Some(tags.clone().into_iter().collect()));
     let output = call.send().await.map_err(|error| attempt_error(&error))?;
-    Ok(Answer::Room(observed_room!(output)))
+    Ok(Answer::Room(actual_room!(output)))
 }
 
 async fn get(client: &Client, arn: &RoomArn) -> Result<Answer, AttemptError> {
     let call = client.get_room().identifier(arn.as_str());
     let output = call.send().await.map_err(|error| attempt_error(&error))?;
-    Ok(Answer::Room(observed_room!(output)))
+    Ok(Answer::Room(actual_room!(output)))
 }
 
 async fn update(
@@ -151,7 +151,7 @@ async fn update(
         .set_message_review_handler(handler.map(convert::sdk_handler_update))
         .set_logging_configuration_identifiers(changes.logging_configuration_identifiers.clone());
     let output = call.send().await.map_err(|error| attempt_error(&error))?;
-    Ok(Answer::Room(observed_room!(output)))
+    Ok(Answer::Room(actual_room!(output)))
 }
 
 async fn list(client: &Client, token: Option<String>) -> Result<Answer, AttemptError> {

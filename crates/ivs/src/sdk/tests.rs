@@ -4,7 +4,7 @@ use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use ivschat_core::room::Class;
+use ivschat_core::room::FailureClass;
 use ivschat_emulator::Emulator;
 use ivschat_emulator::Options;
 use ivschat_emulator::fault::{Fault, Symptom};
@@ -37,7 +37,7 @@ impl Meter for Noted {
 struct Nowhere;
 
 fn unknown_account() -> Failure {
-    Failure::new(Class::Throttled, "GetCallerIdentity: Throttling")
+    Failure::new(FailureClass::Throttled, "GetCallerIdentity: Throttling")
 }
 
 impl ProvideCredentials for Nowhere {

@@ -16,7 +16,7 @@ use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::status::Verdict as Status;
 use ivschat_core::room::step::Step;
-use ivschat_core::room::{Identity, ObservedRoom, RoomArn, Tags};
+use ivschat_core::room::{ActualRoom, Identity, RoomArn, Tags};
 use jiff::{SignedDuration, Timestamp};
 use kube::core::{ApiResource, DynamicObject};
 use serde_json::json;
@@ -177,7 +177,7 @@ impl Mind {
                         *missing = (!shown).then(|| known.unwrap_or((room, age(case.now))));
                     }
                     let made = question.made[room];
-                    let answer = shown.then(|| self.observed(room, made, &case.identity));
+                    let answer = shown.then(|| self.actual(room, made, &case.identity));
                     facts.room(asked, clock, Ok(answer));
                 }
                 Err(Ask::Region {
@@ -258,8 +258,8 @@ impl Mind {
             .unwrap_or_default()
     }
 
-    fn observed(&self, room: RoomId, made: Age, identity: &Identity) -> ObservedRoom {
-        ObservedRoom {
+    fn actual(&self, room: RoomId, made: Age, identity: &Identity) -> ActualRoom {
+        ActualRoom {
             arn: self.arn(room),
             create_time: Some(at(made)),
             update_time: Some(at(made)),

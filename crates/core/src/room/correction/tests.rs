@@ -21,7 +21,7 @@ fn desired() -> DesiredRoom {
     }
 }
 
-fn observed() -> ObservedRoom {
+fn actual() -> ActualRoom {
     let mut tags = desired().tags;
     tags.extend(identity().tags());
     room(&arn("g1H2I3j4k5L6"), tags)
@@ -34,8 +34,8 @@ fn handler(fallback_result: FallbackResult) -> Handler {
     }
 }
 
-fn steps(desired: &DesiredRoom, observed: &ObservedRoom) -> Vec<Edit> {
-    match correct(desired, Some(observed), &identity(), TagScope::default()).unwrap() {
+fn steps(desired: &DesiredRoom, actual: &ActualRoom) -> Vec<Edit> {
+    match correct(desired, Some(actual), &identity(), TagScope::default()).unwrap() {
         Correction::None => Vec::new(),
         Correction::Change(change) => change.steps,
         Correction::Create(new) => panic!("the room is there: {new:?}"),
@@ -47,7 +47,7 @@ fn a_room_as_specified_needs_nothing() {
     assert_eq!(
         correct(
             &desired(),
-            Some(&observed()),
+            Some(&actual()),
             &identity(),
             TagScope::default()
         ),
@@ -57,7 +57,7 @@ fn a_room_as_specified_needs_nothing() {
 
 #[test]
 fn a_room_that_is_absent_is_created_with_the_users_tags_and_ours() {
-    let tags = observed().tags;
+    let tags = actual().tags;
     assert_eq!(
         correct(&desired(), None, &identity(), TagScope::default()),
         Ok(Correction::Create(NewRoom {
@@ -117,7 +117,7 @@ fn each_field_that_differs_is_sent_alone() {
         let mut wanted = desired();
         edit(&mut wanted);
         let Ok(Correction::Change(change)) =
-            correct(&wanted, Some(&observed()), &identity(), TagScope::default())
+            correct(&wanted, Some(&actual()), &identity(), TagScope::default())
         else {
             panic!("{text}: no change planned")
         };
@@ -135,15 +135,15 @@ fn each_field_that_differs_is_sent_alone() {
 
 #[test]
 fn a_handler_that_is_no_longer_wanted_is_detached() {
-    let observed = ObservedRoom {
+    let actual = ActualRoom {
         message_review_handler: Some(handler(FallbackResult::Allow)),
-        ..observed()
+        ..actual()
     };
     let update = RoomUpdate {
         message_review_handler: Some(HandlerUpdate::Detach),
         ..RoomUpdate::default()
     };
-    assert_eq!(steps(&desired(), &observed), [Edit::Update(update)]);
+    assert_eq!(steps(&desired(), &actual), [Edit::Update(update)]);
 }
 
 #[test]
@@ -152,13 +152,13 @@ fn only_the_fallback_result_differing_still_sends_the_uri() {
         message_review_handler: Some(handler(FallbackResult::Deny)),
         ..desired()
     };
-    let observed = ObservedRoom {
+    let actual = ActualRoom {
         message_review_handler: Some(handler(FallbackResult::Allow)),
-        ..observed()
+        ..actual()
     };
     let attach = Some(HandlerUpdate::Attach(handler(FallbackResult::Deny)));
     assert_eq!(
-        steps(&wanted, &observed),
+        steps(&wanted, &actual),
         [Edit::Update(RoomUpdate {
             message_review_handler: attach,
             ..RoomUpdate::default()
@@ -168,9 +168,9 @@ fn only_the_fallback_result_differing_still_sends_the_uri() {
 
 #[test]
 fn tags_are_added_changed_and_removed_with_one_call_each_tagging_first() {
-    let mut observed = observed();
-    observed.tags.insert("team".to_owned(), "other".to_owned());
-    observed.tags.insert("stray".to_owned(), "1".to_owned());
+    let mut actual = actual();
+    actual.tags.insert("team".to_owned(), "other".to_owned());
+    actual.tags.insert("stray".to_owned(), "1".to_owned());
     let mut wanted = desired();
     wanted.tags.insert("stage".to_owned(), "prod".to_owned());
     let tag = Tags::from([
@@ -178,24 +178,19 @@ fn tags_are_added_changed_and_removed_with_one_call_each_tagging_first() {
         ("team".to_owned(), "live".to_owned()),
     ]);
     assert_eq!(
-        steps(&wanted, &observed),
+        steps(&wanted, &actual),
         [Edit::Tag(tag), Edit::Untag(vec!["stray".to_owned()])]
     );
 }
 
 #[test]
 fn tags_of_aws_itself_are_neither_removed_nor_reported() {
-    let mut observed = observed();
-    observed
+    let mut actual = actual();
+    actual
         .tags
         .insert("aws:cloudformation:stack-name".to_owned(), "x".to_owned());
     assert_eq!(
-        correct(
-            &desired(),
-            Some(&observed),
-            &identity(),
-            TagScope::default()
-        ),
+        correct(&desired(), Some(&actual), &identity(), TagScope::default()),
         Ok(Correction::None)
     );
 }
@@ -212,15 +207,15 @@ fn untagging_goes_first_only_where_tagging_first_would_exceed_fifty() {
             tags: numbered("wanted", 46).into_iter().collect(),
             ..desired()
         };
-        let mut observed = observed();
-        observed.tags = identity().tags();
+        let mut actual = actual();
+        actual.tags = identity().tags();
         // 45 of the wanted ones, our two, the strays: one wanted tag is missing.
-        observed.tags.extend(numbered("wanted", 45));
-        observed.tags.extend(numbered("stray", strays));
-        observed
+        actual.tags.extend(numbered("wanted", 45));
+        actual.tags.extend(numbered("stray", strays));
+        actual
             .tags
             .insert("aws:not-counted".to_owned(), String::new());
-        let steps = steps(&wanted, &observed);
+        let steps = steps(&wanted, &actual);
         assert_eq!(
             matches!(steps[0], Edit::Untag(_)),
             untag_first,
@@ -232,31 +227,31 @@ fn untagging_goes_first_only_where_tagging_first_would_exceed_fifty() {
 
 #[test]
 fn a_lost_owner_tag_is_put_back_where_the_creation_tag_proves_the_room_ours() {
-    let mut observed = observed();
-    observed.tags.remove(OWNER_TAG);
+    let mut actual = actual();
+    actual.tags.remove(OWNER_TAG);
     let tag = Tags::from([(OWNER_TAG.to_owned(), "prod/live/lobby".to_owned())]);
-    assert_eq!(steps(&desired(), &observed), [Edit::Tag(tag)]);
+    assert_eq!(steps(&desired(), &actual), [Edit::Tag(tag)]);
 }
 
 #[test]
 fn a_room_of_an_object_of_the_same_name_is_taken_over_by_its_owner_tag() {
-    let mut observed = observed();
-    observed
+    let mut actual = actual();
+    actual
         .tags
         .insert(CREATION_TAG.to_owned(), "uid-0".to_owned());
     let tag = Tags::from([(CREATION_TAG.to_owned(), "uid-1".to_owned())]);
-    assert_eq!(steps(&desired(), &observed), [Edit::Tag(tag)]);
+    assert_eq!(steps(&desired(), &actual), [Edit::Tag(tag)]);
 }
 
 #[test]
 fn a_room_that_is_not_provably_ours_is_not_planned_for() {
-    let mut foreign = observed();
+    let mut foreign = actual();
     foreign
         .tags
         .insert(OWNER_TAG.to_owned(), "prod/live/other".to_owned());
     let failure =
         correct(&desired(), Some(&foreign), &identity(), TagScope::default()).unwrap_err();
-    assert_eq!(failure.class, Class::Foreign);
+    assert_eq!(failure.class, FailureClass::Foreign);
     assert!(
         failure
             .message()
@@ -272,12 +267,12 @@ fn a_room_that_is_not_provably_ours_is_not_planned_for() {
     let told = "start the operator with --former-cluster-id 0ba5;";
     assert!(failure.message().contains(told), "{failure}");
 
-    let lost = ObservedRoom {
+    let lost = ActualRoom {
         tags: desired().tags,
-        ..observed()
+        ..actual()
     };
     let failure = correct(&desired(), Some(&lost), &identity(), TagScope::default()).unwrap_err();
-    assert_eq!(failure.class, Class::OwnershipLost);
+    assert_eq!(failure.class, FailureClass::OwnershipLost);
     let heals = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                  arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags ivschat-operator.io/owner=prod/live/lobby";
     assert!(failure.message().ends_with(heals), "{failure}");
@@ -292,8 +287,8 @@ fn tags(pairs: &[(&str, &str)]) -> Tags {
 
 #[test]
 fn an_additive_spec_removes_only_what_it_has_put_there_and_used_consent() {
-    let mut observed = observed();
-    observed.tags.extend(tags(&[
+    let mut actual = actual();
+    actual.tags.extend(tags(&[
         ("mine", "1"),
         ("theirs", "1"),
         (CONSENT_TAG, "prod/live/"),
@@ -304,7 +299,7 @@ fn an_additive_spec_removes_only_what_it_has_put_there_and_used_consent() {
         applied: &applied,
         ..TagScope::default()
     };
-    let planned = correct(&desired(), Some(&observed), &identity(), scope);
+    let planned = correct(&desired(), Some(&actual), &identity(), scope);
     let Ok(Correction::Change(change)) = planned else {
         panic!("{planned:?}")
     };
@@ -320,19 +315,19 @@ fn tags_that_stay_and_leave_no_room_for_ours_are_told_with_their_number() {
         ..TagScope::default()
     };
     for (staying, fits) in [(47, true), (48, false)] {
-        let mut observed = observed();
-        observed.tags = (0..staying)
+        let mut actual = actual();
+        actual.tags = (0..staying)
             .map(|n| (format!("cost-{n}"), String::new()))
             .collect();
-        observed
+        actual
             .tags
             .extend(tags(&[(OWNER_TAG, "prod/live/lobby"), ("stray", "")]));
-        let planned = correct(&desired(), Some(&observed), &identity(), scope);
+        let planned = correct(&desired(), Some(&actual), &identity(), scope);
         match planned {
             Ok(_) => assert!(fits, "{staying}"),
             Err(failure) => {
                 assert!(!fits, "{staying}: {failure}");
-                assert_eq!(failure.class, Class::TagQuota);
+                assert_eq!(failure.class, FailureClass::TagQuota);
                 let told =
                     "keeps 48 tags that are not this object's, which leaves no room for its 3";
                 assert!(failure.message().contains(told), "{failure}");
@@ -343,10 +338,10 @@ fn tags_that_stay_and_leave_no_room_for_ours_are_told_with_their_number() {
 
 #[test]
 fn what_is_only_observed_differs_in_everything_but_the_operators_own_tags() {
-    let mut observed = observed();
-    observed.tags = tags(&[("theirs", "1"), (CONSENT_TAG, "prod/live/")]);
-    observed.maximum_message_length = 7;
-    let shown: Vec<_> = drift(&desired(), &observed, TagScope::default())
+    let mut actual = actual();
+    actual.tags = tags(&[("theirs", "1"), (CONSENT_TAG, "prod/live/")]);
+    actual.maximum_message_length = 7;
+    let shown: Vec<_> = drift(&desired(), &actual, TagScope::default())
         .iter()
         .map(ToString::to_string)
         .collect();
@@ -422,10 +417,10 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
 
 #[test]
 fn consent_is_asked_for_with_the_line_that_gives_it() {
-    let mut room = observed();
+    let mut room = actual();
     room.tags = tags(&[("team", "live")]);
     let failure = require_consent(&room, &identity()).unwrap_err();
-    assert_eq!(failure.class, Class::ConsentMissing);
+    assert_eq!(failure.class, FailureClass::ConsentMissing);
     let line = "aws ivschat tag-resource --region us-west-2 --resource-arn \
                 arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6 --tags \
                 ivschat-operator.io/adoptable-by=prod/live/lobby";
@@ -436,7 +431,7 @@ fn consent_is_asked_for_with_the_line_that_gives_it() {
         (CONSENT_TAG, "prod/live/lobby"),
     ]);
     let failure = require_consent(&room, &identity()).unwrap_err();
-    assert_eq!(failure.class, Class::Foreign);
+    assert_eq!(failure.class, FailureClass::Foreign);
 
     room.tags = tags(&[(CONSENT_TAG, "prod/live/")]);
     assert_eq!(require_consent(&room, &identity()), Ok(()));
@@ -445,6 +440,37 @@ fn consent_is_asked_for_with_the_line_that_gives_it() {
         .extend((0..48).map(|n| (format!("k{n}"), String::new())));
     assert_eq!(
         adopt(&room, &identity()).unwrap_err().class,
-        Class::TagQuota
+        FailureClass::TagQuota
     );
+}
+
+#[test]
+fn all_tags_together_are_one_field() {
+    let kind = |field: &str| {
+        let difference = Difference {
+            field: field.to_owned(),
+            wanted: String::new(),
+            found: String::new(),
+        };
+        difference.kind()
+    };
+    assert_eq!(Difference::FIELDS.map(kind), Difference::FIELDS);
+    assert_eq!(kind("tags[team]"), "tags");
+    assert_eq!(kind("somethingElse"), "other");
+}
+
+#[test]
+fn a_room_of_this_very_object_in_another_cluster_is_told_from_any_other() {
+    for (owner, told) in [
+        ("old/live/lobby", "--former-cluster-id old"),
+        ("old/live/other", "If the object was copied"),
+        ("old/test/lobby", "If the object was copied"),
+        ("prod/live/other", "If the object was copied"),
+        ("nobody", "If the object was copied"),
+    ] {
+        let tags = tags(&[(OWNER_TAG, owner)]);
+        let failure = require_proof(&arn("a"), &tags, &identity()).unwrap_err();
+        let message = failure.message();
+        assert!(message.contains(told), "{owner}: {message}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::room::recall::Recall;
 use crate::room::sample::{self, arn, identity, policies, room, tags};
 use crate::room::search::{Look, Sight};
 use crate::room::seen::Seen;
-use crate::room::{Class, Failure, Tags};
+use crate::room::{Failure, FailureClass, Tags};
 
 /// Follows a plan for the object of every test here, from what a look has shown.
 fn follow<T>(task: Task, seen: &Seen, look: Look, read: impl FnOnce(Course<'_>) -> T) -> T {
@@ -34,7 +34,7 @@ fn looked(sight: Sight) -> Look {
     }
 }
 
-fn ours() -> ObservedRoom {
+fn ours() -> ActualRoom {
     room(&arn("a"), identity().tags())
 }
 
@@ -47,7 +47,7 @@ fn attempt() -> Creation {
 }
 
 fn failure() -> Failure {
-    Failure::new(Class::Throttled, "as this test says")
+    Failure::new(FailureClass::Throttled, "as this test says")
 }
 
 /// What is told of a room that is bound, with these tags, by an object that has the room `recorded` or none.
@@ -149,8 +149,8 @@ fn an_object_that_is_released_and_stays_goes_on_naming_its_room() {
     assert_eq!(recorded(Task::Follow), None);
 }
 
-fn renamed() -> ObservedRoom {
-    ObservedRoom {
+fn renamed() -> ActualRoom {
+    ActualRoom {
         name: "other".to_owned(),
         ..ours()
     }
@@ -184,7 +184,7 @@ fn what_was_changed_is_told_once_every_step_was_taken_and_is_drift_if_the_room_w
         });
     }
     let mut observing = sample::seen();
-    observing.observed = true;
+    observing.observes = true;
     let look = looked(Sight::Room(renamed()));
     follow(Task::Follow, &observing, look, |mut course| {
         course.completed();
@@ -267,8 +267,14 @@ fn a_room_that_waits_for_its_turn_to_be_deleted_says_so() {
 fn what_keeps_another_room_from_being_dealt_with_decides_only_when_to_come_back() {
     let until = Timestamp::from_second(60).unwrap();
     for (halt, when) in [
-        (Halt::Failed(failure()), When::Backoff(Class::Throttled)),
-        (Halt::Refused(failure()), When::Backoff(Class::Throttled)),
+        (
+            Halt::Failed(failure()),
+            When::Backoff(FailureClass::Throttled),
+        ),
+        (
+            Halt::Refused(failure()),
+            When::Backoff(FailureClass::Throttled),
+        ),
         (Halt::Queued(until), When::At(until)),
     ] {
         let look = looked(Sight::Room(ours()));

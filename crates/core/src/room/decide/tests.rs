@@ -35,7 +35,7 @@ impl Object {
     }
 
     fn observing() -> Self {
-        lobby().but(|seen| seen.observed = true)
+        lobby().but(|seen| seen.observes = true)
     }
 
     fn deleted() -> Self {
@@ -71,7 +71,7 @@ impl Object {
     }
 
     /// The steps, and the class of what is wrong.
-    fn does(&self, sight: Sight) -> (Vec<Step>, Option<Class>) {
+    fn does(&self, sight: Sight) -> (Vec<Step>, Option<FailureClass>) {
         let plan = self.decides(sight);
         let class = class(&plan);
         (plan.steps, class)
@@ -91,7 +91,7 @@ fn looked_at(sight: Sight) -> Look {
     looked(Ok(sight))
 }
 
-fn class(plan: &Plan) -> Option<Class> {
+fn class(plan: &Plan) -> Option<FailureClass> {
     match &plan.outcome {
         Outcome::Stays {
             verdict: Verdict::Failed { failure, .. },
@@ -101,19 +101,19 @@ fn class(plan: &Plan) -> Option<Class> {
     }
 }
 
-fn ours() -> ObservedRoom {
+fn ours() -> ActualRoom {
     room(&arn("a"), identity().tags())
 }
 
-fn foreign() -> ObservedRoom {
+fn foreign() -> ActualRoom {
     room(&arn("a"), tags(&[(OWNER_TAG, "prod/live/other")]))
 }
 
-fn let_go_before() -> ObservedRoom {
+fn let_go_before() -> ActualRoom {
     room(&arn("a"), tags(&[(CONSENT_TAG, "prod/live/lobby")]))
 }
 
-fn bare() -> ObservedRoom {
+fn bare() -> ActualRoom {
     room(&arn("a"), Tags::new())
 }
 
@@ -125,7 +125,7 @@ fn unsettled(reason: Reason) -> Unsettled {
     }
 }
 
-fn bind(room: ObservedRoom) -> Step {
+fn bind(room: ActualRoom) -> Step {
     let touched = Vec::new();
     Step::Bind { room, touched }
 }
@@ -158,13 +158,16 @@ fn an_object_keeps_its_own_room_makes_one_where_none_is_and_touches_no_other() {
         Step::WriteRoom,
     ];
     assert_eq!(lobby().does(Sight::Absent), (made.to_vec(), None));
-    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
+    for (room, class) in [
+        (foreign(), FailureClass::Foreign),
+        (bare(), FailureClass::OwnershipLost),
+    ] {
         assert_eq!(lobby().does(Sight::Room(room)), (Vec::new(), Some(class)));
     }
     for reason in [Reason::NotFound, Reason::CreationPending] {
         let plan = lobby().decides(Sight::Unsettled(unsettled(reason)));
         let message = "as this test says".to_owned();
-        let until = When::By(Timestamp::UNIX_EPOCH, Class::NotFound);
+        let until = When::By(Timestamp::UNIX_EPOCH, FailureClass::NotFound);
         assert_eq!(
             plan,
             Plan {
@@ -190,12 +193,31 @@ fn a_room_that_consents_is_taken_over_in_steps_that_can_each_be_the_last() {
         Step::Edit(arn("a"), Edit::Tag(identity().tags())),
         Step::Offered(tagged),
     ];
-    let candidate = Sight::Candidate(let_go_before());
-    assert_eq!(lobby().does(candidate), (taken_over, None));
-    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::ConsentMissing)] {
+    let plan = lobby().decides(Sight::Adoptable(let_go_before()));
+    assert_eq!(plan.steps, taken_over);
+    let verdict = under_way(Some(&let_go_before()));
+    let when = When::Now;
+    assert_eq!(plan.outcome, Outcome::Stays { verdict, when });
+    for (room, class) in [
+        (foreign(), FailureClass::Foreign),
+        (bare(), FailureClass::ConsentMissing),
+    ] {
         let refused = (Vec::new(), Some(class));
-        assert_eq!(lobby().does(Sight::Candidate(room)), refused);
+        assert_eq!(lobby().does(Sight::Adoptable(room)), refused);
     }
+}
+
+#[test]
+fn an_attempt_that_is_under_way_says_what_is_done_and_to_which_room() {
+    let pending = |reason, message: &str| Verdict::Pending {
+        reason,
+        message: message.to_owned(),
+    };
+    let made = pending(Reason::CreationPending, "CreateRoom is under way");
+    assert_eq!(under_way(None), made);
+    let message =
+        "Room arn:aws:ivschat:us-west-2:123456789012:room/axxxxxxxxxxx is being taken over";
+    assert_eq!(under_way(Some(&bare())), pending(Reason::Adopting, message));
 }
 
 #[test]
@@ -209,7 +231,7 @@ fn a_room_that_the_spec_names_is_not_taken_over_beside_another() {
         object
     };
     assert_eq!(naming("a").does(Sight::Room(ours())).1, None);
-    let another = (Vec::new(), Some(Class::Invalid));
+    let another = (Vec::new(), Some(FailureClass::Invalid));
     assert_eq!(naming("b").does(Sight::Room(ours())), another);
 }
 
@@ -259,7 +281,7 @@ fn while_a_change_is_under_way_every_tag_counts_as_the_objects_that_a_call_may_h
 #[test]
 fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer() {
     let object = Object::observing();
-    for sight in [Sight::Room(ours()), Sight::Candidate(let_go_before())] {
+    for sight in [Sight::Room(ours()), Sight::Adoptable(let_go_before())] {
         let plan = object.decides(sight);
         assert_eq!(plan.steps, [Step::Unhold]);
         assert_eq!(plan.record.arn, Some(arn("a")));
@@ -270,11 +292,11 @@ fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer(
     renamed.name = "other".to_owned();
     let plan = object.decides(Sight::Room(renamed));
     assert!(matches!(&plan.finding, Finding::Observed(found) if found.len() == 1));
-    let nothing = (vec![Step::Void, Step::Unhold], Some(Class::NotFound));
+    let nothing = (vec![Step::Void, Step::Unhold], Some(FailureClass::NotFound));
     assert_eq!(object.does(Sight::Absent), nothing);
     for (sight, class) in [
-        (Sight::Room(foreign()), Class::Foreign),
-        (Sight::Candidate(bare()), Class::ConsentMissing),
+        (Sight::Room(foreign()), FailureClass::Foreign),
+        (Sight::Adoptable(bare()), FailureClass::ConsentMissing),
     ] {
         assert_eq!(object.does(sight), (vec![Step::Unhold], Some(class)));
     }
@@ -291,10 +313,10 @@ fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer(
 // --- other rooms of the object --------------------------------------------------------------------------------------
 
 /// What is done about another room of an object that was made at second 10, and whose room at second 20.
-fn about(object: &Object, shown: Option<Result<Option<ObservedRoom>, Failure>>) -> Plan {
+fn about(object: &Object, shown: Option<Result<Option<ActualRoom>, Failure>>) -> Plan {
     let mut object = object.clone();
     object.seen.created_at = Some(second(10));
-    let kept = ObservedRoom {
+    let kept = ActualRoom {
         create_time: Some(second(20)),
         ..ours()
     };
@@ -310,9 +332,9 @@ fn second(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn twin(creation: &str, created: i64) -> ObservedRoom {
+fn twin(creation: &str, created: i64) -> ActualRoom {
     let owner = (OWNER_TAG, "prod/live/lobby");
-    ObservedRoom {
+    ActualRoom {
         create_time: Some(second(created)),
         ..room(&arn("b"), tags(&[owner, (CREATION_TAG, creation)]))
     }
@@ -345,9 +367,9 @@ fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_no
 fn a_second_room_that_cannot_be_judged_yet_is_come_back_for() {
     let unnamed = about(&lobby(), None);
     assert_eq!(unnamed.sooner, Some(When::Now));
-    let failure = Failure::new(Class::Throttled, "as this test says");
+    let failure = Failure::new(FailureClass::Throttled, "as this test says");
     let unread = about(&lobby(), Some(Err(failure.clone())));
-    assert_eq!(unread.sooner, Some(When::Backoff(Class::Throttled)));
+    assert_eq!(unread.sooner, Some(When::Backoff(FailureClass::Throttled)));
     assert_eq!(unread.unread, Some((arn("b"), failure)));
     assert_eq!((unnamed.others, unread.others), (Vec::new(), Vec::new()));
 }
@@ -375,14 +397,14 @@ fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
     ];
     assert_eq!(plan.steps, releases);
 
-    let observing = Object::deleted().but(|seen| seen.observed = true);
+    let observing = Object::deleted().but(|seen| seen.observes = true);
     let (goes, stays) = (Object::deleted(), Object::deleted().retained());
     for (object, sight, why) in [
         (&observing, Sight::Room(ours()), Some(OBSERVED)),
         (&goes, Sight::Room(foreign()), Some(FOREIGN)),
         (&stays, Sight::Room(bare()), Some(FOREIGN)),
         (&stays, Sight::Room(let_go_before()), None),
-        (&goes, Sight::Candidate(let_go_before()), None),
+        (&goes, Sight::Adoptable(let_go_before()), None),
         (&goes, Sight::Absent, None),
         (&observing, Sight::Unneeded, None),
     ] {
@@ -405,7 +427,10 @@ fn a_deletion_looks_again_early_only_where_a_room_may_still_come() {
     let epoch = Timestamp::UNIX_EPOCH;
     for (reason, when) in [
         (Reason::NotFound, When::At(epoch)),
-        (Reason::CreationPending, When::By(epoch, Class::NotFound)),
+        (
+            Reason::CreationPending,
+            When::By(epoch, FailureClass::NotFound),
+        ),
     ] {
         let plan = Object::deleted().decides(Sight::Unsettled(unsettled(reason)));
         let verdict = Verdict::Pending {
@@ -419,14 +444,14 @@ fn a_deletion_looks_again_early_only_where_a_room_may_still_come() {
 #[test]
 fn credentials_of_another_account_hold_a_deletion_unless_the_room_is_to_stay() {
     let mismatch = || {
-        let failure = Failure::new(Class::AccountMismatch, "as this test says");
+        let failure = Failure::new(FailureClass::AccountMismatch, "as this test says");
         let mut look = looked(Err((failure, Knowledge::Nothing)));
         look.record.arn = Some(arn("a"));
         look
     };
     let object = Object::deleted();
     let held = object.decides_on(mismatch());
-    assert_eq!(class(&held), Some(Class::AccountMismatch));
+    assert_eq!(class(&held), Some(FailureClass::AccountMismatch));
     let goes = object.retained().decides_on(mismatch());
     assert_eq!(goes.steps, [Step::LetGo]);
     assert_eq!(goes.left, Some((arn("a"), UNREACHED)));
@@ -438,12 +463,15 @@ fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_othe
     let last = [Step::WriteReleased, Step::Unhold];
     for sight in [
         Sight::Room(let_go_before()),
-        Sight::Candidate(let_go_before()),
+        Sight::Adoptable(let_go_before()),
         Sight::Absent,
     ] {
         assert_eq!(object.does(sight), (last.to_vec(), None));
     }
-    for (room, class) in [(foreign(), Class::Foreign), (bare(), Class::OwnershipLost)] {
+    for (room, class) in [
+        (foreign(), FailureClass::Foreign),
+        (bare(), FailureClass::OwnershipLost),
+    ] {
         assert_eq!(object.does(Sight::Room(room)), (Vec::new(), Some(class)));
     }
     let mut look = looked_at(Sight::Room(ours()));
@@ -460,10 +488,13 @@ fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_othe
     assert_eq!(plan.steps[plan.steps.len() - 2..], last);
     // The status goes on naming the room.
     assert_eq!(plan.record.arn, Some(arn("a")));
-    look.others[0].shown = Some(Err(Failure::new(Class::Throttled, "as this test says")));
+    look.others[0].shown = Some(Err(Failure::new(
+        FailureClass::Throttled,
+        "as this test says",
+    )));
     let held = object.decides_on(look);
     assert_eq!(
         (class(&held), held.steps),
-        (Some(Class::Throttled), Vec::new())
+        (Some(FailureClass::Throttled), Vec::new())
     );
 }

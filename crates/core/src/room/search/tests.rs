@@ -29,40 +29,40 @@ fn arn_in(account: &str, region: &str, id: &str) -> RoomArn {
 }
 
 /// As of a room that is older than any grace here.
-fn room(arn: &RoomArn, tags: Tags) -> ObservedRoom {
-    ObservedRoom {
+fn room(arn: &RoomArn, tags: Tags) -> ActualRoom {
+    ActualRoom {
         create_time: Some(at(2000)),
         ..sample::room(arn, tags)
     }
 }
 
-fn own(arn: &RoomArn) -> ObservedRoom {
+fn own(arn: &RoomArn) -> ActualRoom {
     room(arn, identity().tags())
 }
 
-fn released(arn: &RoomArn) -> ObservedRoom {
+fn released(arn: &RoomArn) -> ActualRoom {
     room(arn, tags(&[(CONSENT_TAG, "prod/live/lobby")]))
 }
 
-fn foreign(arn: &RoomArn) -> ObservedRoom {
+fn foreign(arn: &RoomArn) -> ActualRoom {
     room(arn, tags(&[(OWNER_TAG, "prod/live/other")]))
 }
 
 /// What AWS answers. A region whose lists are used up repeats the last one.
 #[derive(Default, Clone)]
 struct Aws {
-    rooms: BTreeMap<RoomArn, Result<ObservedRoom, Class>>,
-    lists: BTreeMap<&'static str, Vec<Result<Listed, Class>>>,
+    rooms: BTreeMap<RoomArn, Result<ActualRoom, FailureClass>>,
+    lists: BTreeMap<&'static str, Vec<Result<Listed, FailureClass>>>,
     known: Vec<RoomArn>,
 }
 
 impl Aws {
-    fn with(mut self, room: ObservedRoom) -> Self {
+    fn with(mut self, room: ActualRoom) -> Self {
         self.rooms.insert(room.arn.clone(), Ok(room));
         self
     }
 
-    fn failing(mut self, arn: &RoomArn, class: Class) -> Self {
+    fn failing(mut self, arn: &RoomArn, class: FailureClass) -> Self {
         self.rooms.insert(arn.clone(), Err(class));
         self
     }
@@ -76,13 +76,13 @@ impl Aws {
         self
     }
 
-    fn unlisted(mut self, region: &'static str, class: Class) -> Self {
+    fn unlisted(mut self, region: &'static str, class: FailureClass) -> Self {
         self.lists.entry(region).or_default().push(Err(class));
         self
     }
 }
 
-fn failed(class: Class) -> Failure {
+fn failed(class: FailureClass) -> Failure {
     Failure::new(class, "as this test says")
 }
 
@@ -212,7 +212,7 @@ impl Object {
     }
 
     /// What is asked for, and what is seen in the end.
-    fn sees(&self, aws: &Aws) -> (Vec<String>, Result<Sight, Class>) {
+    fn sees(&self, aws: &Aws) -> (Vec<String>, Result<Sight, FailureClass>) {
         let (asked, look) = self.look(aws);
         let seen = look.sight.map_err(|(failure, _)| failure.class);
         (asked, seen)
@@ -221,7 +221,7 @@ impl Object {
 
 /// Asserts what is asked for, and what is seen in the end.
 #[track_caller]
-fn assert_sees(object: &Object, aws: &Aws, asked: &[&str], seen: Result<Sight, Class>) {
+fn assert_sees(object: &Object, aws: &Aws, asked: &[&str], seen: Result<Sight, FailureClass>) {
     let asked = asked.iter().map(ToString::to_string).collect();
     assert_eq!(object.sees(aws), (asked, seen));
 }
@@ -294,10 +294,10 @@ fn where_the_region_on_record_does_not_answer_the_room_is_looked_for_in_the_othe
     let (made_up, b) = (arn_in(ACCOUNT, ABROAD, "a"), arn("b"));
     let aws = Aws::default()
         .with(own(&b))
-        .failing(&made_up, Class::Unavailable);
+        .failing(&made_up, FailureClass::Unavailable);
     let object = Object::recorded(&made_up);
     let asked = ["room a", "list us-west-2"];
-    assert_sees(&object, &aws, &asked, Err(Class::Unavailable));
+    assert_sees(&object, &aws, &asked, Err(FailureClass::Unavailable));
     let aws = aws.listing(HOME, from_ref(&b), &[]);
     let asked = ["room a", "list us-west-2", "room b"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
@@ -395,13 +395,13 @@ fn a_region_that_cannot_be_listed_hides_no_room_of_another_and_proves_nothing_ab
     object = object.leaving();
     let aws = Aws::default()
         .with(own(&b))
-        .unlisted(HOME, Class::Throttled);
+        .unlisted(HOME, FailureClass::Throttled);
     let asked = [
         "room a",
         "list us-west-2 since 5100",
         "list eu-west-1 since 5100",
     ];
-    assert_sees(&object, &aws, &asked, Err(Class::Throttled));
+    assert_sees(&object, &aws, &asked, Err(FailureClass::Throttled));
     let aws = aws.listing(ABROAD, from_ref(&b), &[]);
     let asked = [&asked[..], &["room b"]].concat();
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
@@ -421,7 +421,7 @@ fn a_list_that_shows_rooms_otherwise_than_get_room_is_asked_for_once_more_and_th
     let caught_up = gone.clone().listing(HOME, &[], &[]);
     assert_sees(&new, &caught_up, &asked, Ok(Sight::Absent));
     let asked = [&asked[..], &["room a"]].concat();
-    assert_sees(&new, &gone, &asked, Err(Class::NotFound));
+    assert_sees(&new, &gone, &asked, Err(FailureClass::NotFound));
 }
 
 // --- rooms to take over ---------------------------------------------------------------------------------------------
@@ -434,20 +434,20 @@ fn a_room_that_was_released_is_taken_back_where_somebody_has_said_what_becomes_o
         .listing(HOME, &[], from_ref(&a));
     let new = Object::new();
     let asked = ["list us-west-2", "room a"];
-    assert_sees(&new, &aws, &asked, Ok(Sight::Candidate(released(&a))));
+    assert_sees(&new, &aws, &asked, Ok(Sight::Adoptable(released(&a))));
     let undecided = |seen: &mut Seen| seen.deletion_policy = None;
     for object in [
         Object::default().but(undecided),
-        Object::default().but(|seen| seen.observed = true),
+        Object::default().but(|seen| seen.observes = true),
         Object::default().leaving(),
     ] {
         assert_sees(&object, &aws, &["list us-west-2"], Ok(Sight::Absent));
     }
     let recorded = Object::recorded(&a);
     let asked = ["room a", "list us-west-2"];
-    assert_sees(&recorded, &aws, &asked, Ok(Sight::Candidate(released(&a))));
+    assert_sees(&recorded, &aws, &asked, Ok(Sight::Adoptable(released(&a))));
     let undecided = recorded.but(undecided);
-    assert_sees(&undecided, &aws, &asked, Err(Class::ConsentMissing));
+    assert_sees(&undecided, &aws, &asked, Err(FailureClass::ConsentMissing));
 }
 
 #[test]
@@ -457,12 +457,17 @@ fn the_room_that_the_spec_names_is_found_but_never_made() {
     let object = Object::default().adopting(&a);
     let asked = ["list us-west-2", "room a"];
     let aws = Aws::default().with(consents.clone());
-    assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
+    assert_sees(&object, &aws, &asked, Ok(Sight::Adoptable(consents)));
     let ours = Aws::default().with(own(&a));
     assert_sees(&object, &ours, &asked, Ok(Sight::Room(own(&a))));
-    assert_sees(&object, &Aws::default(), &asked, Err(Class::NotFound));
-    let denied = Aws::default().failing(&a, Class::Denied);
-    assert_sees(&object, &denied, &asked, Err(Class::Denied));
+    assert_sees(
+        &object,
+        &Aws::default(),
+        &asked,
+        Err(FailureClass::NotFound),
+    );
+    let denied = Aws::default().failing(&a, FailureClass::Denied);
+    assert_sees(&object, &denied, &asked, Err(FailureClass::Denied));
 
     let leaving = object.clone().leaving();
     assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
@@ -506,7 +511,7 @@ fn a_room_that_was_the_objects_and_proves_nothing_any_more_is_lost_though_the_sp
     let asked = ["room a", "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(bare.clone())));
     let never_held = object.but(|seen| seen.finalizers.clear());
-    assert_sees(&never_held, &aws, &asked, Ok(Sight::Candidate(bare)));
+    assert_sees(&never_held, &aws, &asked, Ok(Sight::Adoptable(bare)));
 }
 
 #[test]
@@ -517,7 +522,7 @@ fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
     let consents = room(&a, tags(&[(CONSENT_TAG, "prod/")]));
     let aws = Aws::default().with(consents.clone());
     let asked = ["room a", "list us-west-2"];
-    assert_sees(&object, &aws, &asked, Ok(Sight::Candidate(consents)));
+    assert_sees(&object, &aws, &asked, Ok(Sight::Adoptable(consents)));
     // It is not wanted any more: what may come of it is waited for.
     object.seen.spec.as_mut().unwrap().adopt = None;
     let asked = ["room a", "list us-west-2 since 10000"];
@@ -538,7 +543,7 @@ fn a_room_that_was_only_observed_does_not_stand_in_the_way_of_one_of_its_own() {
 fn nothing_is_asked_where_it_makes_no_difference() {
     let observed = |seen: &mut Seen| {
         seen.deleted_at = Some(at(9999));
-        seen.observed = true;
+        seen.observes = true;
     };
     for object in [
         Object::new().but(|seen| seen.deleted_at = Some(at(9999))),
@@ -584,7 +589,7 @@ fn other_rooms_are_looked_at_once_the_status_names_the_one_that_is_kept_and_unti
     assert_eq!(others(&object), (vec!["room a".to_owned()], Vec::new()));
     object.seen.status.arn = None;
     assert_eq!(others(&object.clone().leaving()), looked_at);
-    let observing = object.but(|seen| seen.observed = true);
+    let observing = object.but(|seen| seen.observes = true);
     assert_eq!(others(&observing), (vec!["room a".to_owned()], Vec::new()));
 }
 
@@ -599,7 +604,7 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
         &object,
         &aws,
         &["list us-west-2"],
-        Err(Class::AccountMismatch),
+        Err(FailureClass::AccountMismatch),
     );
     let aws = aws.listing(HOME, from_ref(&b), &[]);
     let (asked, look) = object.look(&aws);
@@ -609,12 +614,12 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
         (Some(b.clone()), Ok(Sight::Room(own(&b))))
     );
 
-    let unlisted = Aws::default().unlisted(HOME, Class::Unavailable);
+    let unlisted = Aws::default().unlisted(HOME, FailureClass::Unavailable);
     assert_sees(
         &object,
         &unlisted,
         &["list us-west-2"],
-        Err(Class::Unavailable),
+        Err(FailureClass::Unavailable),
     );
     let retained = object
         .but(|seen| seen.deletion_policy = Some(DeletionPolicy::Retain))
@@ -623,7 +628,7 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
         &retained,
         &unlisted,
         &["list us-west-2"],
-        Err(Class::AccountMismatch),
+        Err(FailureClass::AccountMismatch),
     );
 }
 
@@ -645,23 +650,23 @@ fn of_an_arn_and_a_region_that_disagree_the_room_itself_tells_which_is_right() {
     object.seen.spec.as_mut().unwrap().name = Some(String::new());
     let (_, look) = object.look(&Aws::default().with(own(&a)));
     let class = look.sight.map_err(|(failure, _)| failure.class);
-    assert_eq!(class, Err(Class::Unparseable));
+    assert_eq!(class, Err(FailureClass::Unparseable));
     assert_eq!(look.record.region.as_deref(), Some(ABROAD));
-    let dead = Aws::default().failing(&a, Class::Unavailable);
+    let dead = Aws::default().failing(&a, FailureClass::Unavailable);
     assert_sees(
         &object,
         &dead,
         &["room a", "list us-west-2"],
-        Err(Class::Unavailable),
+        Err(FailureClass::Unavailable),
     );
 }
 
 // --- whatever AWS answers -------------------------------------------------------------------------------------------
 
-fn some_room() -> impl Strategy<Value = Result<Option<Tags>, Class>> {
+fn some_room() -> impl Strategy<Value = Result<Option<Tags>, FailureClass>> {
     prop_oneof![
         Just(Ok(None)),
-        Just(Err(Class::Unavailable)),
+        Just(Err(FailureClass::Unavailable)),
         Just(Ok(Some(identity().tags()))),
         Just(Ok(Some(tags(&[(CREATION_TAG, "uid-0")])))),
         Just(Ok(Some(tags(&[(CONSENT_TAG, "prod/live/lobby")])))),
@@ -709,7 +714,7 @@ proptest! {
         // It asserts that the questions come to an end.
         let (_, seen) = object.sees(&aws);
         match seen {
-            Ok(Sight::Room(found) | Sight::Candidate(found)) => {
+            Ok(Sight::Room(found) | Sight::Adoptable(found)) => {
                 prop_assert_eq!(aws.rooms.get(&found.arn), Some(&Ok(found.clone())));
             }
             Ok(Sight::Absent) => {

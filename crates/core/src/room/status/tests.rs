@@ -1,7 +1,7 @@
 //! The status that follows from each verdict.
 
 use super::*;
-use crate::room::Class;
+use crate::room::FailureClass;
 
 const GENERATION: i64 = 3;
 
@@ -25,7 +25,7 @@ fn record() -> Record {
     }
 }
 
-fn failed(class: Class, room: Knowledge) -> Verdict {
+fn failed(class: FailureClass, room: Knowledge) -> Verdict {
     Verdict::Failed {
         failure: Failure::new(class, "no"),
         room,
@@ -114,8 +114,8 @@ fn the_same_verdict_again_changes_nothing_however_much_later() {
             reason: Reason::Deleting,
             message: "soon".to_owned(),
         },
-        failed(Class::Throttled, Knowledge::Nothing),
-        failed(Class::Foreign, Knowledge::NotAsSpecified),
+        failed(FailureClass::Throttled, Knowledge::Nothing),
+        failed(FailureClass::Foreign, Knowledge::NotAsSpecified),
     ] {
         let once = next(&settled(), &record(), &verdict, GENERATION, at(20));
         assert_eq!(
@@ -131,7 +131,7 @@ fn ready_keeps_its_last_proven_value_while_aws_cannot_be_asked() {
     let status = next(
         &settled(),
         &record(),
-        &failed(Class::Unavailable, Knowledge::Nothing),
+        &failed(FailureClass::Unavailable, Knowledge::Nothing),
         GENERATION,
         at(20),
     );
@@ -155,7 +155,7 @@ fn ready_is_unknown_once_the_spec_changed_and_aws_cannot_be_asked() {
     let status = next(
         &settled(),
         &record(),
-        &failed(Class::Unavailable, Knowledge::Nothing),
+        &failed(FailureClass::Unavailable, Knowledge::Nothing),
         GENERATION + 1,
         at(20),
     );
@@ -164,7 +164,7 @@ fn ready_is_unknown_once_the_spec_changed_and_aws_cannot_be_asked() {
 
 #[test]
 fn a_room_that_never_was_is_not_ready_when_aws_cannot_be_asked() {
-    let verdict = failed(Class::Unavailable, Knowledge::Nothing);
+    let verdict = failed(FailureClass::Unavailable, Knowledge::Nothing);
     let status = next(
         &ChatRoomStatus::default(),
         &Record::default(),
@@ -180,7 +180,7 @@ fn a_room_known_to_differ_is_not_ready() {
     let status = next(
         &settled(),
         &record(),
-        &failed(Class::Throttled, Knowledge::NotAsSpecified),
+        &failed(FailureClass::Throttled, Knowledge::NotAsSpecified),
         GENERATION,
         at(20),
     );
@@ -189,7 +189,7 @@ fn a_room_known_to_differ_is_not_ready() {
 
 #[test]
 fn only_what_needs_a_person_is_stalled() {
-    for class in Class::ALL {
+    for class in FailureClass::ALL {
         let status = next(
             &settled(),
             &record(),
@@ -217,14 +217,14 @@ fn the_transition_time_moves_only_when_the_status_flips() {
     let foreign = next(
         &settled(),
         &record(),
-        &failed(Class::Foreign, Knowledge::NotAsSpecified),
+        &failed(FailureClass::Foreign, Knowledge::NotAsSpecified),
         GENERATION,
         at(20),
     );
     let lost = next(
         &foreign,
         &record(),
-        &failed(Class::OwnershipLost, Knowledge::NotAsSpecified),
+        &failed(FailureClass::OwnershipLost, Knowledge::NotAsSpecified),
         GENERATION,
         at(30),
     );
@@ -265,7 +265,7 @@ fn a_room_that_is_only_observed_and_differs_is_not_ready_and_shows_every_field()
     };
     assert_eq!(status.drift, Some(vec![drift.clone()]));
 
-    let unreachable = failed(Class::Unavailable, Knowledge::Nothing);
+    let unreachable = failed(FailureClass::Unavailable, Knowledge::Nothing);
     let kept = next(&status, &record(), &unreachable, GENERATION, at(30));
     assert_eq!(kept.drift, Some(vec![drift]), "while AWS cannot be asked");
     let healed = next(&kept, &record(), &Verdict::InSync, GENERATION, at(40));

@@ -7,7 +7,7 @@ use super::{RoomArn, Tags};
 
 /// What GetRoom answered, with the API's defaults filled in for members it left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedRoom {
+pub struct ActualRoom {
     /// The room's ARN.
     pub arn: RoomArn,
     /// Its name; empty if it has none.

@@ -6,8 +6,11 @@ WITH_ASSETS = assets=$$(hack/control-plane assets) && KUBEBUILDER_ASSETS=$$asset
 # Tests wait most of the time, for a process to start or a write to show.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 
+# Built with optimisation: 950 seeds are 2 million steps.
+SIMULATE = cargo run --quiet --profile simulation --package ivschat-simulation --
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest chaos fuzz bench image e2e generate lint
+.PHONY: help demo test test-oldest simulate chaos fuzz bench image e2e generate lint
 
 help: ## Print this
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,9 +21,13 @@ demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running
 test: ## Run every test, against a real kube-apiserver, the local IVS Chat, boto3 and the AWS CLI
 	@hack/clients >/dev/null
 	$(WITH_ASSETS) cargo test --workspace
+	@$(SIMULATE) --seeds 950
 
 test-oldest: ## Run the marked part of the operator's tests, with K8S_VERSION=1.34 on that version
 	$(WITH_ASSETS) cargo test --quiet --test operator -- $$(sed -n 's/^mod \([a-z_]*\); \/\/ oldest$$/\1::/p' tests/operator/main.rs)
+
+simulate: ## Run the operator's code on virtual time, SEEDS times with everything going wrong; SEED=7 tells the story of one
+	$(SIMULATE) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
 
 chaos: ## Let everything go wrong that can, at every call of the operator; CHAOS_FILTER picks cases by name
 	$(WITH_ASSETS) CHAOS_CASES="$${CHAOS_CASES:-all}" cargo test --quiet --test chaos

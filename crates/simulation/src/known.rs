@@ -1,0 +1,49 @@
+//! Faults of the operator that are known: which failures are theirs. Every other failure is news.
+
+use std::collections::BTreeSet;
+
+use crate::oracle::Oracle;
+
+/// What a failing seed comes down to: the rule that was broken, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signature {
+    /// The rule.
+    pub oracle: Oracle,
+    /// Kinds of disturbances, each once.
+    pub takes: BTreeSet<String>,
+}
+
+impl Signature {
+    fn takes_one_of(&self, kinds: &[&str]) -> bool {
+        kinds.iter().any(|kind| self.takes.contains(*kind))
+    }
+
+    /// The known fault that fails like this.
+    pub fn known(&self) -> Option<&'static str> {
+        let rooms = matches!(
+            self.oracle,
+            Oracle::OneRoom | Oracle::LettingGo | Oracle::Grace | Oracle::Convergence
+        );
+        let lost = self.takes_one_of(&["LoseStatus", "RestoreStatus"]);
+        if self.takes_one_of(&["ClockStep"])
+            && (rooms || matches!(self.oracle, Oracle::Panic | Oracle::Deletion))
+        {
+            Some("A7")
+        } else if rooms && lost && self.takes_one_of(&["Moved", "DropRegion"]) {
+            Some("A5")
+        } else if rooms
+            && self.oracle != Oracle::Convergence
+            && lost
+            && self.takes_one_of(&["ChangeListed", "ChangeRoom"])
+        {
+            Some("A6")
+        } else {
+            match self.oracle {
+                Oracle::Retry => Some("A8"),
+                Oracle::Deletion => Some("A11"),
+                Oracle::Order => Some("A15"),
+                _ => None,
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! No room of an object's own is left when its finalizer goes, and none can still come.
+
+use ivschat_core::api::names::{CREATION_TAG, FINALIZER};
+use ivschat_core::room::Tags;
+use ivschat_emulator::world::World;
+use serde_json::Value;
+
+use crate::time::Time;
+
+use super::{Named, Oracle, Oracles, all_rooms};
+
+impl Oracles {
+    /// An operator wrote to an object: `before` it was like this, `after` it is like that; `None`: gone. `outstanding`: the tags of
+    /// each CreateRoom that can still take effect.
+    pub(crate) fn patched(
+        &mut self,
+        before: &Value,
+        after: Option<&Value>,
+        world: &World,
+        outstanding: &[Tags],
+        now: Time,
+    ) {
+        let holds = |object: &Value| {
+            let finalizers = object["metadata"]["finalizers"].as_array();
+            finalizers.is_some_and(|all| all.iter().any(|it| it == FINALIZER))
+        };
+        let lets_go = holds(before) && !after.is_some_and(holds);
+        let deleted = before["metadata"]["deletionTimestamp"].is_string();
+        let spec = &before["spec"];
+        let stays = spec["deletionPolicy"] == "Retain" || spec["managementPolicy"] == "Observe";
+        if !lets_go || !deleted || stays {
+            return;
+        }
+        let named = Named::of(before);
+        let grace = self.grace;
+        let life = self.life(&named.uid);
+        // Reads may still show the tags as they were.
+        let touched = life.touched.is_some_and(|at| now < at + grace);
+        if touched || life.is_excused() {
+            return;
+        }
+        let object = &named.object;
+        if let Some(room) = all_rooms(world).iter().find(|room| named.owns(room)) {
+            let what = format!(
+                "the finalizer of {object} goes, and room {} is left",
+                room.arn
+            );
+            self.broken(Oracle::LettingGo, what);
+        } else if outstanding
+            .iter()
+            .any(|tags| tags.get(CREATION_TAG) == Some(&named.uid))
+        {
+            let what = format!(
+                "the finalizer of {object} goes while a CreateRoom for it can still take effect"
+            );
+            self.broken(Oracle::LettingGo, what);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What a seed begins with: how many of everything, and every setting of the operator and of the servers.
+
+use std::time::Duration;
+
+use ivschat_core::room::case::Policies;
+use ivschat_core::room::when::Pace;
+use ivschat_emulator::world;
+use ivschat_operator::chat_room;
+use jiff::SignedDuration;
+
+/// The regions that rooms can be in. The first is where the operators' own is, at first.
+pub(crate) const REGIONS: [&str; 2] = ["us-west-2", "eu-west-1"];
+/// The namespaces that objects are in.
+pub(crate) const NAMESPACES: [&str; 2] = ["blue", "green"];
+/// The cluster's id.
+pub(crate) const CLUSTER: &str = "simulated";
+
+/// The operators' class.
+pub(crate) const CLASS: &str = "simulated";
+
+/// What a seed begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// How many operators share the lease.
+    pub(crate) operators: usize,
+    /// How many objects there are at first.
+    pub(crate) objects: usize,
+    /// How many steps are taken until faults end.
+    pub(crate) steps: u32,
+    /// How many rooms a page holds.
+    pub(crate) page: i32,
+    /// How long a lease lasts.
+    pub(crate) lease: Duration,
+    /// The longest time for a call to Kubernetes.
+    pub(crate) kubernetes_timeout: Duration,
+    /// Every so often all processes are stopped and started again, even when nothing goes wrong any more.
+    pub(crate) restless: Option<Duration>,
+    /// How long a read of AWS may lag a write.
+    pub(crate) lag_bound: Duration,
+    /// How far clocks may be apart.
+    pub(crate) clock_skew: Duration,
+    /// The operator's settings.
+    pub(crate) operator: chat_room::Settings,
+    /// IVS Chat's settings.
+    pub(crate) world: world::Settings,
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl Setting {
+    /// Draws one.
+    pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
+        let operation_timeout = millis(random.u64(1..=4) * 500);
+        let lag_bound = millis(random.u64(1..=6) * 500);
+        let lag = |random: &mut fastrand::Rng| match random.u8(..5) {
+            0 => Duration::ZERO,
+            1 => lag_bound,
+            // About as long as a list takes: its pages come from before and after the same change.
+            2 => millis(random.u64(5..=100)),
+            _ => lag_bound.mul_f64(random.f64()),
+        };
+        let world = world::Settings {
+            get_lag: lag(random),
+            list_lag: lag(random),
+            lag_is_drawn: random.u8(..4) > 0,
+            pages_are_a_snapshot: random.u8(..6) == 0,
+            tagging_moves_update_time: random.bool(),
+            idle_update_moves_update_time: random.bool(),
+            detached_handler_is_empty_object: random.bool(),
+            logging_identifiers_are_a_set: random.bool(),
+            tag_values_are_trimmed: random.bool(),
+            ..world::Settings::default()
+        };
+        let namespaces = match random.u8(..3) {
+            0 => Vec::new(),
+            _ => NAMESPACES.map(str::to_owned).to_vec(),
+        };
+        let clock_skew = millis(random.u64(1..=4) * 250);
+        let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let policies = Policies {
+            #[expect(clippy::unwrap_used, reason = "a constant")]
+            cluster: CLUSTER.parse().unwrap(),
+            former_clusters: Vec::new(),
+            default_tags: ivschat_core::room::Tags::new(),
+            ignored_tags: Vec::new(),
+            default_deletion_policy: ivschat_core::api::DeletionPolicy::Delete,
+            max_deletions_per_minute: None,
+            default_region: REGIONS[0].to_owned(),
+            grace: signed(operation_timeout + lag_bound + clock_skew),
+            skew: signed(clock_skew),
+        };
+        let pace = Pace {
+            drift_interval: millis(random.u64(10..=40) * 1000),
+            jitter: 0.2,
+            wait_factor: 0.25,
+        };
+        let operator = chat_room::Settings {
+            policies,
+            pace,
+            namespaces,
+            // Without a class there is a second watch, whose task and the passes' tokio wakes up in an order that it draws itself.
+            #[expect(clippy::unwrap_used, reason = "a constant")]
+            class: Some(CLASS.parse().unwrap()),
+            concurrency: random.u16(1..=4),
+            index_interval: millis(random.u64(5..=20) * 1000),
+            operation_timeout,
+        };
+        let lease = operation_timeout + millis(random.u64(2..=6) * 500);
+        // Long enough for a leader to be found, and too short for a grace.
+        let grace = operator.grace();
+        let restless = lease / 2 + millis(500);
+        let restless = (random.u8(..8) == 0 && restless < grace).then_some(restless);
+        Self {
+            restless,
+            operators: random.usize(2..=3),
+            objects: random.usize(3..=5),
+            steps: random.u32(250..=600),
+            page: random.i32(2..=3),
+            lease,
+            kubernetes_timeout: millis(random.u64(2..=3) * 500),
+            lag_bound,
+            clock_skew,
+            operator,
+            world,
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! What an operator for any kind needs. Nothing here knows of rooms.
 //!
-//! - [`calls`]: calls to the API server, with deadlines.
-//! - [`watch`]: one watch over several namespaces.
-//! - [`queue`]: how many objects wait.
-//! - [`leadership`]: which replica acts.
-//! - [`events`]: what people are told.
+//! - `calls`: calls to the API server, with deadlines.
+//! - `watch`: one watch over several namespaces.
+//! - `queue`: how many objects wait.
+//! - `leadership`: which replica acts.
+//! - `events`: what people are told.
 
 pub(crate) mod calls;
 pub(crate) mod events;

@@ -1,7 +1,11 @@
 //! The domain, pure: no clock, no client, nothing asynchronous.
 //!
-//! A spec becomes a [`DesiredRoom`] or a list of violations; [`plan`](fn@plan::plan) compares it with the [`ActualRoom`];
-//! [`status::next`] says what the object's status becomes.
+//! A pass goes through these in turn:
+//!
+//! - [`seen`] reads the object part by part, and [`case`](mod@case) says what is wanted of its room;
+//! - [`search`](mod@search) says what to read of AWS next, or what is there;
+//! - [`decide`](mod@decide) gives the steps, with what [`correction`] finds to differ;
+//! - [`course`], [`record`], [`recall`], [`news`], [`status`] and [`when`] say what follows of what was done.
 
 pub mod absence;
 mod actual;

@@ -155,6 +155,15 @@ mod tests {
             create_time: Some(at(0)),
             update_time: Some(at(1)),
             applied_tag_keys: vec!["team".to_owned()],
+            handled_reconcile_at: Some("now".to_owned()),
+            ..Record::default()
+        }
+    }
+
+    /// Nothing of a room, but the last request for a pass that was handled.
+    fn nothing() -> Record {
+        Record {
+            handled_reconcile_at: Some("now".to_owned()),
             ..Record::default()
         }
     }
@@ -180,14 +189,14 @@ mod tests {
         let asked = Record {
             region: Some("eu-west-1".to_owned()),
             creation: Some(attempt()),
-            ..Record::default()
+            ..nothing()
         };
         let of_room = |applied: &[&str]| Record {
             arn: Some(arn("b")),
             region: Some("us-west-2".to_owned()),
             create_time: Some(at(6)),
             applied_tag_keys: applied.iter().map(ToString::to_string).collect(),
-            ..Record::default()
+            ..nothing()
         };
         let adopted = Record {
             creation: Some(attempt()),
@@ -195,7 +204,7 @@ mod tests {
         };
         let released = Record {
             region: Some("us-west-2".to_owned()),
-            ..Record::default()
+            ..nothing()
         };
         let (room, keys) = (made("b"), vec!["new".to_owned()]);
         let ahead = |adopts| Done::WrittenAhead {

@@ -97,6 +97,12 @@ mod tests {
         assert!(pattern.matches("cost-center") && !pattern.matches("cost"));
         let exact: KeyPattern = "team".parse().unwrap();
         assert!(exact.matches("team") && !exact.matches("teams"));
+        assert_eq!(
+            (pattern.to_string(), exact.to_string()),
+            ("cost-*".to_owned(), "team".to_owned())
+        );
+        // The operator's keys begin like this, but no pattern here matches them.
+        assert!("i".parse::<KeyPattern>().is_ok());
         for bad in [
             "",
             "*",

@@ -633,6 +633,66 @@ fn credentials_of_another_account_than_the_records_are_told_from_an_edited_recor
 }
 
 #[test]
+fn only_a_region_that_may_be_told_later_or_a_room_that_is_to_stay_keeps_an_account_from_being_refused()
+ {
+    let elsewhere = arn_in("999999999999", HOME, "a");
+    let denied = Aws::default().unlisted(HOME, FailureClass::Denied);
+    let down = Aws::default().unlisted(HOME, FailureClass::Unavailable);
+    let kept = Object::recorded(&elsewhere);
+    let retained = |seen: &mut Seen| seen.deletion_policy = Some(DeletionPolicy::Retain);
+    for (object, aws, class) in [
+        (kept.clone(), &denied, FailureClass::AccountMismatch),
+        (kept.clone(), &down, FailureClass::Unavailable),
+        (kept.clone().but(retained), &down, FailureClass::Unavailable),
+        (kept.clone().leaving(), &down, FailureClass::Unavailable),
+        (
+            kept.but(retained).leaving(),
+            &down,
+            FailureClass::AccountMismatch,
+        ),
+    ] {
+        assert_sees(&object, aws, &["list us-west-2"], Err(class));
+    }
+}
+
+#[test]
+fn a_room_that_the_list_shows_as_the_objects_and_get_room_as_anothers_is_neither() {
+    let a = arn("a");
+    let aws = Aws::default()
+        .with(foreign(&a))
+        .listing(HOME, from_ref(&a), &[]);
+    let asked = [
+        "list us-west-2",
+        "room a",
+        "list us-west-2 since 10000 again",
+        "room a",
+    ];
+    assert_sees(&Object::new(), &aws, &asked, Err(FailureClass::NotFound));
+}
+
+#[test]
+fn a_room_that_was_the_objects_and_consents_again_can_be_adopted_again() {
+    let a = arn("a");
+    let consents = room(&a, tags(&[(CONSENT_TAG, "prod/")]));
+    let aws = Aws::default().with(consents.clone());
+    let object = Object::recorded(&a).adopting(&a);
+    let asked = ["room a", "list us-west-2"];
+    assert_sees(&object, &aws, &asked, Ok(Sight::Adoptable(consents)));
+}
+
+#[test]
+fn beside_a_room_of_somebody_else_no_other_room_is_looked_for() {
+    let (a, b) = (arn("a"), arn("b"));
+    let mut aws = Aws::default().with(foreign(&a)).with(own(&b));
+    aws.known = vec![b];
+    let (_, look) = Object::recorded(&a).look(&aws);
+    assert_eq!(
+        (look.sight, look.others),
+        (Ok(Sight::Room(foreign(&a))), Vec::new())
+    );
+}
+
+#[test]
 fn of_an_arn_and_a_region_that_disagree_the_room_itself_tells_which_is_right() {
     let a = arn_in(ACCOUNT, ABROAD, "a");
     let mut object = Object::recorded(&a);

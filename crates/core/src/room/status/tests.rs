@@ -299,3 +299,41 @@ fn a_pause_keeps_what_was_known_of_the_room_until_the_spec_is_edited() {
         assert_eq!(paused.observed_generation, Some(4));
     }
 }
+
+#[test]
+fn a_room_was_ready_if_its_ready_condition_said_so_of_this_generation() {
+    let conditions = |ready: &str, synced: &str, generation| ChatRoomStatus {
+        conditions: Some(vec![
+            condition("Synced", synced, "Denied", "no", at(0), GENERATION),
+            condition("Ready", ready, "Available", "yes", at(0), generation),
+        ]),
+        ..ChatRoomStatus::default()
+    };
+    for (ready, synced, generation, was) in [
+        ("True", "False", GENERATION, true),
+        ("True", "True", GENERATION - 1, false),
+        ("False", "True", GENERATION, false),
+        ("Unknown", "True", GENERATION, false),
+    ] {
+        let status = conditions(ready, synced, generation);
+        assert_eq!(was_ready(&status, GENERATION), was, "{ready} {generation}");
+        assert_eq!(reason(&status, ConditionType::Ready), Some("Available"));
+        assert_eq!(reason(&status, ConditionType::Synced), Some("Denied"));
+        assert_eq!(reason(&status, ConditionType::Stalled), None);
+    }
+    assert!(!was_ready(&ChatRoomStatus::default(), GENERATION));
+}
+
+#[test]
+fn an_attempt_without_a_known_outcome_is_a_call_that_did_not_go_through_and_other_waits_are_none() {
+    let synced = |reason| {
+        let message = "as this test says".to_owned();
+        let verdict = Verdict::Pending { reason, message };
+        let nothing = ChatRoomStatus::default();
+        let status = next(&nothing, &record(), &verdict, GENERATION, at(0));
+        status.conditions.unwrap()[1].status.clone()
+    };
+    assert_eq!(synced(Reason::CreationPending), "False");
+    assert_eq!(synced(Reason::NotFound), "True");
+    assert_eq!(synced(Reason::Deleting), "True");
+}

@@ -10,10 +10,10 @@ export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 SIMULATE = cargo run --quiet --profile simulation --package ivschat-simulation --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest simulate chaos fuzz bench image e2e generate lint
+.PHONY: help demo test test-oldest simulate simulate-mutants chaos fuzz bench image e2e generate lint
 
 help: ## Print this
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running, VERBOSE=1 shows its log
 	@KEEP="$(KEEP)" VERBOSE="$(VERBOSE)" hack/demo
@@ -28,6 +28,9 @@ test-oldest: ## Run the marked part of the operator's tests, with K8S_VERSION=1.
 
 simulate: ## Run the operator's code on virtual time, SEEDS times with everything going wrong; SEED=7 tells the story of one
 	$(SIMULATE) $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
+
+simulate-mutants: ## Put faults into a copy of the operator's code, one by one; the simulation has to find each
+	hack/simulate-mutants
 
 chaos: ## Let everything go wrong that can, at every call of the operator; CHAOS_FILTER picks cases by name
 	$(WITH_ASSETS) CHAOS_CASES="$${CHAOS_CASES:-all}" cargo test --quiet --test chaos

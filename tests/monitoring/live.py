@@ -71,14 +71,14 @@ def trouble(stage, targets):
     # The API server cannot know that a handler must be of the room's own region.
     stage.apply(["invalid"], messageReviewHandler={"uri": "arn:aws:lambda:eu-west-1:123456789012:function:review"})
     drifting, twinned, healed, *_ = (room_of(stage, name) for name in names)
-    # Deletions that do not get on; and a room whose object goes without the operator, and so stays.
+    # Deletions that do not get on.
     stage.fault(operation="DeleteRoom", lasting="12s", symptom=refusal(403, "AccessDeniedException"))
     stage.kubectl("delete", "chatroom", *names[3:12], "--wait=false")
-    stage.kubectl("patch", "chatroom", names[3], "--type=merge", '--patch={"metadata": {"finalizers": null}}')
-    # Rooms that carry another's tags: one that the operator may delete, one that a person has to judge.
-    stage.ivschat.create_room(name="twin", tags=stage.ivschat.get_room(identifier=healed)["tags"])
-    judged = stage.ivschat.get_room(identifier=twinned)["tags"] | {"ivschat-operator.io/creation": "another"}
-    stage.ivschat.create_room(name="twin", tags=judged)
+    # Rooms that carry another's tags: one that the operator may delete, one that a person has to judge, one without an object.
+    made, another = stage.ivschat.get_room(identifier=healed)["tags"], {"ivschat-operator.io/creation": "another"}
+    stage.ivschat.create_room(name="twin", tags=made)
+    stage.ivschat.create_room(name="twin", tags=stage.ivschat.get_room(identifier=twinned)["tags"] | another)
+    stage.ivschat.create_room(name="orphan", tags=made | another | {"ivschat-operator.io/owner": "monitoring/default/gone"})
     # Somebody else works on a room.
     for n in range(4):
         if n == 1:

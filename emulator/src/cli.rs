@@ -111,8 +111,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     list_lag: Duration,
 
-    /// Each call and each page is answered by another replica: its lag is drawn anew, between 0 and --get-lag or --list-lag, so
-    /// that a later read may show an older state.
+    /// Each call and each page is answered by another replica: its lag is drawn anew, so that a later read may show an older
+    /// state. A third of the replicas do not lag, a third lag by all of --get-lag or --list-lag, the others by a part.
     #[arg(long)]
     lag_is_drawn: bool,
 

@@ -119,7 +119,32 @@ impl Simulation {
         true
     }
 
+    /// Ends every process, and takes every status off before one starts again.
+    fn migrate(&mut self, random: &mut fastrand::Rng) {
+        self.tell(|| "every process ends".to_owned());
+        for number in 0..self.operators.len() {
+            let id = self.operators[number].id();
+            let under_way = self.under_way(id);
+            self.coverage.met_all(Fault::Migration, under_way);
+            self.end(number, millis(random.u64(..=2000)));
+        }
+        self.lose_every_status();
+        if random.bool() {
+            // The new cluster's way to AWS is opened last.
+            let span = millis(random.u64(1000..=8000));
+            self.tell(|| format!("AWS cannot be reached for {:.1} s", span.as_secs_f64()));
+            for region in REGIONS {
+                self.down.insert(region.to_owned(), self.now + span);
+            }
+        }
+        self.oracles.all_disturbed();
+    }
+
     fn disturb_process(&mut self, fault: Fault, random: &mut fastrand::Rng) -> bool {
+        if fault == Fault::Migration {
+            self.migrate(random);
+            return true;
+        }
         let there: Vec<usize> = self
             .operators
             .iter()

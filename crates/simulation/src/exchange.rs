@@ -111,6 +111,8 @@ impl Simulation {
             if arrived.operation.writes_aws() && answer.is_ok() {
                 self.writes += 1;
                 self.oracles.written(request, arrived.frozen, &self.world);
+                // A page this small would not reach past rooms that changed at the same moment.
+                self.now += TICK;
             }
             let found = !answer.as_ref().is_err_and(|error| error.status == 404);
             self.oracles.looked(request, found, self.now);

@@ -49,13 +49,15 @@ pub(crate) enum Fault {
     LeaseCut,
     /// The time of day of a process is set.
     ClockStep,
+    /// Every process ends, and every status is lost: people move a cluster by its manifests, which have none.
+    Migration,
     /// A region does not answer.
     RegionDown,
 }
 
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::RequestLost,
         Self::RequestStuck,
         Self::AnswerLost,
@@ -78,6 +80,7 @@ impl Fault {
         Self::FreezeAtWire,
         Self::LeaseCut,
         Self::ClockStep,
+        Self::Migration,
         Self::RegionDown,
     ];
 
@@ -101,7 +104,7 @@ impl Fault {
         [Self::WatchCut, Self::WatchExpired, Self::WatchFailed];
 
     /// Those that befall a process or a region.
-    pub(crate) const OF_PROCESSES: [Self; 9] = [
+    pub(crate) const OF_PROCESSES: [Self; 10] = [
         Self::Crash,
         Self::CrashLoop,
         Self::Stop,
@@ -110,6 +113,7 @@ impl Fault {
         Self::FreezeAtWire,
         Self::LeaseCut,
         Self::ClockStep,
+        Self::Migration,
         Self::RegionDown,
     ];
 }

@@ -24,7 +24,7 @@ impl Signature {
             self.oracle,
             Oracle::OneRoom | Oracle::LettingGo | Oracle::Grace | Oracle::Convergence
         );
-        let lost = self.takes_one_of(&["LoseStatus", "RestoreStatus"]);
+        let lost = self.takes_one_of(&["LoseStatus", "RestoreStatus", "Migration"]);
         if self.takes_one_of(&["ClockStep"])
             && (rooms || matches!(self.oracle, Oracle::Panic | Oracle::Deletion))
         {

@@ -51,6 +51,8 @@ pub fn run(seed: u64, without: &BTreeSet<u32>, told: bool) -> Outcome {
         it: Simulation::new(seed, setting, Story::new(told)),
         choices,
         disturbances: Vec::new(),
+        busy_until: Time::ZERO,
+        quiet_steps: 0,
     };
     course.begin(&mut random);
     course.disturbed();
@@ -73,6 +75,10 @@ struct Course {
     it: Simulation,
     choices: Choices,
     disturbances: Vec<(u32, String)>,
+    /// Until then people change rooms, although nothing goes wrong any more.
+    busy_until: Time,
+    /// How often they could have.
+    quiet_steps: u32,
 }
 
 impl Course {
@@ -115,7 +121,13 @@ impl Course {
     fn disturb(&mut self, step: u32, random: &mut fastrand::Rng) -> bool {
         let (done, what) = match random.u8(..8) {
             0..3 => {
-                let act = Act::draw(random);
+                // What happens between two pages is what a list can miss.
+                let listed = self.it.listed().is_some() && random.bool();
+                let act = if listed {
+                    Act::ChangeListed
+                } else {
+                    Act::draw(random)
+                };
                 (self.it.act(act, random), format!("{act:?}"))
             }
             kind => {
@@ -204,6 +216,7 @@ impl Course {
         let restless = it.setting.restless;
         let end = it.now + bound;
         let mut next_restart = it.now + restless.unwrap_or_default();
+        self.busy_until = it.now + grace * 2 + operator.index_interval;
         while self.it.now < end {
             self.run_quietly(Duration::from_secs(2), random);
             if self.it.oracles.violation.is_some() {
@@ -223,6 +236,7 @@ impl Course {
                 break;
             }
         }
+        self.busy_until = Time::ZERO;
         let ended = match restless {
             Some(_) => deletions(&self.it.cluster),
             None => settled(&self.it.oracles, &self.it.cluster, &self.it.world),
@@ -252,11 +266,29 @@ impl Course {
         }
     }
 
+    /// Nothing goes wrong, but people go on with what they do: rooms change while they are listed.
+    fn go_on(&mut self) {
+        if self.it.now >= self.busy_until || self.it.listed().is_none() {
+            return;
+        }
+        self.quiet_steps += 1;
+        let step = self.it.setting.steps + self.quiet_steps;
+        let mut random = self.choices.step(step);
+        if random.u8(..4) == 0
+            && self.choices.may_disturb(step)
+            && self.it.act(Act::ChangeListed, &mut random)
+        {
+            let what = format!("{:?}", Act::ChangeListed);
+            self.disturbances.push((step, what));
+        }
+    }
+
     /// Lets time pass, in which everything that is sent arrives at once.
     fn run_quietly(&mut self, span: Time, random: &mut fastrand::Rng) {
         let end = self.it.now + span;
         while self.it.now < end && self.it.oracles.violation.is_none() {
             self.it.steps += 1;
+            self.go_on();
             let moves = Moves::of(&self.it);
             if let Some(serial) = moves.effects.first() {
                 self.it.effect(*serial, Fate::NORMAL);

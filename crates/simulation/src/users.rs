@@ -35,7 +35,7 @@ pub enum Act {
     Pause,
     /// Changes a member of a room.
     ChangeRoom,
-    /// Changes a member of a room while its region is being listed.
+    /// Changes the last room of a region while that is being listed.
     ChangeListed,
     /// Takes a tag of the operator's off a room.
     TakeTag,
@@ -49,7 +49,7 @@ pub enum Act {
 
 impl Act {
     /// All of them, as often as they are to be drawn.
-    const DRAWN: [Self; 28] = [
+    const DRAWN: [Self; 25] = [
         Self::Create,
         Self::Create,
         Self::Create,
@@ -67,9 +67,6 @@ impl Act {
         Self::Ask,
         Self::Pause,
         Self::ChangeRoom,
-        Self::ChangeListed,
-        Self::ChangeListed,
-        Self::ChangeListed,
         Self::ChangeListed,
         Self::TakeTag,
         Self::TakeRoom,
@@ -147,12 +144,10 @@ impl Simulation {
                     }
                 },
             ),
-            Act::ChangeListed if !self.lists() => false,
-            Act::ChangeRoom
-            | Act::ChangeListed
-            | Act::TakeTag
-            | Act::TakeRoom
-            | Act::DeleteRoom => self.touch_room(act, random),
+            Act::ChangeListed => self.change_last(random),
+            Act::ChangeRoom | Act::TakeTag | Act::TakeRoom | Act::DeleteRoom => {
+                self.touch_room(act, random)
+            }
             Act::Others => self.others(random),
         };
         self.collect_events();
@@ -273,6 +268,21 @@ impl Simulation {
         self.collect_events();
     }
 
+    /// Takes the status off every object.
+    pub(crate) fn lose_every_status(&mut self) {
+        let objects: Vec<Named> = self
+            .cluster
+            .all(Kind::ChatRoom)
+            .map(|object| Named::of(object))
+            .collect();
+        for named in objects {
+            if self.put_status(&named, Value::Null) {
+                self.tell(|| format!("the status of {} is lost", named.object));
+            }
+        }
+        self.collect_events();
+    }
+
     fn put_status(&mut self, named: &Named, status: Value) -> bool {
         self.oracles.user_wrote_status(&named.uid);
         let (namespace, name) = split(&named.object);
@@ -297,15 +307,7 @@ impl Simulation {
             self.oracles.user_touched(&uid, self.now);
         }
         let (what, call) = match act {
-            Act::ChangeRoom | Act::ChangeListed => {
-                let maximum_message_length = Some(random.i32(200..=203));
-                let update = UpdateRoom {
-                    identifier,
-                    maximum_message_length,
-                    ..UpdateRoom::default()
-                };
-                ("changes", Call::UpdateRoom(update))
-            }
+            Act::ChangeRoom => ("changes", changed(identifier, random)),
             Act::TakeTag => {
                 let key = if random.bool() {
                     OWNER_TAG
@@ -336,18 +338,36 @@ impl Simulation {
         self.in_aws(&room, what, call)
     }
 
-    /// Whether somebody goes through the pages of a list.
-    fn lists(&self) -> bool {
+    /// The region whose pages somebody goes through.
+    pub(crate) fn listed(&self) -> Option<String> {
         let requests = self.network.requests();
-        requests
-            .under_way
-            .values()
-            .any(|request| match &request.call {
-                crate::network::Call::Aws(call) => {
-                    matches!(&**call, ivschat_aws::Request::List { token: Some(_), .. })
-                }
-                crate::network::Call::Kubernetes(_) => false,
-            })
+        let mut under_way = requests.under_way.values();
+        under_way.find_map(|request| match &request.call {
+            crate::network::Call::Aws(call) => match &**call {
+                ivschat_aws::Request::List {
+                    region,
+                    token: Some(_),
+                } => Some(region.clone()),
+                _ => None,
+            },
+            crate::network::Call::Kubernetes(_) => None,
+        })
+    }
+
+    /// Changes the room of ours that is last in a list that somebody reads.
+    fn change_last(&mut self, random: &mut fastrand::Rng) -> bool {
+        let Some(region) = self.listed() else {
+            return false;
+        };
+        let rooms = self.world.rooms(&Scope::in_region(&region)).into_iter();
+        let mut ours = rooms.filter(|room| room.tags.contains_key(CREATION_TAG));
+        match ours.next_back() {
+            Some(room) => {
+                let call = changed(room.arn.clone(), random);
+                self.in_aws(&room, "changes", call)
+            }
+            None => false,
+        }
     }
 
     /// Rooms of other systems, so that lists have several pages and change while they are read.
@@ -396,4 +416,13 @@ impl Simulation {
 
 fn split(object: &str) -> (&str, &str) {
     object.split_once('/').unwrap_or_default()
+}
+
+/// A change of one of a room's members.
+fn changed(identifier: String, random: &mut fastrand::Rng) -> Call {
+    Call::UpdateRoom(UpdateRoom {
+        identifier,
+        maximum_message_length: Some(random.i32(200..=203)),
+        ..UpdateRoom::default()
+    })
 }

@@ -62,8 +62,8 @@ pub struct Settings {
     pub get_lag: Duration,
     /// How far ListRooms and ListLoggingConfigurations show things as they were before.
     pub list_lag: Duration,
-    /// Whether each call and each page is answered by another replica: its lag is drawn anew, between 0 and `get_lag` or
-    /// `list_lag`, so that a later read may show an older state.
+    /// Whether each call and each page is answered by another replica: its lag is drawn anew, so that a later read may show an
+    /// older state. A third of the replicas do not lag, a third lag by all of `get_lag` or `list_lag`, the others by a part.
     pub lag_is_drawn: bool,
     /// Whether the pages of a list show what there was when its first page was read, instead of what there is.
     pub pages_are_a_snapshot: bool,

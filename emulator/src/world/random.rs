@@ -50,13 +50,17 @@ impl Random {
         URL_SAFE_NO_PAD.encode(self.fresh())
     }
 
-    /// From nothing to all of `whole`.
+    /// Nothing, `whole`, or something between: each as often. Both ends are where readers go wrong.
     pub(super) fn part(&mut self, whole: Duration) -> Duration {
         self.parts += 1;
-        let bytes = self.draw("part", self.parts);
-        let share = bytes.first_chunk().copied().map_or(0, u32::from_be_bytes);
-        // Less than 1: no product overflows.
-        whole.mul_f64(f64::from(share) / (f64::from(u32::MAX) + 1.0))
+        let [kind, share @ ..] = self.draw("part", self.parts);
+        let share = share.first_chunk().copied().map_or(0, u32::from_be_bytes);
+        match kind % 3 {
+            0 => Duration::ZERO,
+            1 => whole,
+            // Less than 1: no product overflows.
+            _ => whole.mul_f64(f64::from(share) / (f64::from(u32::MAX) + 1.0)),
+        }
     }
 
     /// The seal that tells what this world wrote from what others did.

@@ -102,9 +102,12 @@ fn object_is_settled(oracles: &Oracles, object: &Value, rooms: &[Room]) -> Resul
     let Some(room) = recorded else {
         return Err(format!("{name} has no room: {}", conditions(object)));
     };
+    // Only a person can tell what to do with a room that no longer says for whom it was made.
+    let touched = oracles.lives.get(&named.uid);
+    let touched = touched.is_some_and(|life| life.touched.is_some());
     let left = |room: &&&Room| {
         let foreign = room.tags.get(CREATION_TAG) != Some(&named.uid);
-        foreign && oracles.is_left(room, &named.owner)
+        foreign && (touched || oracles.is_left(room, &named.owner))
     };
     let mut others = own.iter().filter(|other| other.arn != room.arn);
     if let Some(other) = others.find(|other| !left(other)) {

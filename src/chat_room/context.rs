@@ -1,7 +1,6 @@
 //! What all passes share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ivschat_aws::{Account, Clock, Index, Rooms};
@@ -23,6 +22,7 @@ use super::measured;
 use super::memory::Memory;
 use super::object::Object;
 use super::operator_class::OperatorClass;
+use super::sweep::Listed;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,8 +64,7 @@ pub struct Context {
     pub(crate) deletions: Deletions,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
-    /// Whether every namespace has been listed: before that, a room may seem to have no object.
-    pub(crate) synced: AtomicBool,
+    pub(crate) listed: Listed,
 }
 
 /// What a [`Context`] is made of, beside what it remembers.
@@ -116,7 +115,7 @@ impl Context {
             memory: Memory::default(),
             claims: Claims::default(),
             metrics,
-            synced: AtomicBool::default(),
+            listed: Listed::default(),
         }
     }
 

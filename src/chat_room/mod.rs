@@ -6,6 +6,7 @@ mod act;
 mod claims;
 mod context;
 mod deletions;
+mod kept;
 mod kubernetes;
 mod look;
 mod measure;

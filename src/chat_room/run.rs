@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, Shared};
@@ -25,7 +24,7 @@ use crate::telemetry::Health;
 
 use super::context::Context;
 use super::reconcile::reconcile;
-use super::{operator_class, sweep, unclassed};
+use super::{kept, operator_class, sweep, unclassed};
 
 /// One pass that ended: over which object, and when it is due again or what went wrong.
 pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
@@ -54,9 +53,7 @@ fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutd
     let objects = writer.as_reader();
     let (watched, listed) = (Arc::clone(context), Arc::clone(context));
     let synced = move |unlisted: Vec<String>| {
-        if unlisted.is_empty() {
-            listed.synced.store(true, Ordering::Relaxed);
-        }
+        listed.listed.all_but(&unlisted);
         health.listed_all_but(unlisted);
     };
     let what = Watched {
@@ -65,7 +62,7 @@ fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutd
         selector: operator_class::selector(context.settings.class.as_ref()),
     };
     let signature = context.kubernetes.signature().clone();
-    let trim = move |object: &mut DynamicObject| signature.keep_others(object);
+    let trim = move |object: &mut DynamicObject| kept::trim(object, &signature);
     let changed = watch(client, what, trim, synced)
         .inspect(move |event| match event {
             Ok(event) => {

@@ -35,14 +35,17 @@ impl Signature {
         &self.0
     }
 
-    /// Strips an object's `managedFields` to the names and times of other operators. Nothing else of them is read, and they
-    /// are half of an object's size.
+    /// Strips an object's `managedFields` to the names and times of other operators that wrote its status: anybody can call a field
+    /// manager like them. Nothing else of them is read, and they are half of an object's size.
     pub(super) fn keep_others(&self, object: &mut DynamicObject) {
         let fields = object.metadata.managed_fields.take();
         let others = fields.unwrap_or_default().into_iter().filter_map(|entry| {
             let manager = entry.manager?;
             let operator = manager.split('/').next() == Some(OPERATOR);
-            (operator && manager != self.0).then(|| ManagedFieldsEntry {
+            let status = entry
+                .fields_v1
+                .is_some_and(|fields| !fields.0["f:status"].is_null());
+            (operator && status && manager != self.0).then(|| ManagedFieldsEntry {
                 manager: Some(manager),
                 time: entry.time,
                 ..ManagedFieldsEntry::default()
@@ -100,13 +103,17 @@ mod tests {
     }
 
     #[test]
-    fn of_managed_fields_only_the_names_and_times_of_other_operators_are_kept() {
+    fn of_managed_fields_only_the_names_and_times_of_operators_that_wrote_the_status_are_kept() {
         let time = |seconds| Time(Timestamp::from_second(seconds).unwrap());
         let entry = |manager: &str, seconds| ManagedFieldsEntry {
             manager: Some(manager.to_owned()),
             time: Some(time(seconds)),
             fields_v1: Some(FieldsV1(serde_json::json!({"f:status": {}}))),
             ..ManagedFieldsEntry::default()
+        };
+        let applied = ManagedFieldsEntry {
+            fields_v1: Some(FieldsV1(serde_json::json!({"f:spec": {}}))),
+            ..entry("ivschat-operator/pipeline", 9)
         };
         let mut object = DynamicObject::new("lobby", &ApiResource::erase::<ChatRoom>(&()));
         object.metadata.managed_fields = Some(vec![
@@ -115,6 +122,7 @@ mod tests {
             entry("ivschat-operator/ops/mine", 9),
             entry("ivschat-operator/ops/other", 3),
             entry("ivschat-operator", 2),
+            applied,
         ]);
         Signature::new(Some(&lease("ops", "mine"))).keep_others(&mut object);
         let kept = object.metadata.managed_fields.as_deref();

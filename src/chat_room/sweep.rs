@@ -2,8 +2,7 @@
 //! object no longer exists.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
 use ivschat_core::api::{ChatRoom, names};
@@ -16,6 +15,30 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::time::Instant;
 
 use super::context::Context;
+
+/// Which namespaces have been listed. Before that, every room of theirs would look like an orphan.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// `None`: none is.
+    unlisted: Mutex<Option<Vec<String>>>,
+}
+
+impl Listed {
+    /// All are but these.
+    pub(super) fn all_but(&self, unlisted: &[String]) {
+        let mut known = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(unlisted.to_vec());
+    }
+
+    /// Those of `namespaces` that are; `None`: none is. Where `namespaces` is empty, it stands for all.
+    fn of(&self, namespaces: &[String]) -> Option<Vec<String>> {
+        let known = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let unlisted = known.as_ref()?;
+        let listed = namespaces.iter().filter(|it| !unlisted.contains(it));
+        let listed: Vec<String> = listed.cloned().collect();
+        (namespaces.is_empty() || !listed.is_empty()).then_some(listed)
+    }
+}
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(
@@ -37,13 +60,11 @@ pub(super) fn sweeps(
                 .jittered(interval, fastrand::f64()),
         )
         .await;
-        // Before the first list of objects every room would look like an orphan.
-        let ready = sweep.context.synced.load(Ordering::Relaxed);
         let leads = sweep.context.leadership.mandate().is_some();
-        let found = if ready && leads {
-            sweep.sweep().await
-        } else {
-            Vec::new()
+        let listed = sweep.context.listed.of(&sweep.context.settings.namespaces);
+        let found = match listed.filter(|_| leads) {
+            Some(namespaces) => sweep.sweep(&namespaces).await,
+            None => Vec::new(),
         };
         Some((stream::iter(found), sweep))
     })
@@ -57,7 +78,8 @@ struct Sweep {
 }
 
 impl Sweep {
-    async fn sweep(&mut self) -> Vec<ObjectRef<DynamicObject>> {
+    /// Sweeps for the objects of these namespaces; empty: of all.
+    async fn sweep(&mut self, namespaces: &[String]) -> Vec<ObjectRef<DynamicObject>> {
         let begun = Instant::now();
         let context = Arc::clone(&self.context);
         let Ok(account) = context.account.id().await else {
@@ -77,7 +99,7 @@ impl Sweep {
         let watched = Watched {
             cluster: &settings.policies.cluster,
             former: &settings.policies.former_clusters,
-            namespaces: &settings.namespaces,
+            namespaces,
         };
         let (mut twins, mut surplus, mut without_object) = (Vec::new(), 0, Owned::new());
         for (object, rooms) in watched.sort(rooms) {
@@ -94,14 +116,15 @@ impl Sweep {
                 }
             }
         }
-        let names = self.names(&without_object).await;
+        let names = self.names(namespaces, &without_object).await;
         for ((namespace, name), arn) in
             self.orphans
                 .sweep(without_object, &unlisted, names.as_ref())
         {
             report_orphan(&context, &namespace, &name, &arn).await;
         }
-        let (complete, orphans) = (unlisted.is_empty(), self.orphans.count());
+        let all = namespaces.len() == settings.namespaces.len();
+        let (complete, orphans) = (all && unlisted.is_empty(), self.orphans.count());
         context
             .metrics
             .swept(begun.elapsed(), complete, orphans, surplus);
@@ -109,11 +132,14 @@ impl Sweep {
     }
 
     /// All ChatRoom names, of any class; fetched only when a room may be an orphan. `None`: not fetched, or in vain.
-    async fn names(&self, without_object: &Owned) -> Option<BTreeSet<ObjectName>> {
+    async fn names(
+        &self,
+        namespaces: &[String],
+        without_object: &Owned,
+    ) -> Option<BTreeSet<ObjectName>> {
         if !self.orphans.need_names(without_object) {
             return None;
         }
-        let namespaces = &self.context.settings.namespaces;
         let names = self.context.kubernetes.names(namespaces).await;
         names
             .inspect_err(|error| tracing::warn!(%error, "could not tell rooms without an object"))
@@ -154,4 +180,26 @@ async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &Roo
 
 fn resource() -> ApiResource {
     ApiResource::erase::<ChatRoom>(&())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_that_can_be_listed_are_swept_whatever_becomes_of_the_others() {
+        let names = |of: &[&str]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (all, both) = (names(&[]), names(&["a", "b"]));
+        let listed = Listed::default();
+        assert_eq!((listed.of(&all), listed.of(&both)), (None, None));
+        for (unlisted, swept) in [
+            (names(&["a", "b"]), None),
+            (names(&["b"]), Some(names(&["a"]))),
+            (names(&[]), Some(both.clone())),
+        ] {
+            listed.all_but(&unlisted);
+            assert_eq!(listed.of(&both), swept, "{unlisted:?}");
+        }
+        assert_eq!(listed.of(&all), Some(all));
+    }
 }

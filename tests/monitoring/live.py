@@ -93,7 +93,8 @@ def trouble(stage, targets):
         time.sleep(1.2)
     # What another operator would sign, on a room that this one knows.
     room_of(stage, names[-1])
-    stage.kubectl("annotate", "--field-manager=ivschat-operator/elsewhere/another", "chatroom", names[-1], "ivschat-operator.io/reconcile-at=now")
+    theirs = ["--field-manager=ivschat-operator/elsewhere/another", "--subresource=status", "--type=merge"]
+    stage.kubectl("patch", "chatroom", names[-1], *theirs, '--patch={"status": {"lastHandledReconcileAt": "now"}}')
     wait_for("the overlap is told", lambda: value(stage, "sum(ivschat_operator_overlaps_total)"))
     leads = 'ivschat_operator_leader{instance="%s"}'
     leader = next(name for name, address in targets.items() if value(stage, leads % address) == 1)

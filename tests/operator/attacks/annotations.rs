@@ -81,7 +81,8 @@ async fn a_huge_or_hostile_request_for_a_pass_is_answered_and_told_to_nobody() {
         annotate(&scene.stage, THIEF, json!({RECONCILE_AT: asked})).await;
         let answered = |object: &ChatRoom| {
             let status = object.status.clone().unwrap_or_default();
-            status.last_handled_reconcile_at.as_deref() == Some(asked.as_str())
+            // No more of it is kept.
+            status.last_handled_reconcile_at.as_deref() == Some(&asked[..asked.len().min(256)])
         };
         let object = scene.stage.until(THIEF, "answered", answered).await;
         assert_eq!(ready(&object), ("True".into(), "Available".into()));

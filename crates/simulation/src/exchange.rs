@@ -12,7 +12,7 @@ use crate::fault::{Answer, Fate, Fault};
 use crate::network::kubernetes::Content;
 use crate::network::pass::Pass;
 use crate::network::{Broken, Call, Operation, ProcessId, Reply, Serial};
-use crate::oracle::Attempt;
+use crate::oracle::{Attempt, Renewed};
 use crate::servers::ivschat;
 use crate::simulation::Simulation;
 use crate::time::{TICK, Time, stamp};
@@ -23,6 +23,7 @@ struct Arrived {
     from: ProcessId,
     pass: Option<Pass>,
     operation: Operation,
+    sent: Time,
     written: Time,
     frozen: bool,
 }
@@ -54,6 +55,7 @@ impl Simulation {
                 from: request.from,
                 pass: request.pass.clone(),
                 operation: request.operation,
+                sent: request.sent,
                 written: request.written,
                 frozen: request.frozen,
             };
@@ -104,6 +106,15 @@ impl Simulation {
         let answer = fate.effect.then(|| {
             self.oracles
                 .require_proof(arrived.from, arrived.pass.as_ref(), request);
+            if arrived.operation.writes_aws() && !arrived.frozen {
+                let Arrived {
+                    from,
+                    operation,
+                    sent,
+                    ..
+                } = arrived;
+                self.oracles.require_lead(*from, *operation, *sent);
+            }
             let call = ivschat::call(request, self.setting.page);
             let answer = self
                 .world
@@ -238,6 +249,15 @@ impl Simulation {
                 let answer = self.cluster.call(request, now);
                 if operation == Operation::WriteLease && answer.status().is_success() {
                     self.oracles.led(arrived.from);
+                    let lease: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+                    let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+                    let renewed = Renewed {
+                        sent: arrived.sent,
+                        now: self.now,
+                        holds: !holder.is_empty(),
+                        lasts: self.setting.lease,
+                    };
+                    self.oracles.renewed(arrived.from, renewed);
                 }
                 whole(answer)
             }

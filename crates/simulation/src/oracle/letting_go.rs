@@ -2,10 +2,10 @@
 
 use ivschat_core::api::names::{CREATION_TAG, FINALIZER};
 use ivschat_core::room::Tags;
-use ivschat_emulator::world::World;
+use ivschat_emulator::world::{Room, World};
 use serde_json::Value;
 
-use crate::time::Time;
+use crate::time::{Time, stamp};
 
 use super::{Named, Oracle, Oracles, all_rooms};
 
@@ -36,19 +36,25 @@ impl Oracles {
         let life = self.life(&named.uid);
         // Reads may still show the tags as they were.
         let touched = life.touched.is_some_and(|at| now < at + grace);
-        if touched || life.is_excused() {
+        if touched || life.is_forgotten() {
             return;
         }
+        // A room that a process made after it had frozen may not show yet.
+        let excused = life.is_excused();
+        let old = |room: &Room| stamp(now.saturating_sub(grace)) >= room.create_time;
         let object = &named.object;
-        if let Some(room) = all_rooms(world).iter().find(|room| named.owns(room)) {
+        let rooms = all_rooms(world);
+        let mut left = rooms.iter().filter(|room| named.owns(room));
+        if let Some(room) = left.find(|room| !excused || old(room)) {
             let what = format!(
                 "the finalizer of {object} goes, and room {} is left",
                 room.arn
             );
             self.broken(Oracle::LettingGo, what);
-        } else if outstanding
-            .iter()
-            .any(|tags| tags.get(CREATION_TAG) == Some(&named.uid))
+        } else if !excused
+            && outstanding
+                .iter()
+                .any(|tags| tags.get(CREATION_TAG) == Some(&named.uid))
         {
             let what = format!(
                 "the finalizer of {object} goes while a CreateRoom for it can still take effect"

@@ -1,5 +1,6 @@
 //! What must always hold. The oracles see everything as it truly is, which no operator can.
 
+mod lease;
 mod letting_go;
 mod order;
 mod quiet;
@@ -19,6 +20,7 @@ use crate::network::{Note, ProcessId, Serial};
 use crate::setting::{CLUSTER, REGIONS, Setting};
 use crate::time::Time;
 
+pub(crate) use lease::Renewed;
 pub(crate) use quiet::{deletions, settled};
 pub(crate) use rooms::Attempt;
 
@@ -27,6 +29,8 @@ pub(crate) use rooms::Attempt;
 pub enum Oracle {
     /// An object has one room.
     OneRoom,
+    /// At most one replica leads, and writes to AWS only while it leads.
+    Lease,
     /// A write follows a GetRoom of the same pass that showed the proof.
     Proof,
     /// No room of an object's own is left when it goes.
@@ -91,9 +95,14 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// Whether a user has seen to it that nothing tells of its room.
+    /// Whether it may have more than one room.
     fn is_excused(&self) -> bool {
-        self.excuse.is_some() || self.stripped && self.status_lost
+        self.excuse.is_some() || self.is_forgotten()
+    }
+
+    /// Whether a user has seen to it that nothing tells of its room.
+    fn is_forgotten(&self) -> bool {
+        self.stripped && self.status_lost
     }
 }
 
@@ -112,6 +121,10 @@ pub(crate) struct Oracles {
     /// The last version that a process's watch emitted, by uid.
     emitted: BTreeMap<(ProcessId, String), u64>,
     refused: Vec<retry::Refused>,
+    /// Until when each process may lead.
+    leads_until: BTreeMap<ProcessId, Time>,
+    /// Processes that have ended. What they have sent may still be under way.
+    ended: BTreeSet<ProcessId>,
     throttled: BTreeMap<String, u32>,
 }
 
@@ -177,6 +190,7 @@ impl Oracles {
     /// A process ended.
     pub(crate) fn ended(&mut self, process: ProcessId) {
         self.emitted.retain(|(by, _), _| *by != process);
+        self.ended.insert(process);
         self.disturbed(process);
     }
 

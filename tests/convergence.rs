@@ -3,7 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ivschat_core::api::{
     ChatRoomSpec, FallbackResult, MessageReviewHandler as SpecHandler, TagPolicy,
@@ -22,7 +22,7 @@ use jiff::{Timestamp, ToSpan};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 
 const REGION: &str = "us-west-2";
 /// The logging configurations there are, each id twelve times this.
@@ -55,7 +55,7 @@ fn any_spec() -> impl Strategy<Value = ChatRoomSpec> {
                 Just(FallbackResult::Deny)
             ]),
         )),
-        option::of(vec(any_logging(), 0..=3)),
+        option::of(distinct_logging()),
         option::of(btree_map(any_key(), "[a-z ]{0,5}", 0..=48)),
     )
         .prop_map(
@@ -155,13 +155,19 @@ fn any_fallback() -> impl Strategy<Value = world::FallbackResult> {
 }
 
 fn any_logging() -> impl Strategy<Value = String> {
-    select(&LOGGING_IDS[..]).prop_map(|id| {
-        format!(
-            "arn:aws:ivschat:{REGION}:{}:logging-configuration/{}",
-            world::DEFAULT_ACCOUNT,
-            id.repeat(12)
-        )
-    })
+    select(&LOGGING_IDS[..]).prop_map(logging)
+}
+
+/// In any order, each once.
+fn distinct_logging() -> impl Strategy<Value = Vec<String>> {
+    let ids = subsequence(&LOGGING_IDS[..], 0..=3).prop_shuffle();
+    ids.prop_map(|ids| ids.into_iter().map(logging).collect())
+}
+
+fn logging(id: &str) -> String {
+    let account = world::DEFAULT_ACCOUNT;
+    let id = id.repeat(12);
+    format!("arn:aws:ivschat:{REGION}:{account}:logging-configuration/{id}")
 }
 
 /// Those of specs, and some that specs may be told to leave alone.
@@ -411,9 +417,10 @@ fn converges(
         actual.message_review_handler,
         desired.message_review_handler
     );
+    let set = |arns: &[String]| arns.iter().cloned().collect::<BTreeSet<_>>();
     assert_eq!(
-        actual.logging_configuration_identifiers,
-        desired.logging_configuration_identifiers
+        set(&actual.logging_configuration_identifiers),
+        set(&desired.logging_configuration_identifiers)
     );
     if let Some(existed) = existed {
         assert_eq!(reached.arn, existed.arn, "the same room");

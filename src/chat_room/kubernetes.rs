@@ -276,7 +276,7 @@ fn namespace_ends(error: &Error) -> bool {
 
 /// The status with null for every field it leaves out: in a merge patch, null clears and absence keeps.
 fn explicit(status: &ChatRoomStatus) -> Result<Value, serde_json::Error> {
-    const FIELDS: [&str; 11] = [
+    const FIELDS: [&str; 12] = [
         "observedGeneration",
         "arn",
         "id",
@@ -284,6 +284,7 @@ fn explicit(status: &ChatRoomStatus) -> Result<Value, serde_json::Error> {
         "createTime",
         "updateTime",
         "creation",
+        "missingSince",
         "appliedTagKeys",
         "drift",
         "lastHandledReconcileAt",
@@ -321,6 +322,7 @@ mod tests {
             region: text(),
             create_time: time,
             update_time: time,
+            missing_since: time,
             creation: Some(creation),
             applied_tag_keys: Some(Vec::new()),
             drift: Some(Vec::new()),

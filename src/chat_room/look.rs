@@ -24,6 +24,12 @@ pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
             look.sight = Err((failure, Knowledge::Nothing));
         }
     }
+    if let Ok(sight) = &look.sight {
+        let looked = |recall: &mut Recall| recall.looked(sight, case.alone_since);
+        context
+            .memory
+            .of(&case.seen.uid, |entry| looked(&mut entry.recall));
+    }
     look
 }
 
@@ -54,10 +60,8 @@ async fn read(
         Ask::Room(arn) => {
             let answer = rooms.get(&arn).await;
             let at = context.clock.now();
-            if let Ok(room) = &answer
-                && case.record.arn.as_ref() == Some(&arn)
-            {
-                let saw = |recall: &mut Recall| recall.saw(&arn, room.as_ref(), at);
+            if matches!(answer, Ok(Some(_))) && case.record.arn.as_ref() == Some(&arn) {
+                let saw = |recall: &mut Recall| recall.saw(&arn, at);
                 context
                     .memory
                     .of(&case.seen.uid, |entry| saw(&mut entry.recall));

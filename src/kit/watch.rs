@@ -24,6 +24,9 @@ use tower::util::MapRequestLayer;
 
 use super::calls::apis;
 
+/// The objects of a page, where the API server streams no lists. Users decide how large each is.
+const PAGE: u32 = 50;
+
 /// An event of a watch, or why there is none.
 pub(crate) type Delivered = Result<Event<DynamicObject>, watcher::Error>;
 
@@ -64,7 +67,7 @@ where
     }
     let watches = apis.into_iter().enumerate().map(|(source, api)| {
         let trim = trim.clone();
-        let config = watcher::Config::default().labels(&selector);
+        let config = watcher::Config::default().labels(&selector).page_size(PAGE);
         let events = events(client.clone(), api, config)
             .backoff(pauses())
             .modify(move |object| trim(object));
@@ -177,17 +180,19 @@ struct Merged {
     awaited: BTreeSet<usize>,
     /// Watches that have not listed.
     unlisted: BTreeSet<usize>,
-    begun: bool,
-    /// Changes that came before the first list was complete.
-    late: Vec<Event<DynamicObject>>,
+    /// The first merged list, until it is passed on: each object as it was seen last.
+    first: Option<BTreeMap<Key, DynamicObject>>,
 }
+
+/// Namespace and name.
+type Key = (String, String);
 
 #[derive(Default)]
 struct Source {
-    /// Uid of every object, by namespace and name.
-    known: BTreeMap<(String, String), String>,
+    /// Uid of every object.
+    known: BTreeMap<Key, String>,
     /// The objects of a list under way.
-    listing: BTreeMap<(String, String), String>,
+    listing: BTreeMap<Key, String>,
 }
 
 impl Merged {
@@ -197,17 +202,13 @@ impl Merged {
             sources: (0..sources).map(|_| Source::default()).collect(),
             awaited: (0..sources).collect(),
             unlisted: (0..sources).collect(),
-            begun: false,
-            late: Vec::new(),
+            first: Some(BTreeMap::new()),
         }
     }
 
     /// Translates an event of one watch into events of the merged watch.
     fn take(&mut self, source: usize, event: Delivered) -> Vec<Delivered> {
         let mut out = Vec::new();
-        if !mem::replace(&mut self.begun, true) {
-            out.push(Ok(Event::Init));
-        }
         let at = &mut self.sources[source];
         match event {
             Err(error) => {
@@ -225,16 +226,9 @@ impl Merged {
                 let former = at.known.get(&key).filter(|known| **known != uid).cloned();
                 at.listing.insert(key.clone(), uid);
                 if let Some(former) = former {
-                    self.later(
-                        Event::Delete(tombstone(&self.resource, key, former)),
-                        &mut out,
-                    );
+                    self.gone(key, former, &mut out);
                 }
-                if self.awaited.is_empty() {
-                    out.push(Ok(Event::Apply(object)));
-                } else {
-                    out.push(Ok(Event::InitApply(object)));
-                }
+                self.there(object, &mut out);
             }
             Ok(Event::InitDone) => {
                 let listed = mem::take(&mut at.listing);
@@ -244,7 +238,7 @@ impl Merged {
                     .filter(|(key, _)| !at.known.contains_key(key))
                     .collect();
                 for (key, uid) in gone {
-                    self.later(Event::Delete(tombstone(&self.resource, key, uid)), &mut out);
+                    self.gone(key, uid, &mut out);
                 }
                 self.unlisted.remove(&source);
                 self.settle(source, &mut out);
@@ -252,44 +246,55 @@ impl Merged {
             Ok(Event::Apply(object)) => {
                 at.known
                     .insert(key(&object), object.uid().unwrap_or_default());
-                self.later(Event::Apply(object), &mut out);
+                self.there(object, &mut out);
             }
             Ok(Event::Delete(object)) => {
-                at.known.remove(&key(&object));
-                self.later(Event::Delete(object), &mut out);
+                let key = key(&object);
+                at.known.remove(&key);
+                match &mut self.first {
+                    Some(first) => drop(first.remove(&key)),
+                    None => out.push(Ok(Event::Delete(object))),
+                }
             }
         }
         out
     }
 
-    /// Passes a change on: at once, or after the first list.
-    fn later(&mut self, event: Event<DynamicObject>, out: &mut Vec<Delivered>) {
-        if self.awaited.is_empty() {
-            out.push(Ok(event));
-        } else {
-            self.late.push(event);
+    /// An object is like this.
+    fn there(&mut self, object: DynamicObject, out: &mut Vec<Delivered>) {
+        match &mut self.first {
+            Some(first) => drop(first.insert(key(&object), object)),
+            None => out.push(Ok(Event::Apply(object))),
+        }
+    }
+
+    /// An object is gone whose deletion nobody saw.
+    fn gone(&mut self, key: Key, uid: String, out: &mut Vec<Delivered>) {
+        match &mut self.first {
+            Some(first) => drop(first.remove(&key)),
+            None => out.push(Ok(Event::Delete(tombstone(&self.resource, key, uid)))),
         }
     }
 
     /// Lets the first list no longer wait for this watch.
     fn settle(&mut self, source: usize, out: &mut Vec<Delivered>) {
-        if self.awaited.remove(&source) && self.awaited.is_empty() {
+        if self.awaited.remove(&source)
+            && self.awaited.is_empty()
+            && let Some(first) = self.first.take()
+        {
+            out.push(Ok(Event::Init));
+            out.extend(first.into_values().map(|it| Ok(Event::InitApply(it))));
             out.push(Ok(Event::InitDone));
-            out.extend(mem::take(&mut self.late).into_iter().map(Ok));
         }
     }
 }
 
-fn key(object: &DynamicObject) -> (String, String) {
+fn key(object: &DynamicObject) -> Key {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Takes the place of an object whose deletion nobody saw.
-fn tombstone(
-    resource: &ApiResource,
-    (namespace, name): (String, String),
-    uid: String,
-) -> DynamicObject {
+fn tombstone(resource: &ApiResource, (namespace, name): Key, uid: String) -> DynamicObject {
     let mut object = DynamicObject::new(&name, resource);
     object.metadata = ObjectMeta {
         name: Some(name),
@@ -357,23 +362,60 @@ mod tests {
     }
 
     #[test]
-    fn two_lists_are_one_and_a_change_in_between_comes_after_it() {
-        let mut merged = merged(2);
-        assert_eq!(words(&merged.take(0, Ok(Event::Init))), ["init"]);
-        let listed = merged.take(0, Ok(Event::InitApply(object("a", "one"))));
-        assert_eq!(words(&listed), ["list a-one"]);
-        assert!(merged.take(0, Ok(Event::InitDone)).is_empty());
-        assert!(
-            merged
-                .take(0, Ok(Event::Delete(object("a", "one"))))
-                .is_empty()
-        );
-        assert!(merged.take(1, Ok(Event::Init)).is_empty());
-        let listed = merged.take(1, Ok(Event::InitApply(object("b", "one"))));
-        assert_eq!(words(&listed), ["list b-one"]);
-        let done = merged.take(1, Ok(Event::InitDone));
-        assert_eq!(words(&done), ["listed", "delete a-one"]);
-        assert!(merged.unlisted.is_empty());
+    fn two_lists_are_one_that_shows_each_object_as_it_was_seen_last() {
+        let version = |object: DynamicObject, version: &str| {
+            let mut object = object;
+            object.metadata.resource_version = Some(version.to_owned());
+            object
+        };
+        let one = || object("a", "one");
+        for (events, shown) in [
+            (vec![], vec!["1"]),
+            (vec![Event::Apply(version(one(), "2"))], vec!["2"]),
+            (vec![Event::Delete(version(one(), "2"))], vec![]),
+            (
+                vec![
+                    Event::Apply(version(one(), "2")),
+                    Event::Init,
+                    Event::InitApply(version(one(), "3")),
+                    Event::InitDone,
+                ],
+                vec!["3"],
+            ),
+            (vec![Event::Init, Event::InitDone], vec![]),
+            (
+                vec![
+                    Event::Init,
+                    Event::InitDone,
+                    Event::Apply(version(one(), "4")),
+                ],
+                vec!["4"],
+            ),
+        ] {
+            let told = format!("{events:?}");
+            let mut merged = merged(2);
+            let first = [
+                Event::Init,
+                Event::InitApply(version(one(), "1")),
+                Event::InitDone,
+            ];
+            for event in first.into_iter().chain(events) {
+                assert!(merged.take(0, Ok(event)).is_empty());
+            }
+            assert!(merged.take(1, Ok(Event::Init)).is_empty());
+            let listed = merged.take(1, Ok(Event::InitApply(version(object("b", "one"), "9"))));
+            assert!(listed.is_empty());
+            let done = merged.take(1, Ok(Event::InitDone));
+            let versions = done.iter().filter_map(|event| match event {
+                Ok(Event::InitApply(object)) => object.resource_version(),
+                _ => None,
+            });
+            let versions: Vec<_> = versions.collect();
+            assert_eq!(versions, [&shown[..], &["9"]].concat(), "{told}");
+            assert!(matches!(done.first(), Some(Ok(Event::Init))));
+            assert!(matches!(done.last(), Some(Ok(Event::InitDone))));
+            assert!(merged.unlisted.is_empty());
+        }
     }
 
     #[test]
@@ -403,9 +445,9 @@ mod tests {
         merged.take(0, Ok(Event::InitApply(object("a", "two"))));
         assert!(merged.take(0, Ok(Event::Init)).is_empty());
         let again = merged.take(0, Ok(Event::InitApply(object("a", "two"))));
-        assert_eq!(words(&again), ["list a-two"]);
+        assert!(again.is_empty());
         let done = merged.take(0, Ok(Event::InitDone));
-        assert_eq!(words(&done), ["listed", "delete a-one"]);
+        assert_eq!(words(&done), ["init", "list a-two", "listed"]);
     }
 
     #[test]
@@ -427,7 +469,10 @@ mod tests {
         let mut merged = merged(2);
         merged.take(0, Ok(Event::Init));
         merged.take(0, Ok(Event::InitDone));
-        assert_eq!(words(&merged.take(1, failure())), ["error", "listed"]);
+        assert_eq!(
+            words(&merged.take(1, failure())),
+            ["error", "init", "listed"]
+        );
         assert!(!merged.unlisted.is_empty());
         assert!(merged.take(1, Ok(Event::Init)).is_empty());
         let late = merged.take(1, Ok(Event::InitApply(object("b", "one"))));

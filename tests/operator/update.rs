@@ -141,9 +141,8 @@ async fn a_room_changed_behind_the_operators_back_is_changed_back_field_by_field
             json!({"messageReviewHandler": {"uri": LAMBDA, "fallbackResult": "ALLOW"}}),
         ),
         (
-            // The order counts.
             UpdateRoom {
-                logging_configuration_identifiers: Some(vec![LOGGING[1].into(), LOGGING[0].into()]),
+                logging_configuration_identifiers: Some(vec![LOGGING[1].into()]),
                 ..Default::default()
             },
             json!({"loggingConfigurationIdentifiers": [LOGGING[0], LOGGING[1]]}),

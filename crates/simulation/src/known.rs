@@ -39,9 +39,9 @@ impl Signature {
             Some("A6")
         } else {
             match self.oracle {
-                Oracle::Retry => Some("A8"),
                 Oracle::Deletion => Some("A11"),
-                Oracle::Order => Some("A15"),
+                // Its pass waits behind others that read lists again and again.
+                Oracle::Retry if self.takes_one_of(&["ChangeListed"]) => Some("A4"),
                 _ => None,
             }
         }

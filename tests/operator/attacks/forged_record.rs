@@ -191,6 +191,33 @@ async fn a_creation_time_forged_into_the_past_does_not_prove_a_room_absent_early
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_404_forged_into_the_past_does_not_prove_a_room_absent_early() {
+    let scene = Scene::open().await;
+    let own = arn_of(&scene.stage.settle(THIEF, json!({})).await);
+    // Neither GetRoom nor a list shows it, as right after it was made.
+    for operation in [Operation::GetRoom, Operation::ListRooms] {
+        let fault = Fault::refuse(operation, 404, "ResourceNotFoundException", "behind");
+        scene.stage.emulator.inject(fault.times(2));
+    }
+    let forged = json!({"createTime": PAST, "missingSince": PAST});
+    scene.forge(THIEF, forged).await;
+    let missing = |object: &ChatRoom| {
+        let status = object.status.clone().unwrap_or_default();
+        let since = status.missing_since.map(|it| it.to_string());
+        ready(object).1 == "NotFound" && since.is_some_and(|since| since.as_str() > PAST)
+    };
+    scene.stage.until(THIEF, "missing", missing).await;
+    assert_eq!(arn_of(&scene.stage.ready(THIEF).await), own);
+    let shown = |object: &ChatRoom| {
+        let status = object.status.as_ref();
+        status.is_some_and(|status| status.missing_since.is_none())
+    };
+    scene.stage.until(THIEF, "shown again", shown).await;
+    assert_eq!(scene.stage.calls(Operation::CreateRoom), 2, "one each");
+    scene.thief_goes().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forged_tag_keys_make_an_additive_object_remove_nothing_from_anothers_room() {
     let scene = Scene::with(Options {
         flags: &["--ignore-tags", "cost-*"],

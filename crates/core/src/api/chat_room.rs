@@ -92,12 +92,13 @@ pub struct ChatRoomSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_review_handler: Option<MessageReviewHandler>,
 
-    /// ARNs of the logging configurations that the room's messages go to, at most 3, of the room's account and region.
+    /// ARNs of the logging configurations that the room's messages go to, at most 3, each once, of the room's account and region.
     /// Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = limits::LOGGING_MAX),
-        inner(length(max = limits::LOGGING_ARN_MAX), regex(pattern = limits::LOGGING_ARN_PATTERN))
+        inner(length(max = limits::LOGGING_ARN_MAX), regex(pattern = limits::LOGGING_ARN_PATTERN)),
+        extend("x-kubernetes-list-type" = "set")
     )]
     pub logging_configuration_identifiers: Option<Vec<String>>,
 
@@ -238,6 +239,11 @@ pub struct ChatRoomStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation: Option<Creation>,
 
+    /// When AWS first answered that there is no such room, while that lasts. The room counts as deleted once this is long enough ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub missing_since: Option<Timestamp>,
+
     /// The keys of the tags that this object has put on the room: under tagPolicy Additive only these are ever removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_tag_keys: Option<Vec<String>>,
@@ -246,7 +252,7 @@ pub struct ChatRoomStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Vec<Drift>>,
 
-    /// The value of the annotation ivschat-operator.io/reconcile-at that the last pass has answered.
+    /// The value of the annotation ivschat-operator.io/reconcile-at that the last pass has answered; its first 256 bytes, if it is longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 

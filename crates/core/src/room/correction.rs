@@ -1,5 +1,6 @@
 //! Compares the wanted room with the room that exists, and plans the calls that remove the difference.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::api::FallbackResult;
@@ -414,7 +415,11 @@ fn update_step(
                 .map_or(HandlerUpdate::Detach, HandlerUpdate::Attach),
         );
     }
-    if desired.logging_configuration_identifiers != actual.logging_configuration_identifiers {
+    // A set: AWS may keep them in another order.
+    let set = |arns: &[String]| arns.iter().cloned().collect::<BTreeSet<_>>();
+    if set(&desired.logging_configuration_identifiers)
+        != set(&actual.logging_configuration_identifiers)
+    {
         let (wanted, found) = (
             &desired.logging_configuration_identifiers,
             &actual.logging_configuration_identifiers,

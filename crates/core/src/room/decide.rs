@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::Reason;
+use crate::api::{ConditionType, Reason};
 
 use super::case::{Case, Intent};
 use super::correction::{self, Change, Correction, Edit, correct, require_consent, require_proof};
@@ -19,6 +19,8 @@ use super::{ActualRoom, DesiredRoom, Failure, FailureClass, Pause, Proof, RoomAr
 /// Why a room stays when its object goes.
 const FOREIGN: &str = "its tags do not say that it is this object's";
 const OBSERVED: &str = "this object only observes it";
+const UNREADABLE: &str =
+    "spec.managementPolicy of this object cannot be read, so that it may only observe it";
 const UNREACHED: &str = "the operator's credentials do not reach its account";
 
 /// Decides what to do.
@@ -260,7 +262,11 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
 fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
     let observes = case.seen.observes;
     match sight {
-        Sight::Unneeded if !case.seen.has_finalizer() => Plan::ending(Outcome::Gone).on(record),
+        Sight::Unneeded if !case.seen.has_finalizer() => let_go(case, record),
+        Sight::Unneeded if case.seen.may_observe => {
+            let left = record.arn.clone().map(|arn| (arn, UNREADABLE));
+            Plan::letting_go(left).on(record)
+        }
         Sight::Unsettled(unsettled) => {
             let when = match unsettled.reason {
                 // The room of an attempt may show up at any moment, and has to be deleted then.
@@ -304,6 +310,26 @@ fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
             Plan::letting_go(None).on(record)
         }
     }
+}
+
+/// What is said of an object that is being deleted and that the operator does not hold, or no longer.
+fn let_go(case: &Case<'_>, record: Record) -> Plan {
+    let told = status::reason(&case.seen.status, ConditionType::Ready);
+    let others = case.seen.others_finalizers();
+    if told != Some(Reason::Deleting.as_str()) || others.is_empty() {
+        return Plan::ending(Outcome::Gone).on(record);
+    }
+    let stays = case.retains() || case.seen.observes || case.seen.may_observe;
+    let room = if stays {
+        "Its room stays"
+    } else {
+        "No room of its own is left"
+    };
+    let message = format!(
+        "{room}. The object is held by others: it goes once these finalizers are off it: {}",
+        others.join(", ")
+    );
+    Plan::waiting(Reason::Deleting, message, When::Interval).on(record)
 }
 
 /// Lets go of every room that proves to be the object's, and then of the object itself, which stays. A room of somebody else is not

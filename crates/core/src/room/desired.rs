@@ -308,6 +308,10 @@ impl Check {
                 limit,
                 format!("{length} characters"),
             );
+            if let Some(first) = wanted[..index].iter().position(|it| it == arn) {
+                let limit = format!("must differ from {FIELD}[{first}]");
+                self.require(false, field.clone(), limit, quoted(arn));
+            }
             if LOGGING_ARN.is_match(arn) {
                 let local = arn.split(':').nth(3) == Some(region);
                 let limit =

@@ -6,15 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Creation;
 
+use super::RoomArn;
 use super::record::Record;
+use super::search::Sight;
 use super::step::{Done, Halt};
-use super::{ActualRoom, RoomArn};
 
 /// What is known of one object since this process works on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recall {
-    /// Since when GetRoom has been answering 404, and for which room.
-    pub missing: Option<(RoomArn, Timestamp)>,
+    /// When AWS last showed the room on record, and which that was. A status that says it was missing before then was edited.
+    pub shown: Option<(RoomArn, Timestamp)>,
     /// The room that was made or bound, in case its ARN could not be written.
     pub had: Option<RoomArn>,
     /// The attempt to create whose outcome is not known, in case the object loses it.
@@ -25,6 +26,9 @@ pub struct Recall {
     pub deleted: Option<RoomArn>,
     /// Other rooms that prove to be the object's, and have been reported.
     pub twins: BTreeSet<RoomArn>,
+    /// It was proven that the object has no room, and since this time nobody else works on it: what comes of each attempt is known
+    /// here.
+    pub absent_since: Option<Timestamp>,
 }
 
 impl Recall {
@@ -44,12 +48,17 @@ impl Recall {
         record
     }
 
-    /// Takes in what GetRoom answered about the room on record.
-    pub fn saw(&mut self, arn: &RoomArn, room: Option<&ActualRoom>, at: Timestamp) {
-        if room.is_some() {
-            self.missing = None;
-        } else if self.missing.as_ref().is_none_or(|(known, _)| known != arn) {
-            self.missing = Some((arn.clone(), at));
+    /// Takes in that GetRoom showed the room on record.
+    pub fn saw(&mut self, arn: &RoomArn, at: Timestamp) {
+        self.shown = Some((arn.clone(), at));
+    }
+
+    /// Takes in what a search saw. `alone_since`: when another may last have worked on the object, when the pass began.
+    pub fn looked(&mut self, sight: &Sight, alone_since: Timestamp) {
+        match sight {
+            Sight::Absent => self.absent_since = Some(alone_since),
+            Sight::Room(_) | Sight::Adoptable(_) | Sight::Unsettled(_) => self.absent_since = None,
+            Sight::Unneeded => {}
         }
     }
 
@@ -65,8 +74,12 @@ impl Recall {
                 self.attempt = Some(attempt.clone());
             }
             Done::Bound { room, .. } | Done::Created { room, .. } => {
+                if let (Done::Created { .. }, Some(made)) = (done, room.create_time) {
+                    self.saw(&room.arn, made);
+                }
                 self.had = Some(room.arn.clone());
                 self.attempt = None;
+                self.absent_since = None;
             }
             Done::Deleted { arn, .. } => self.deleted = Some(arn.clone()),
             Done::TwinLeft(arn) => {
@@ -93,7 +106,6 @@ impl Recall {
     }
 
     fn forget_room(&mut self) {
-        self.missing = None;
         self.had = None;
         self.attempt = None;
     }
@@ -104,8 +116,10 @@ mod tests {
     use jiff::ToSpan;
 
     use super::*;
-    use crate::room::Failure;
+    use crate::api::Reason;
     use crate::room::sample::{arn, identity, room};
+    use crate::room::search::Unsettled;
+    use crate::room::{ActualRoom, Failure};
     use crate::room::{FailureClass, Tags};
 
     const SKEW: SignedDuration = SignedDuration::from_secs(10);
@@ -129,12 +143,13 @@ mod tests {
     /// Everything a process can know of an object whose room is `a`.
     fn full() -> Recall {
         Recall {
-            missing: Some((arn("a"), at(5))),
+            shown: Some((arn("a"), at(6))),
             had: Some(arn("a")),
             attempt: Some(attempt(5)),
             released: BTreeSet::from([arn("x")]),
             deleted: Some(arn("y")),
             twins: BTreeSet::from([arn("z")]),
+            absent_since: Some(at(1)),
         }
     }
 
@@ -179,19 +194,49 @@ mod tests {
     }
 
     #[test]
-    fn the_first_404_of_a_room_counts_until_the_room_is_seen() {
-        let mut recall = Recall::default();
-        for (id, there, second, missing) in [
-            ("a", false, 10, Some(("a", 10))),
-            ("a", false, 20, Some(("a", 10))),
-            ("b", false, 30, Some(("b", 30))),
-            ("b", true, 40, None),
-            ("b", false, 50, Some(("b", 50))),
+    fn a_room_just_made_was_there_when_aws_made_it() {
+        let room = ActualRoom {
+            create_time: Some(at(9)),
+            ..ours("b")
+        };
+        let (bound, made) = (
+            Done::Bound {
+                room: room.clone(),
+                touched: Vec::new(),
+            },
+            Done::Created {
+                room,
+                applied: Vec::new(),
+            },
+        );
+        for (done, shown) in [(bound, ("a", 6)), (made, ("b", 9))] {
+            let mut recall = full();
+            recall.after(&done);
+            assert_eq!(recall.shown, Some((arn(shown.0), at(shown.1))));
+        }
+    }
+
+    #[test]
+    fn an_object_without_a_room_stays_so_until_one_is_seen_or_may_be_on_its_way() {
+        let waiting = Sight::Unsettled(Unsettled {
+            reason: Reason::CreationPending,
+            message: String::new(),
+            until: at(9),
+        });
+        for (sight, expected) in [
+            (Sight::Absent, Some(at(7))),
+            (Sight::Unneeded, Some(at(1))),
+            (Sight::Room(ours("b")), None),
+            (Sight::Adoptable(ours("b")), None),
+            (waiting, None),
         ] {
-            let shown = there.then(|| ours(id));
-            recall.saw(&arn(id), shown.as_ref(), at(second));
-            let expected = missing.map(|(id, second)| (arn(id), at(second)));
-            assert_eq!(recall.missing, expected, "second {second}");
+            let mut recall = full();
+            recall.looked(&sight, at(7));
+            let expected = Recall {
+                absent_since: expected,
+                ..full()
+            };
+            assert_eq!(recall, expected, "{sight:?}");
         }
     }
 
@@ -202,7 +247,6 @@ mod tests {
             ..full()
         };
         let without_room = Recall {
-            missing: None,
             had: None,
             attempt: None,
             ..full()
@@ -230,6 +274,7 @@ mod tests {
                 bound,
                 Recall {
                     had: Some(arn("b")),
+                    absent_since: None,
                     ..without_attempt.clone()
                 },
             ),
@@ -252,6 +297,7 @@ mod tests {
                 created,
                 Recall {
                     had: Some(arn("b")),
+                    absent_since: None,
                     ..without_attempt.clone()
                 },
             ),

@@ -20,6 +20,8 @@ pub struct Record {
     pub update_time: Option<Timestamp>,
     /// The attempt to create, while its outcome is unknown.
     pub creation: Option<Creation>,
+    /// When GetRoom first answered that the room is not there, while it lasts.
+    pub missing_since: Option<Timestamp>,
     /// Keys of the tags that the object has put on the room.
     pub applied_tag_keys: Vec<String>,
     /// The last request for a pass that the operator has handled.
@@ -37,13 +39,16 @@ impl Record {
         self.create_time = room.create_time;
         self.update_time = room.update_time;
         self.creation = None;
+        self.missing_since = None;
     }
 
     /// Corrects times in the future. A time further ahead than clocks may be apart is forged, and a wait for it would never
-    /// end. Such a creation time is dropped, and such an attempt counts as made now.
+    /// end. Such a creation time is dropped, and such an attempt counts as made now. A room is not missing before it was made.
     pub fn not_later_than(&mut self, now: Timestamp, skew: SignedDuration) {
         let latest = now.checked_add(skew).unwrap_or(Timestamp::MAX);
         self.create_time = self.create_time.filter(|time| *time <= latest);
+        let possible = |since: &Timestamp| *since <= latest && Some(*since) >= self.create_time;
+        self.missing_since = self.missing_since.filter(possible);
         if let Some(creation) = &mut self.creation
             && creation.started_at > latest
         {
@@ -127,6 +132,7 @@ impl From<&ChatRoomStatus> for Record {
                 .creation
                 .clone()
                 .filter(|creation| is_region(&creation.region) && is_account(&creation.account)),
+            missing_since: status.missing_since,
             applied_tag_keys: status.applied_tag_keys.clone().unwrap_or_default(),
             handled_reconcile_at: status.last_handled_reconcile_at.clone(),
         }
@@ -243,10 +249,39 @@ mod tests {
             record.after(&done);
             assert_eq!(record, expected, "{done:?}");
         }
+        let mut missing = Record {
+            missing_since: Some(at(2)),
+            ..recorded()
+        };
+        missing.bind(&made("a"));
+        assert_eq!(missing.missing_since, None);
         let mut pending = recorded();
         pending.creation = Some(attempt());
         pending.after(&Done::NothingCame);
         assert_eq!(pending, recorded());
+    }
+
+    #[test]
+    fn a_room_is_missing_only_since_a_time_that_can_be() {
+        let skew = SignedDuration::from_secs(10);
+        for (made, since, counts) in [
+            (Some(0), 0, true),
+            (Some(0), 110, true),
+            (Some(0), 111, false),
+            (Some(6), 5, false),
+            (None, 5, true),
+            // A forged creation time counts for nothing.
+            (Some(500), 5, true),
+        ] {
+            let mut record = Record {
+                create_time: made.map(at),
+                missing_since: Some(at(since)),
+                ..recorded()
+            };
+            record.not_later_than(at(100), skew);
+            let expected = counts.then(|| at(since));
+            assert_eq!(record.missing_since, expected, "{made:?} {since}");
+        }
     }
 
     #[test]

@@ -232,6 +232,7 @@ impl Search<'_> {
             Intent::Paused(_) => false,
             Intent::Delete if !seen.has_finalizer() => false,
             // What was only observed stays, unless something was tried before.
+            Intent::Delete | Intent::Release if seen.may_observe => false,
             Intent::Delete => !seen.observes || self.record.creation.is_some(),
             Intent::Keep | Intent::Observe | Intent::Release => true,
         }
@@ -246,7 +247,10 @@ impl Search<'_> {
         }
         look.account = Some(self.account()?.to_owned());
         self.require_account()?;
-        let sight = self.sight()?;
+        let sight = self.sight();
+        self.note_missing();
+        look.record = self.record.clone();
+        let sight = sight?;
         look.others = self.others(&sight)?;
         look.record = self.record.clone();
         Ok(sight)
@@ -581,11 +585,22 @@ impl Search<'_> {
     }
 
     fn missing_since(&self, arn: &RoomArn) -> Timestamp {
-        let before = self.case.recall.missing.as_ref();
-        let before = before.filter(|(missing, _)| missing == arn);
         let first = || self.facts.rooms.get(arn).map(|shown| shown.at);
-        let since = before.map(|(_, since)| *since).or_else(first);
-        since.unwrap_or(self.case.now)
+        let shown = self.case.recall.shown.as_ref();
+        let shown = shown.filter(|(known, _)| known == arn).map(|(_, at)| *at);
+        let since = self.record.missing_since.filter(|it| Some(*it) > shown);
+        since.or_else(first).unwrap_or(self.case.now)
+    }
+
+    /// Takes down since when the recorded room has been missing, or that it is not.
+    fn note_missing(&mut self) {
+        let recorded = self.record.arn.as_ref();
+        let shown = recorded.and_then(|arn| Some((arn, self.facts.rooms.get(arn)?)));
+        match shown.map(|(arn, shown)| (arn, &shown.answer)) {
+            Some((arn, Ok(None))) => self.record.missing_since = Some(self.missing_since(arn)),
+            Some((_, Ok(Some(_)))) => self.record.missing_since = None,
+            Some((_, Err(_))) | None => {}
+        }
     }
 
     fn proves(&self, tags: &Tags) -> bool {
@@ -606,8 +621,12 @@ impl Search<'_> {
     }
 
     /// When another may last have made a room for the object: it has been worked on before this process was the only one, and
-    /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out.
+    /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out. Once this process has
+    /// proven that there is no room, only what it tried itself counts.
     fn handover(&self) -> Option<Timestamp> {
+        if self.case.recall.absent_since == Some(self.case.alone_since) {
+            return None;
+        }
         let (released, alone_since) = (&self.case.recall.released, self.case.alone_since);
         let blank =
             self.record.arn.is_none() && self.record.creation.is_none() && released.is_empty();

@@ -45,6 +45,8 @@ pub struct Seen {
     pub deletion_policy: Option<DeletionPolicy>,
     /// Whether the room is only observed. Read on its own, like the deletion policy.
     pub observes: bool,
+    /// Whether nobody can tell if the room is only observed: the member cannot be read.
+    pub may_observe: bool,
     /// The spec, or what of it cannot be read.
     pub spec: Result<ChatRoomSpec, Violations>,
     /// The status; empty where it cannot be read.
@@ -70,6 +72,7 @@ impl Seen {
             reconcile_at: annotation(RECONCILE_AT_ANNOTATION),
             deletion_policy: deletion_policy(&object.data["spec"]),
             observes: observes(&object.data["spec"]),
+            may_observe: may_observe(&object.data["spec"]),
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
@@ -166,6 +169,12 @@ fn deletion_policy(spec: &Value) -> Option<DeletionPolicy> {
 
 fn observes(spec: &Value) -> bool {
     spec["managementPolicy"] == json!(ManagementPolicy::Observe)
+}
+
+fn may_observe(spec: &Value) -> bool {
+    let policy = &spec["managementPolicy"];
+    let absent = spec.is_object() && policy.is_null();
+    !absent && serde_json::from_value::<ManagementPolicy>(policy.clone()).is_err()
 }
 
 /// A status that cannot be read was not written by the operator, and counts as empty.
@@ -311,6 +320,26 @@ mod tests {
         assert!(seen.spec.is_err() && !seen.observes && seen.has_finalizer());
         assert_eq!(seen.status, ChatRoomStatus::default());
         assert_eq!(seen.deletion_policy, Some(DeletionPolicy::Retain));
+    }
+
+    #[test]
+    fn a_management_policy_that_cannot_be_read_may_be_observe() {
+        for (spec, observes, may_observe) in [
+            (json!({}), false, false),
+            (json!({"managementPolicy": null}), false, false),
+            (json!({"managementPolicy": "Manage"}), false, false),
+            (json!({"managementPolicy": "Observe"}), true, false),
+            (json!({"managementPolicy": "observe"}), false, true),
+            (json!({"managementPolicy": ["Manage"]}), false, true),
+            (json!("none"), false, true),
+            (json!(null), false, true),
+        ] {
+            let mut object = object();
+            object.data["spec"] = spec.clone();
+            let seen = Seen::read(&object);
+            let read = (seen.observes, seen.may_observe);
+            assert_eq!(read, (observes, may_observe), "{spec}");
+        }
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub fn next(
         create_time: record.create_time,
         update_time: record.update_time,
         creation: record.creation.clone(),
+        missing_since: record.missing_since,
         applied_tag_keys: (!record.applied_tag_keys.is_empty())
             .then(|| record.applied_tag_keys.clone()),
         drift: drift(previous, verdict),
@@ -173,7 +174,9 @@ impl Conditions<'_> {
                 vec![
                     self.condition(Ready, Truth::False, *reason, message),
                     self.condition(Synced, synced, *reason, message),
-                    self.condition(Stalled, Truth::False, *reason, UNSTALLED),
+                    self.still_stalled(*reason).unwrap_or_else(|| {
+                        self.condition(Stalled, Truth::False, *reason, UNSTALLED)
+                    }),
                 ]
             }
             Verdict::Failed { failure, room } => {
@@ -213,6 +216,15 @@ impl Conditions<'_> {
             && ready.observed_generation == Some(self.generation)
             && ready.status != Truth::Unknown.to_string();
         proven.then(|| ready.clone())
+    }
+
+    /// Stalled stays while what a person has to mend is tried once more: nobody knows yet what comes of it.
+    fn still_stalled(&self, reason: Reason) -> Option<Condition> {
+        let tried = matches!(reason, Reason::CreationPending | Reason::Adopting);
+        let stalled = self.find(ConditionType::Stalled).filter(|_| tried)?;
+        let same = stalled.observed_generation == Some(self.generation)
+            && stalled.status == Truth::True.to_string();
+        same.then(|| stalled.clone())
     }
 
     fn find(&self, kind: ConditionType) -> Option<&Condition> {

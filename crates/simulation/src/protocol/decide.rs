@@ -72,8 +72,8 @@ pub(super) struct Answer {
     pub(super) verdict: Verdict,
     /// The record as the pass knows it now.
     pub(super) record: Record,
-    /// Which room GetRoom has been missing, and since when.
-    pub(super) missing: Option<(RoomId, Age)>,
+    /// Whether the object is proven to have no room.
+    pub(super) absent: bool,
 }
 
 /// What is to be done.
@@ -126,38 +126,38 @@ impl Mind {
 
     fn ask(&self, question: &Question) -> Answer {
         let now = at(-question.ahead);
-        let (seen, recall) = (self.seen(question, now), self.recall(question));
+        let seen = self.seen(question, now);
         let alone_since = if self.rules.minds_handover {
             at(question.alone_since)
         } else {
             Timestamp::MIN
         };
+        let recall = self.recall(question, alone_since);
         let task = Task::Follow;
         let mut case = Case::of(task, &seen, &recall, &self.policies, alone_since, now);
         if question.object.record.arn.is_none() {
             // Only a status tells of it.
             case.record.create_time = None;
         }
-        let mut missing = question.memory.missing;
-        let look = self.look(&case, question, &mut missing);
+        let look = self.look(&case, question);
+        let mut learned = recall.clone();
+        if let Ok(sight) = &look.sight {
+            learned.looked(sight, alone_since);
+        }
         let record = Record {
             arn: look.record.arn.as_ref().map(|arn| self.id(arn)),
             creation: look.record.creation.as_ref().map(|it| age(it.started_at)),
+            missing: look.record.missing_since.map(age),
         };
         Answer {
             verdict: self.verdict(&decide(&case, look)),
             record,
-            missing,
+            absent: learned.absent_since.is_some(),
         }
     }
 
     /// Searches the object's room, and answers what the search asks for from what the reads show.
-    fn look(
-        &self,
-        case: &Case<'_>,
-        question: &Question,
-        missing: &mut Option<(RoomId, Age)>,
-    ) -> Look {
+    fn look(&self, case: &Case<'_>, question: &Question) -> Look {
         let mut facts = Facts::default();
         facts.account(Ok(ACCOUNT.to_owned()));
         // Each answer comes a little later than the one before.
@@ -172,10 +172,6 @@ impl Mind {
                 Err(Ask::Room(asked)) => {
                     let room = self.id(&asked);
                     let shown = question.view.got[room];
-                    if case.record.arn.as_ref() == Some(&asked) {
-                        let known = missing.filter(|(known, _)| *known == room);
-                        *missing = (!shown).then(|| known.unwrap_or((room, age(case.now))));
-                    }
                     let made = question.made[room];
                     let answer = shown.then(|| self.actual(room, made, &case.identity));
                     facts.room(asked, clock, Ok(answer));
@@ -231,18 +227,17 @@ impl Mind {
         status.arn = object.record.arn.map(|room| self.arn(room).to_string());
         status.create_time = object.record.arn.map(|room| at(question.made[room]));
         status.creation = object.record.creation.map(attempt);
+        status.missing_since = object.record.missing.map(at);
         seen
     }
 
     /// What the operator knows beside the object.
-    fn recall(&self, question: &Question) -> Recall {
+    fn recall(&self, question: &Question, alone_since: Timestamp) -> Recall {
         let memory = &question.memory;
         Recall {
-            missing: memory
-                .missing
-                .map(|(room, since)| (self.arn(room), at(since))),
             had: memory.made.map(|room| self.arn(room)),
             attempt: memory.attempt.map(attempt),
+            absent_since: memory.absent.then_some(alone_since),
             ..Recall::default()
         }
     }

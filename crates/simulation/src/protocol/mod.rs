@@ -67,7 +67,7 @@ impl Protocol {
         }
         let answer = state.decided(&self.mind, self.rules, leader, object, state.truth());
         // The first 404 is only noted: there is more to come.
-        if answer.missing != state.operators[leader].memory.missing {
+        if answer.record.missing != object.record.missing {
             return true;
         }
         match answer.verdict {

@@ -49,20 +49,20 @@ impl State {
             return;
         };
         let answer = self.decided(mind, rules, id, pass.seen, view);
-        let operator = &mut self.operators[id];
-        operator.memory.missing = answer.missing;
         let bound = |room| Record {
             arn: Some(room),
-            creation: None,
+            ..Record::default()
         };
         let attempt = self.attempt(rules, id);
         let operator = &mut self.operators[id];
+        operator.memory.absent = answer.absent;
         let next = match answer.verdict {
             Verdict::Wait | Verdict::Failed => Step::Conclude(answer.record),
             Verdict::Create if !pass.seen.finalizer && rules.finalizer_first => Step::Hold,
             Verdict::Create => Step::WriteAhead(attempt),
             Verdict::Keep(room) => {
                 operator.memory.attempt = None;
+                operator.memory.absent = false;
                 if rules.remembers_seen {
                     operator.memory.made = Some(room);
                 }
@@ -121,8 +121,8 @@ impl State {
 
     fn write_ahead(&mut self, rules: Rules, id: OperatorId, pass: Pass, attempt: Attempt) {
         let noted = Record {
-            arn: None,
             creation: Some(attempt.noted),
+            ..Record::default()
         };
         let written = match rules.write_ahead {
             WriteAhead::Conditional => self.write(id, pass.fresh, |it| it.record = noted),
@@ -133,6 +133,7 @@ impl State {
             let memory = &mut self.operators[id].memory;
             *memory = Memory {
                 done: memory.done,
+                absent: memory.absent,
                 ..Memory::default()
             };
             if rules.remembers_attempt && rules.write_ahead != WriteAhead::Missing {
@@ -203,6 +204,7 @@ impl State {
         if answered {
             operator.memory.made = Some(room);
             operator.memory.attempt = None;
+            operator.memory.absent = false;
             operator.memory.done[room] = Some(Done::Made);
             self.go_on(id, Step::Learned(attempt, room));
         } else {
@@ -216,7 +218,7 @@ impl State {
         let same = noted == Some(attempt.noted) || rules.write_ahead == WriteAhead::Missing;
         let bound = Record {
             arn: Some(room),
-            creation: None,
+            ..Record::default()
         };
         self.write(id, same, |object| {
             object.record = bound;
@@ -239,7 +241,7 @@ impl State {
         }
         let bound = Record {
             arn: Some(room),
-            creation: None,
+            ..Record::default()
         };
         self.go_on(id, Step::Conclude(bound));
     }

@@ -53,6 +53,8 @@ pub struct Record {
     pub arn: Option<RoomId>,
     /// When the attempt began whose outcome is unknown.
     pub creation: Option<Age>,
+    /// When GetRoom first did not show the room.
+    pub missing: Option<Age>,
 }
 
 /// A room, all of whose tags prove it to be the object's.
@@ -89,12 +91,12 @@ pub struct Operator {
 /// What an operator knows of the object beside its status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memory {
-    /// Which room GetRoom has been missing, and since when.
-    pub missing: Option<(RoomId, Age)>,
     /// The room whose ARN was learned.
     pub made: Option<RoomId>,
     /// The attempt whose outcome is unknown.
     pub attempt: Option<Age>,
+    /// It has proven the object without a room, and made none since.
+    pub absent: bool,
     /// What it has made and deleted itself, and lists may not show yet.
     pub done: [Option<Done>; Bounds::ROOMS],
 }
@@ -232,7 +234,6 @@ impl State {
             change(&mut operator.alone_since);
             let memory = &mut operator.memory;
             memory.attempt.iter_mut().for_each(&mut *change);
-            memory.missing.iter_mut().for_each(|(_, age)| change(age));
             operator.pass.iter_mut().for_each(|it| it.each_age(change));
         }
     }
@@ -240,7 +241,10 @@ impl State {
 
 impl Object {
     fn each_age(&mut self, change: &mut impl FnMut(&mut Age)) {
-        self.record.creation.iter_mut().for_each(change);
+        let Record {
+            creation, missing, ..
+        } = &mut self.record;
+        creation.iter_mut().chain(missing).for_each(change);
     }
 }
 

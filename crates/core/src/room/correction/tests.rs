@@ -474,3 +474,26 @@ fn a_room_of_this_very_object_in_another_cluster_is_told_from_any_other() {
         assert!(message.contains(told), "{owner}: {message}");
     }
 }
+
+#[test]
+fn logging_configurations_are_a_set() {
+    let mut wanted = desired();
+    let other = format!("{LOGGING}2");
+    wanted.logging_configuration_identifiers = vec![LOGGING.to_owned(), other.clone()];
+    let scope = TagScope {
+        policy: TagPolicy::Exclusive,
+        applied: &[],
+        ignored: &[],
+    };
+    for (found, same) in [
+        (vec![LOGGING.to_owned(), other.clone()], true),
+        (vec![other.clone(), LOGGING.to_owned()], true),
+        (vec![LOGGING.to_owned()], false),
+        (Vec::new(), false),
+    ] {
+        let mut actual = actual();
+        actual.logging_configuration_identifiers = found.clone();
+        let correction = correct(&wanted, Some(&actual), &identity(), scope).unwrap();
+        assert_eq!(correction == Correction::None, same, "{found:?}");
+    }
+}

@@ -423,6 +423,61 @@ fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
 }
 
 #[test]
+fn a_room_that_may_only_be_observed_is_left_and_named() {
+    let observing = Object::deleted().but(|seen| seen.observes = true);
+    let unreadable = Object::deleted().but(|seen| seen.may_observe = true);
+    for (object, left) in [
+        // Whoever only observes a room knows that it stays.
+        (observing, None),
+        (unreadable, Some((arn("a"), UNREADABLE))),
+    ] {
+        let mut look = looked(Ok(Sight::Unneeded));
+        look.record.arn = Some(arn("a"));
+        let plan = object.decides_on(look);
+        assert_eq!(
+            (plan.steps, plan.outcome, plan.left),
+            (vec![Step::LetGo], Outcome::Gone, left)
+        );
+    }
+}
+
+#[test]
+fn an_object_that_others_still_hold_says_so_instead_of_what_it_waited_for() {
+    let waited = |object: Object| {
+        let mut object = object.but(|seen| seen.finalizers = vec!["theirs".to_owned()]);
+        let waiting = Verdict::Pending {
+            reason: Reason::Deleting,
+            message: "until noon".to_owned(),
+        };
+        let (record, now) = (Record::default(), Timestamp::UNIX_EPOCH);
+        object.seen.status = status::next(&object.seen.status, &record, &waiting, 1, now);
+        object
+    };
+    let told = |object: &Object| match object.decides(Sight::Unneeded).outcome {
+        Outcome::Stays {
+            verdict: Verdict::Pending { reason, message },
+            when: When::Interval,
+        } => (reason, message),
+        outcome => panic!("{outcome:?}"),
+    };
+    let held = "The object is held by others: it goes once these finalizers are off it: theirs";
+    let gone = format!("No room of its own is left. {held}");
+    let stays = format!("Its room stays. {held}");
+    let goes = waited(Object::deleted());
+    assert_eq!(told(&goes), (Reason::Deleting, gone));
+    for object in [
+        Object::deleted().retained(),
+        Object::deleted().but(|seen| seen.observes = true),
+        Object::deleted().but(|seen| seen.may_observe = true),
+    ] {
+        assert_eq!(told(&waited(object)), (Reason::Deleting, stays.clone()));
+    }
+    // The operator has had nothing to do with it.
+    let others = Object::deleted().but(|seen| seen.finalizers = vec!["theirs".to_owned()]);
+    assert_eq!(others.decides(Sight::Unneeded).outcome, Outcome::Gone);
+}
+
+#[test]
 fn a_deletion_looks_again_early_only_where_a_room_may_still_come() {
     let epoch = Timestamp::UNIX_EPOCH;
     for (reason, when) in [

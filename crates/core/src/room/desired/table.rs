@@ -49,6 +49,10 @@ fn tags(count: usize) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn logging(arns: &[&str]) -> Value {
+    json!({"loggingConfigurationIdentifiers": arns})
+}
+
 /// The table.
 #[allow(clippy::too_many_lines, reason = "a table")]
 pub(super) fn bad_specs() -> Vec<Bad> {
@@ -68,7 +72,6 @@ pub(super) fn bad_specs() -> Vec<Bad> {
     };
     let handler = |uri: &str| json!({"messageReviewHandler": {"uri": uri}});
     let tag = |key: &str, value: &str| json!({"tags": {key: value}});
-    let logging = |arns: &[&str]| json!({"loggingConfigurationIdentifiers": arns});
     vec![
         // name
         schema(
@@ -223,6 +226,10 @@ pub(super) fn bad_specs() -> Vec<Bad> {
         ),
         // loggingConfigurationIdentifiers
         schema(logging(&[LOGGING; 4]), [LOGS, "at most 3 ARNs", "found 4"]),
+        schema(
+            logging(&[LOGGING, &format!("{LOGGING}2"), LOGGING]),
+            [LOGS, "[2]: must differ from", "[0]; found"],
+        ),
         schema(logging(&[LOGGING, "logs"]), [LOGS, A_LOGGING, "[1]: must"]),
         schema(logging(&[""]), [LOGS, A_LOGGING, "\"\""]),
         schema(
@@ -358,7 +365,7 @@ pub(super) fn good_specs() -> Vec<Value> {
         json!({"tagPolicy": "Additive", "managementPolicy": "Manage", "deletionPolicy": "Retain"}),
         json!({"tagPolicy": "Exclusive"}),
         json!({"loggingConfigurationIdentifiers": []}),
-        json!({"loggingConfigurationIdentifiers": [LOGGING, LOGGING, LOGGING]}),
+        logging(&[LOGGING, &format!("{LOGGING}2"), &format!("{LOGGING}3")]),
         json!({"tags": {}}),
         json!({"tags": tags(48)}),
         json!({"tags": {"k".repeat(128): "v".repeat(256)}}),

@@ -155,8 +155,7 @@ impl Object {
     }
 
     fn missing_since(mut self, seconds: i64) -> Self {
-        let arn = self.record.arn.clone().unwrap();
-        self.recall.missing = Some((arn, at(seconds)));
+        self.record.missing_since = Some(at(seconds));
         self
     }
 
@@ -349,10 +348,45 @@ fn a_room_that_is_missing_is_absent_a_grace_after_the_first_404_and_its_creation
     let mut young = over.clone();
     young.record.create_time = Some(at(9950));
     assert_waits(&young, &none, &["room a"], Reason::NotFound, 10_050);
-    // What is known of another room says nothing.
-    let mut other = over;
-    other.recall.missing = Some((arn("b"), at(5000)));
-    assert_eq!(other.sees(&none).0, ["room a"]);
+}
+
+#[test]
+fn the_first_404_stands_in_the_record_until_the_room_is_seen_again() {
+    let a = arn("a");
+    let (none, there) = (Aws::default(), Aws::default().with(own(&a)));
+    let noon = at(NOW) + 1.millisecond();
+    for (before, aws, after) in [
+        (None, &none, Some(noon)),
+        (Some(at(9950)), &none, Some(at(9950))),
+        (Some(at(9950)), &there, None),
+        (None, &there, None),
+    ] {
+        let mut object = Object::recorded(&a);
+        object.record.missing_since = before;
+        let (_, look) = object.look(aws);
+        assert_eq!(look.record.missing_since, after, "{before:?}");
+    }
+    // Somebody has edited it: this process has seen the room since, or another room.
+    for (known, seen, since) in [
+        ("a", 9950, noon),
+        ("a", 9951, noon),
+        ("a", 9949, at(9950)),
+        ("b", 9951, at(9950)),
+    ] {
+        let mut object = Object::recorded(&a).missing_since(9950);
+        object.recall.saw(&arn(known), at(seen));
+        let (_, look) = object.look(&none);
+        assert_eq!(look.record.missing_since, Some(since), "{known} {seen}");
+    }
+    // Whatever else cannot be read.
+    let unlisted = Aws::default().unlisted(HOME, FailureClass::Throttled);
+    let (_, look) = Object::recorded(&a).missing_since(5000).look(&unlisted);
+    assert!(look.sight.is_err());
+    assert_eq!(look.record.missing_since, Some(at(5000)));
+    let mut unread = Aws::default();
+    unread.rooms.insert(a.clone(), Err(FailureClass::Throttled));
+    let (_, look) = Object::recorded(&a).missing_since(5000).look(&unread);
+    assert_eq!(look.record.missing_since, Some(at(5000)));
 }
 
 #[test]
@@ -378,6 +412,18 @@ fn an_object_with_a_blank_status_that_another_process_worked_on_waits_a_grace_fr
     assert_sees(&known, &none, &["list us-west-2"], Ok(Sight::Absent));
     let bare = object.but(|seen| seen.finalizers.clear());
     assert_sees(&bare, &none, &["list us-west-2"], Ok(Sight::Absent));
+}
+
+#[test]
+fn what_was_proven_absent_and_then_refused_does_not_wait_for_another_process_again() {
+    let mut object = Object::default().but(|seen| seen.created_at = Some(at(500)));
+    object.alone_since = 9950;
+    for (proven, waits) in [(None, true), (Some(9940), true), (Some(9950), false)] {
+        object.recall.absent_since = proven.map(at);
+        let (_, look) = object.look(&Aws::default());
+        let waited = matches!(look.sight, Ok(Sight::Unsettled(_)));
+        assert_eq!(waited, waits, "{proven:?}");
+    }
 }
 
 #[test]
@@ -545,10 +591,19 @@ fn nothing_is_asked_where_it_makes_no_difference() {
         seen.deleted_at = Some(at(9999));
         seen.observes = true;
     };
+    let unreadable = |seen: &mut Seen| {
+        seen.deleted_at = Some(at(9999));
+        seen.may_observe = true;
+    };
     for object in [
         Object::new().but(|seen| seen.deleted_at = Some(at(9999))),
         Object::default().but(observed),
         Object::default().but(|seen| seen.pause = Some(Pause::Asked)),
+        // Nobody knows whether it only observes: not even what was tried may be looked after.
+        Object::attempted(9800).but(unreadable),
+        Object::attempted(9800)
+            .but(|seen| seen.may_observe = true)
+            .leaving(),
     ] {
         assert_sees(&object, &Aws::default(), &[], Ok(Sight::Unneeded));
     }

@@ -20,6 +20,7 @@ fn record() -> Record {
         create_time: Some(at(0)),
         update_time: Some(at(1)),
         creation: None,
+        missing_since: None,
         applied_tag_keys: Vec::new(),
         handled_reconcile_at: None,
     }
@@ -98,6 +99,7 @@ fn a_room_in_sync_is_ready_with_everything_known_of_it() {
         create_time: Some(at(0)),
         update_time: Some(at(1)),
         creation: None,
+        missing_since: None,
         applied_tag_keys: None,
         drift: None,
         last_handled_reconcile_at: None,
@@ -185,6 +187,32 @@ fn a_room_known_to_differ_is_not_ready() {
         at(20),
     );
     assert_eq!(ready(&status), ("False", "Throttled", Some(3)));
+}
+
+#[test]
+fn what_is_stalled_stays_so_while_it_is_tried_again_unless_the_spec_has_changed() {
+    let stalled = |status: &ChatRoomStatus| {
+        let conditions = status.conditions.as_ref().unwrap();
+        (conditions[2].status.clone(), conditions[2].message.clone())
+    };
+    let invalid = failed(FailureClass::Invalid, Knowledge::NotAsSpecified);
+    let refused = next(&settled(), &record(), &invalid, GENERATION, at(20));
+    let no = ("True".to_owned(), "no".to_owned());
+    assert_eq!(stalled(&refused), no);
+    let pending = |reason| Verdict::Pending {
+        reason,
+        message: "now".to_owned(),
+    };
+    let acts = ("False".to_owned(), UNSTALLED.to_owned());
+    for (reason, generation, expected) in [
+        (Reason::CreationPending, GENERATION, &no),
+        (Reason::Adopting, GENERATION, &no),
+        (Reason::CreationPending, GENERATION + 1, &acts),
+        (Reason::Deleting, GENERATION, &acts),
+    ] {
+        let again = next(&refused, &record(), &pending(reason), generation, at(30));
+        assert_eq!(&stalled(&again), expected, "{reason} {generation}");
+    }
 }
 
 #[test]

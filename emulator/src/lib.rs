@@ -12,8 +12,10 @@ pub mod fault;
 pub mod http;
 pub mod journal;
 mod server;
+mod state;
 mod store;
 pub mod world;
 
-pub use server::{Emulator, Guard, Options, StartError};
+pub use server::{Emulator, Options, StartError};
+pub use state::Guard;
 pub use store::StoreError;

@@ -18,11 +18,11 @@ use crate::telemetry::Metrics;
 use super::claims::Claims;
 use super::deletions::Deletions;
 use super::kubernetes::Kubernetes;
+use super::listed::Listed;
 use super::measured;
 use super::memory::Memory;
 use super::object::Object;
 use super::operator_class::OperatorClass;
-use super::sweep::Listed;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]

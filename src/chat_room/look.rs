@@ -2,7 +2,7 @@
 
 use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
+use ivschat_core::room::search::{Ask, Facts, Listed, Look, Sight, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Failure, FailureClass};
 
@@ -24,8 +24,9 @@ pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
             look.sight = Err((failure, Knowledge::Nothing));
         }
     }
-    if let Ok(sight) = &look.sight {
-        let looked = |recall: &mut Recall| recall.looked(sight, case.alone_since);
+    let absent = look.sight.as_ref().ok().and_then(Sight::proves_absence);
+    if let Some(absent) = absent {
+        let looked = |recall: &mut Recall| recall.looked(absent, case.alone_since);
         context
             .memory
             .of(&case.seen.uid, |entry| looked(&mut entry.recall));

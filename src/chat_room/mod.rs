@@ -8,6 +8,7 @@ mod context;
 mod deletions;
 mod kept;
 mod kubernetes;
+mod listed;
 mod look;
 mod measure;
 mod measured;

@@ -1,7 +1,5 @@
 //! What the operator needs in the cluster: the API server, a cluster id, the CRD, its verbs, its lease.
 
-use std::time::Duration;
-
 use ivschat_core::room::ClusterId;
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::{
@@ -9,31 +7,13 @@ use k8s_openapi::api::authorization::v1::{
 };
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, PostParams};
-use kube::{Client, Error as KubeError};
 
-use crate::chat_room::Kubernetes;
-use crate::kit::{Error, LeaseSettings, in_time};
+use crate::kit::{Error, LeaseSettings};
 
-use super::{Outcome, Report, crd};
+use super::{Cluster, Outcome, Report, crd};
 
 /// How to get a missing permission.
 const BIND_ROLES: &str = "bind the chart's roles to the operator's service account";
-
-/// The cluster, as the check sees it with its credentials.
-pub struct Cluster {
-    /// A client with the operator's own credentials.
-    pub client: Client,
-    /// The same client, as the operator uses it.
-    pub kubernetes: Kubernetes,
-    /// The longest time for a call.
-    pub timeout: Duration,
-    /// The only namespaces that the operator would watch; empty: all.
-    pub namespaces: Vec<String>,
-    /// The cluster id it was given, if any.
-    pub cluster_id: Option<ClusterId>,
-    /// The lease that the operator would compete for, if any.
-    pub lease: Option<LeaseSettings>,
-}
 
 /// What the operator does to a resource.
 struct Need {
@@ -109,14 +89,6 @@ impl Cluster {
         self.permissions(report).await;
         self.lease(report).await;
         cluster.ok()
-    }
-
-    /// A call's answer, if it comes in time.
-    pub(super) async fn answer<T>(
-        &self,
-        call: impl Future<Output = Result<T, KubeError>>,
-    ) -> Result<T, Error> {
-        in_time(self.timeout, call).await
     }
 
     async fn cluster_id(&self) -> Result<ClusterId, String> {

@@ -4,6 +4,7 @@
 //! then the check creates, changes and deletes a room of its own.
 
 mod aws;
+mod cluster;
 mod crd;
 mod credentials;
 mod kubernetes;
@@ -11,8 +12,8 @@ mod scratch;
 
 use std::fmt;
 
+pub use cluster::Cluster;
 pub use credentials::Aws;
-pub use kubernetes::Cluster;
 
 /// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::journal::{Counts, Entry, Journal};
-use crate::server::State;
+use crate::state::State;
 
 const HEALTH: &str = "/healthz";
 const PREFIX: &str = "/_emulator/";

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use crate::fault::{Fault, Moment, Symptom};
 use crate::journal::Entry;
-use crate::server::State;
+use crate::state::{State, now};
 use crate::world::{ApiError, Call, Operation, Scope};
 
 use super::reply::Reply;
-use super::{Cut, auth, date, now, route};
+use super::{Cut, auth, date, route};
 
 /// A timeout without a delay of its own ends after this, should the caller never give up.
 const TIMEOUT_MAX: Duration = Duration::from_hours(1);

@@ -19,10 +19,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 use tower::ServiceExt;
 
-use crate::server::State;
+use crate::state::State;
 use crate::world::ApiError;
 
 pub(crate) use control::control;
@@ -111,10 +111,4 @@ fn date(response: &mut Response<Body>, clock: Timestamp) {
     if let Some(date) = date.ok().and_then(|date| HeaderValue::try_from(date).ok()) {
         response.headers_mut().entry(header::DATE).or_insert(date);
     }
-}
-
-/// The time as AWS shows it: to the millisecond.
-pub(crate) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    now.round(Unit::Millisecond).unwrap_or(now)
 }

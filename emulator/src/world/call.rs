@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::logging::{DestinationConfiguration, LoggingConfiguration};
-use super::messaging::Capability;
+use super::configuration::{DestinationConfiguration, LoggingConfiguration};
 use super::room::{MessageReviewHandler, Room, RoomSummary, Tags};
 
 /// The operations served: the 17 of IVS Chat, and the one of STS that tells a client its account.
@@ -198,6 +197,16 @@ pub struct ListRooms {
     pub logging_configuration_identifier: Option<String>,
     pub max_results: Option<i32>,
     pub next_token: Option<String>,
+}
+
+/// What the holder of a chat token may do besides reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs, reason = "AWS's own values")]
+pub enum Capability {
+    SendMessage,
+    DisconnectUser,
+    DeleteMessage,
 }
 
 /// Input of CreateChatToken.

@@ -7,8 +7,8 @@ use super::call::{
     CreateChatToken, CreateLoggingConfiguration, CreateRoom, DeleteMessage, DisconnectUser,
     ListLoggingConfigurations, ListRooms, SendEvent, UpdateLoggingConfiguration, UpdateRoom,
 };
+use super::configuration::DestinationConfiguration;
 use super::error::ApiError;
-use super::logging::DestinationConfiguration;
 use super::room::{MessageReviewHandler, Tags};
 
 /// Tags a resource may carry, those of AWS itself not counted.

@@ -1,97 +1,21 @@
 //! Logging configurations: where the messages of rooms go, and the states a change of one passes through.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::call::{
     Answer, CreateLoggingConfiguration, ListLoggingConfigurations, UpdateLoggingConfiguration,
+};
+use super::configuration::{
+    DestinationConfiguration, LoggingConfiguration, LoggingConfigurationState,
 };
 use super::error::ApiError;
 use super::limits;
 use super::paging::List;
 use super::room::Tags;
-use super::shelf::{Change, Item, Kind, Shelved};
+use super::shelf::{Change, Item, Kind, Shelved, later};
 use super::{Scope, World};
-
-/// A logging configuration, as GetLoggingConfiguration answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LoggingConfiguration {
-    /// `arn:aws:ivschat:{region}:{account}:logging-configuration/{id}`.
-    pub arn: String,
-    /// 12 of `[a-zA-Z0-9]`.
-    pub id: String,
-    /// 0 to 128 of `[a-zA-Z0-9-_]`; not unique.
-    pub name: String,
-    /// When it was created.
-    pub create_time: Timestamp,
-    /// When it was last updated.
-    pub update_time: Timestamp,
-    /// Where the messages go.
-    pub destination_configuration: DestinationConfiguration,
-    /// Whether it can be used, and what is being done to it.
-    pub state: LoggingConfigurationState,
-    /// At most 50, those of AWS itself (`aws:…`) not counted.
-    pub tags: Tags,
-}
-
-/// Exactly one place that messages go to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum DestinationConfiguration {
-    /// An Amazon S3 bucket.
-    S3 {
-        /// 3 to 63 of `[a-z0-9-.]`.
-        bucket_name: String,
-    },
-    /// An Amazon CloudWatch Logs group.
-    CloudWatchLogs {
-        /// 1 to 512 of `[._/#A-Za-z0-9-]`.
-        log_group_name: String,
-    },
-    /// An Amazon Data Firehose stream.
-    Firehose {
-        /// 1 to 64 of `[a-zA-Z0-9_.-]`.
-        delivery_stream_name: String,
-    },
-}
-
-impl DestinationConfiguration {
-    /// The name of the bucket, the log group or the stream.
-    fn name(&self) -> &str {
-        match self {
-            Self::S3 { bucket_name } => bucket_name,
-            Self::CloudWatchLogs { log_group_name } => log_group_name,
-            Self::Firehose {
-                delivery_stream_name,
-            } => delivery_stream_name,
-        }
-    }
-}
-
-/// What a logging configuration is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "AWS's own values")]
-pub enum LoggingConfigurationState {
-    Creating,
-    CreateFailed,
-    Deleting,
-    DeleteFailed,
-    Updating,
-    UpdateFailed,
-    Active,
-}
-
-impl LoggingConfigurationState {
-    /// Whether AWS is at work on it: until that has ended, no other change is taken.
-    const fn in_transition(self) -> bool {
-        matches!(self, Self::Creating | Self::Updating | Self::Deleting)
-    }
-}
 
 impl Item for LoggingConfiguration {
     fn id(&self) -> &str {
@@ -311,9 +235,4 @@ impl World {
         }
         Ok(Arc::clone(stored))
     }
-}
-
-/// `at` and then `wait`; the end of time where that is past it.
-pub(super) fn later(at: Timestamp, wait: Duration) -> Timestamp {
-    at.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

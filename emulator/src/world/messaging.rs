@@ -7,28 +7,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::call::{Answer, CreateChatToken, DeleteMessage, DisconnectUser, SendEvent};
+use super::call::{Answer, Capability, CreateChatToken, DeleteMessage, DisconnectUser, SendEvent};
 use super::error::ApiError;
 use super::limits;
-use super::logging::later;
+
 use super::room::Room;
+use super::shelf::later;
 use super::{Scope, World};
 
 /// A client has this long to connect with a new token.
 const TOKEN_LIFE: Duration = Duration::from_mins(1);
 const DEFAULT_SESSION_MINUTES: i32 = 60;
-
-/// What the holder of a chat token may do besides reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "AWS's own values")]
-pub enum Capability {
-    SendMessage,
-    DisconnectUser,
-    DeleteMessage,
-}
 
 /// Whom a chat token lets in, where, and what they may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]

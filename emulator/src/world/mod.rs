@@ -4,6 +4,7 @@
 //! what it may be given in `limits`, and where things are kept, in which order and with which lag, in `shelf`.
 
 mod call;
+mod configuration;
 mod error;
 mod limits;
 mod logging;
@@ -23,14 +24,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use call::{
-    Answer, Call, CreateChatToken, CreateLoggingConfiguration, CreateRoom, DeleteMessage,
-    DisconnectUser, ListLoggingConfigurations, ListRooms, Operation, SendEvent,
+    Answer, Call, Capability, CreateChatToken, CreateLoggingConfiguration, CreateRoom,
+    DeleteMessage, DisconnectUser, ListLoggingConfigurations, ListRooms, Operation, SendEvent,
     UpdateLoggingConfiguration, UpdateRoom,
+};
+pub use configuration::{
+    DestinationConfiguration, LoggingConfiguration, LoggingConfigurationState,
 };
 pub use error::ApiError;
 pub use limits::MAX_TAGS;
-pub use logging::{DestinationConfiguration, LoggingConfiguration, LoggingConfigurationState};
-pub use messaging::{Capability, ChatToken};
+pub use messaging::ChatToken;
 pub use quota::{NotQuotas, Quotas};
 pub use room::{FallbackResult, MessageReviewHandler, Room, RoomSummary, Tags};
 pub use shelf::{Change, Shelved};

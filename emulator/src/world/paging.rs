@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::configuration::LoggingConfiguration;
 use super::error::ApiError;
-use super::logging::{LoggingConfiguration, later};
 use super::room::Room;
-use super::shelf::{Item, Place};
+use super::shelf::{Item, Place, later};
 use super::{Scope, World};
 
 const MAC_BYTES: usize = 32;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::call::{Answer, CreateRoom, ListRooms, UpdateRoom};
+use super::configuration::{LoggingConfiguration, LoggingConfigurationState};
 use super::error::ApiError;
 use super::limits;
-use super::logging::{LoggingConfiguration, LoggingConfigurationState};
 use super::paging::List;
 use super::room::{MessageReviewHandler, Room};
 use super::shelf::{Item, Kind};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Scope;
+use super::configuration::LoggingConfiguration;
 use super::error::ApiError;
 use super::limits;
-use super::logging::{LoggingConfiguration, later};
 use super::room::Room;
 
 /// Where something stands in a list: newest update first, later changes of the same instant before earlier ones.
@@ -275,4 +275,9 @@ impl Replica {
     pub(super) fn seen(&self) -> &Regions {
         &self.seen
     }
+}
+
+/// `at` and then `wait`; the end of time where that is past it.
+pub(super) fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    at.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

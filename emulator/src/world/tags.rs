@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::call::Answer;
+use super::configuration::LoggingConfiguration;
 use super::error::ApiError;
 use super::limits;
-use super::logging::LoggingConfiguration;
 use super::room::{Room, Tags};
 use super::shelf::Regions;
 use super::{Scope, World};

@@ -8,7 +8,6 @@ use crate::api::Creation;
 
 use super::RoomArn;
 use super::record::Record;
-use super::search::Sight;
 use super::step::{Done, Halt};
 
 /// What is known of one object since this process works on it.
@@ -53,13 +52,10 @@ impl Recall {
         self.shown = Some((arn.clone(), at));
     }
 
-    /// Takes in what a search saw. `alone_since`: when another may last have worked on the object, when the pass began.
-    pub fn looked(&mut self, sight: &Sight, alone_since: Timestamp) {
-        match sight {
-            Sight::Absent => self.absent_since = Some(alone_since),
-            Sight::Room(_) | Sight::Adoptable(_) | Sight::Unsettled(_) => self.absent_since = None,
-            Sight::Unneeded => {}
-        }
+    /// Takes in whether a search has proven that the object has no room. `alone_since`: when another may last have worked on the
+    /// object, when the pass began.
+    pub fn looked(&mut self, absent: bool, alone_since: Timestamp) {
+        self.absent_since = absent.then_some(alone_since);
     }
 
     /// Takes in what was done for the object.
@@ -116,9 +112,7 @@ mod tests {
     use jiff::ToSpan;
 
     use super::*;
-    use crate::api::Reason;
     use crate::room::sample::{arn, identity, room};
-    use crate::room::search::Unsettled;
     use crate::room::{ActualRoom, Failure};
     use crate::room::{FailureClass, Tags};
 
@@ -218,25 +212,14 @@ mod tests {
 
     #[test]
     fn an_object_without_a_room_stays_so_until_one_is_seen_or_may_be_on_its_way() {
-        let waiting = Sight::Unsettled(Unsettled {
-            reason: Reason::CreationPending,
-            message: String::new(),
-            until: at(9),
-        });
-        for (sight, expected) in [
-            (Sight::Absent, Some(at(7))),
-            (Sight::Unneeded, Some(at(1))),
-            (Sight::Room(ours("b")), None),
-            (Sight::Adoptable(ours("b")), None),
-            (waiting, None),
-        ] {
+        for (absent, expected) in [(true, Some(at(7))), (false, None)] {
             let mut recall = full();
-            recall.looked(&sight, at(7));
+            recall.looked(absent, at(7));
             let expected = Recall {
                 absent_since: expected,
                 ..full()
             };
-            assert_eq!(recall, expected, "{sight:?}");
+            assert_eq!(recall, expected);
         }
     }
 

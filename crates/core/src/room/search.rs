@@ -163,6 +163,17 @@ pub enum Sight {
     Unneeded,
 }
 
+impl Sight {
+    /// Whether it proves that the object has no room; `None`: nothing was looked at.
+    pub fn proves_absence(&self) -> Option<bool> {
+        match self {
+            Self::Absent => Some(true),
+            Self::Room(_) | Self::Adoptable(_) | Self::Unsettled(_) => Some(false),
+            Self::Unneeded => None,
+        }
+    }
+}
+
 /// Why absence is not proven yet, and when it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {

@@ -12,7 +12,7 @@ use ivschat_core::room::case::{Case, Policies, Task};
 use ivschat_core::room::decide::decide;
 use ivschat_core::room::plan::{Outcome, Plan};
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
+use ivschat_core::room::search::{Ask, Facts, Listed, Look, Sight, search};
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::status::Verdict as Status;
 use ivschat_core::room::step::Step;
@@ -141,8 +141,9 @@ impl Mind {
         }
         let look = self.look(&case, question);
         let mut learned = recall.clone();
-        if let Ok(sight) = &look.sight {
-            learned.looked(sight, alone_since);
+        let absent = look.sight.as_ref().ok().and_then(Sight::proves_absence);
+        if let Some(absent) = absent {
+            learned.looked(absent, alone_since);
         }
         let record = Record {
             arn: look.record.arn.as_ref().map(|arn| self.id(arn)),

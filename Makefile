@@ -21,6 +21,7 @@ demo: ## Show the operator's whole job on this machine; KEEP=1 leaves it running
 test: ## Run every test, against a real kube-apiserver, the local IVS Chat, boto3 and the AWS CLI
 	@hack/clients >/dev/null
 	$(WITH_ASSETS) cargo test --workspace
+	cargo test --quiet --profile simulation --package ivschat-simulation --test protocol -- --ignored
 	@$(SIMULATE) --seeds 950
 
 test-oldest: ## Run the marked part of the operator's tests, with K8S_VERSION=1.34 on that version

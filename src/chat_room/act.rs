@@ -122,8 +122,11 @@ impl Act<'_, '_, '_> {
     /// What was done is remembered at once: it has taken effect, whatever comes next.
     fn note(&mut self, done: &Done) {
         let (context, uid) = (self.context, &self.case.seen.uid);
+        let alone_since = self.case.alone_since;
         let (index, account) = (&context.index, &self.plan.account);
-        context.memory.of(uid, |entry| entry.recall.after(done));
+        context
+            .memory
+            .of(uid, |entry| entry.recall.after(done, alone_since));
         match done {
             Done::Created { room, .. } => index.made(account, room),
             Done::Released(room) => {

@@ -2,7 +2,7 @@
 
 use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, Sight, search};
+use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Failure, FailureClass};
 
@@ -23,13 +23,6 @@ pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
         if let Err(failure) = require_unchanged(account, context).await {
             look.sight = Err((failure, Knowledge::Nothing));
         }
-    }
-    let absent = look.sight.as_ref().ok().and_then(Sight::proves_absence);
-    if let Some(absent) = absent {
-        let looked = |recall: &mut Recall| recall.looked(absent, case.alone_since);
-        context
-            .memory
-            .of(&case.seen.uid, |entry| looked(&mut entry.recall));
     }
     look
 }

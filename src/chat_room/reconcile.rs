@@ -43,7 +43,7 @@ pub async fn reconcile(
     Ok(passed.map(|passed| passed.rest))
 }
 
-/// Reads AWS, decides, acts, and tells of it. `None`: the object is gone.
+/// Reads AWS, decides, acts, and reports. `None`: the object is gone.
 pub(super) async fn pass(
     task: Task,
     seen: &Seen,

@@ -251,7 +251,7 @@ impl Metrics {
 
     // --- sweeps ------------------------------------------------------------------------------------------------------
 
-    /// Records a sweep, and whether every region could be listed.
+    /// Records a sweep, and whether every region and every namespace could be listed.
     pub fn swept(&self, took: Duration, complete: bool, orphans: usize, twins: usize) {
         let outcome = if complete { "complete" } else { "incomplete" };
         self.0.sweeps.get_or_create(&[("outcome", outcome)]).inc();

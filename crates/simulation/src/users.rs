@@ -184,6 +184,12 @@ impl Simulation {
         done
     }
 
+    /// Every object that there is.
+    fn objects(&self) -> Vec<Named> {
+        let all = self.cluster.all(Kind::ChatRoom);
+        all.map(|object| Named::of(object)).collect()
+    }
+
     /// Does something to an object that is drawn.
     fn on_object(
         &mut self,
@@ -191,12 +197,7 @@ impl Simulation {
         what: &str,
         act: impl FnOnce(&mut Self, &Named, &mut fastrand::Rng) -> bool,
     ) -> bool {
-        let objects: Vec<Named> = self
-            .cluster
-            .all(Kind::ChatRoom)
-            .map(|object| Named::of(object))
-            .collect();
-        let Some(named) = random.choice(objects) else {
+        let Some(named) = random.choice(self.objects()) else {
             return false;
         };
         self.oracles.user_changed(&named.uid);
@@ -248,12 +249,7 @@ impl Simulation {
 
     /// Lets every object that is paused go on.
     pub(crate) fn resume_all(&mut self) {
-        let objects: Vec<Named> = self
-            .cluster
-            .all(Kind::ChatRoom)
-            .map(|object| Named::of(object))
-            .collect();
-        for named in objects {
+        for named in self.objects() {
             let (namespace, name) = split(&named.object);
             let resume = |object: &mut Value| {
                 if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
@@ -270,12 +266,7 @@ impl Simulation {
 
     /// Takes the status off every object.
     pub(crate) fn lose_every_status(&mut self) {
-        let objects: Vec<Named> = self
-            .cluster
-            .all(Kind::ChatRoom)
-            .map(|object| Named::of(object))
-            .collect();
-        for named in objects {
+        for named in self.objects() {
             if self.put_status(&named, Value::Null) {
                 self.tell(|| format!("the status of {} is lost", named.object));
             }

@@ -80,7 +80,7 @@ pub struct Case<'a> {
     pub identity: Identity,
     /// What is wanted of the room.
     pub intent: Intent<'a>,
-    /// What status and memory tell of the room.
+    /// What the status and the memory say about the room.
     pub record: Record,
     /// The room that the spec wants to be taken over.
     pub adopt: Option<RoomArn>,
@@ -143,7 +143,7 @@ impl<'a> Case<'a> {
         self.seen.deletion_policy.is_some() || self.retains()
     }
 
-    /// The region that the spec asks for, if it can be one. Of a spec that breaks another rule it is read, too.
+    /// The region that the spec asks for, if it can be one. It is read even if the spec breaks another rule.
     pub fn region(&self) -> Option<&'a str> {
         let region = spec(self.seen)?.region.as_deref();
         region.filter(|region| is_region(region))

@@ -415,8 +415,7 @@ fn update_step(
                 .map_or(HandlerUpdate::Detach, HandlerUpdate::Attach),
         );
     }
-    // A set: AWS may keep them in another order.
-    let set = |arns: &[String]| arns.iter().cloned().collect::<BTreeSet<_>>();
+    // AWS may keep them in another order.
     if set(&desired.logging_configuration_identifiers)
         != set(&actual.logging_configuration_identifiers)
     {
@@ -432,6 +431,10 @@ fn update_step(
         update.logging_configuration_identifiers = Some(wanted.clone());
     }
     (update != RoomUpdate::default()).then_some(Edit::Update(update))
+}
+
+fn set(texts: &[String]) -> BTreeSet<&String> {
+    texts.iter().collect()
 }
 
 fn handler_text(handler: Option<&Handler>) -> String {

@@ -147,7 +147,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Something is told of a room if the record did not name it, or only as one to be taken over: then its consent is still there.
+    /// News of a room that the record did not name, or named only as one to be taken over: such a room still has its consent.
     fn binding(&self, room: &ActualRoom) -> Option<News> {
         let adopted = self.record.creation.is_some() && room.tags.contains_key(CONSENT_TAG);
         if self.record.arn.as_ref() == Some(&room.arn) && !adopted {

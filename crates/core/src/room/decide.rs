@@ -20,7 +20,7 @@ use super::{ActualRoom, DesiredRoom, Failure, FailureClass, Pause, Proof, RoomAr
 const FOREIGN: &str = "its tags do not say that it is this object's";
 const OBSERVED: &str = "this object only observes it";
 const UNREADABLE: &str =
-    "spec.managementPolicy of this object cannot be read, so that it may only observe it";
+    "spec.managementPolicy of this object cannot be read, and may mean Observe";
 const UNREACHED: &str = "the operator's credentials do not reach its account";
 
 /// Decides what to do.
@@ -226,7 +226,7 @@ fn observe(case: &Case<'_>, sight: Sight, mut record: Record) -> Planned {
     })
 }
 
-/// Deletes those of the object's other rooms that were made for it since it exists, and tells of those that nobody here can judge.
+/// Deletes the other rooms that were made for this very object, and reports those that only a person can judge.
 fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut plan: Plan) -> Plan {
     for Another { arn, shown } in others {
         let twin = match shown {
@@ -262,7 +262,7 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
 fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
     let observes = case.seen.observes;
     match sight {
-        Sight::Unneeded if !case.seen.has_finalizer() => let_go(case, record),
+        Sight::Unneeded if !case.seen.has_finalizer() => not_held(case, record),
         Sight::Unneeded if case.seen.may_observe => {
             let left = record.arn.clone().map(|arn| (arn, UNREADABLE));
             Plan::letting_go(left).on(record)
@@ -312,8 +312,8 @@ fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
     }
 }
 
-/// What is said of an object that is being deleted and that the operator does not hold, or no longer.
-fn let_go(case: &Case<'_>, record: Record) -> Plan {
+/// The object is being deleted, and the operator does not hold it. If it did before, the status says who holds it now.
+fn not_held(case: &Case<'_>, record: Record) -> Plan {
     let told = status::reason(&case.seen.status, ConditionType::Ready);
     let others = case.seen.others_finalizers();
     if told != Some(Reason::Deleting.as_str()) || others.is_empty() {
@@ -326,7 +326,7 @@ fn let_go(case: &Case<'_>, record: Record) -> Plan {
         "No room of its own is left"
     };
     let message = format!(
-        "{room}. The object is held by others: it goes once these finalizers are off it: {}",
+        "{room}. Other finalizers still hold the object: {}. It goes once they are removed",
         others.join(", ")
     );
     Plan::waiting(Reason::Deleting, message, When::Interval).on(record)

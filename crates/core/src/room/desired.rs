@@ -1,5 +1,6 @@
 //! What a spec asks for. Every rule is checked once, here; later steps cannot fail on it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -298,6 +299,7 @@ impl Check {
             format!("at most {max} ARNs"),
             wanted.len(),
         );
+        let mut seen = BTreeMap::new();
         for (index, arn) in wanted.iter().enumerate() {
             let field = format!("{FIELD}[{index}]");
             let length = arn.chars().count();
@@ -308,7 +310,8 @@ impl Check {
                 limit,
                 format!("{length} characters"),
             );
-            if let Some(first) = wanted[..index].iter().position(|it| it == arn) {
+            let first = *seen.entry(arn).or_insert(index);
+            if first < index {
                 let limit = format!("must differ from {FIELD}[{first}]");
                 self.require(false, field.clone(), limit, quoted(arn));
             }

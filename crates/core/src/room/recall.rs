@@ -25,8 +25,8 @@ pub struct Recall {
     pub deleted: Option<RoomArn>,
     /// Other rooms that prove to be the object's, and have been reported.
     pub twins: BTreeSet<RoomArn>,
-    /// It was proven that the object has no room, and since this time nobody else works on it: what comes of each attempt is known
-    /// here.
+    /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
+    /// since this time, so this process knows the outcome of each attempt, or still has it on record.
     pub absent_since: Option<Timestamp>,
 }
 
@@ -52,14 +52,8 @@ impl Recall {
         self.shown = Some((arn.clone(), at));
     }
 
-    /// Takes in whether a search has proven that the object has no room. `alone_since`: when another may last have worked on the
-    /// object, when the pass began.
-    pub fn looked(&mut self, absent: bool, alone_since: Timestamp) {
-        self.absent_since = absent.then_some(alone_since);
-    }
-
-    /// Takes in what was done for the object.
-    pub fn after(&mut self, done: &Done) {
+    /// Takes in what was done for the object. `alone_since`: when another may last have worked on the object, when the pass began.
+    pub fn after(&mut self, done: &Done, alone_since: Timestamp) {
         match done {
             Done::NothingCame => self.attempt = None,
             Done::WrittenAhead { attempt, adopts } => {
@@ -67,6 +61,8 @@ impl Recall {
                 if adopts.is_none() {
                     self.forget_room();
                 }
+                // The proof counts only now: the write shows that the pass did not work on a copy that was behind.
+                self.absent_since = adopts.is_none().then_some(alone_since);
                 self.attempt = Some(attempt.clone());
             }
             Done::Bound { room, .. } | Done::Created { room, .. } => {
@@ -205,21 +201,8 @@ mod tests {
         );
         for (done, shown) in [(bound, ("a", 6)), (made, ("b", 9))] {
             let mut recall = full();
-            recall.after(&done);
+            recall.after(&done, at(7));
             assert_eq!(recall.shown, Some((arn(shown.0), at(shown.1))));
-        }
-    }
-
-    #[test]
-    fn an_object_without_a_room_stays_so_until_one_is_seen_or_may_be_on_its_way() {
-        for (absent, expected) in [(true, Some(at(7))), (false, None)] {
-            let mut recall = full();
-            recall.looked(absent, at(7));
-            let expected = Recall {
-                absent_since: expected,
-                ..full()
-            };
-            assert_eq!(recall, expected);
         }
     }
 
@@ -263,9 +246,11 @@ mod tests {
             ),
             (Done::NothingCame, without_attempt.clone()),
             (
+                // The API server took the write, so that the pass did not work on an old copy.
                 ahead(None),
                 Recall {
                     attempt: Some(attempt(50)),
+                    absent_since: Some(at(7)),
                     ..without_room.clone()
                 },
             ),
@@ -273,6 +258,7 @@ mod tests {
                 ahead(Some(room(&arn("b"), Tags::new()))),
                 Recall {
                     attempt: Some(attempt(50)),
+                    absent_since: None,
                     ..full()
                 },
             ),
@@ -308,7 +294,7 @@ mod tests {
             (Done::Written, full()),
         ] {
             let mut recall = full();
-            recall.after(&done);
+            recall.after(&done, at(7));
             assert_eq!(recall, expected, "{done:?}");
         }
         let failure = || Failure::new(FailureClass::Throttled, "as this test says");

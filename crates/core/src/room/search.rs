@@ -163,17 +163,6 @@ pub enum Sight {
     Unneeded,
 }
 
-impl Sight {
-    /// Whether it proves that the object has no room; `None`: nothing was looked at.
-    pub fn proves_absence(&self) -> Option<bool> {
-        match self {
-            Self::Absent => Some(true),
-            Self::Room(_) | Self::Adoptable(_) | Self::Unsettled(_) => Some(false),
-            Self::Unneeded => None,
-        }
-    }
-}
-
 /// Why absence is not proven yet, and when it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled {
@@ -633,7 +622,7 @@ impl Search<'_> {
 
     /// When another may last have made a room for the object: it has been worked on before this process was the only one, and
     /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out. Once this process has
-    /// proven that there is no room, only what it tried itself counts.
+    /// proven the object without a room and written an attempt down, only its own attempts count.
     fn handover(&self) -> Option<Timestamp> {
         if self.case.recall.absent_since == Some(self.case.alone_since) {
             return None;

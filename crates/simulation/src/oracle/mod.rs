@@ -100,7 +100,7 @@ impl Life {
         self.excuse.is_some() || self.is_forgotten()
     }
 
-    /// Whether a user has seen to it that nothing tells of its room.
+    /// Whether a user has removed everything that names its room.
     fn is_forgotten(&self) -> bool {
         self.stripped && self.status_lost
     }

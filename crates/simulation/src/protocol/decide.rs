@@ -12,7 +12,7 @@ use ivschat_core::room::case::{Case, Policies, Task};
 use ivschat_core::room::decide::decide;
 use ivschat_core::room::plan::{Outcome, Plan};
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, Sight, search};
+use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::status::Verdict as Status;
 use ivschat_core::room::step::Step;
@@ -72,8 +72,6 @@ pub(super) struct Answer {
     pub(super) verdict: Verdict,
     /// The record as the pass knows it now.
     pub(super) record: Record,
-    /// Whether the object is proven to have no room.
-    pub(super) absent: bool,
 }
 
 /// What is to be done.
@@ -136,15 +134,10 @@ impl Mind {
         let task = Task::Follow;
         let mut case = Case::of(task, &seen, &recall, &self.policies, alone_since, now);
         if question.object.record.arn.is_none() {
-            // Only a status tells of it.
+            // Only a status holds it.
             case.record.create_time = None;
         }
         let look = self.look(&case, question);
-        let mut learned = recall.clone();
-        let absent = look.sight.as_ref().ok().and_then(Sight::proves_absence);
-        if let Some(absent) = absent {
-            learned.looked(absent, alone_since);
-        }
         let record = Record {
             arn: look.record.arn.as_ref().map(|arn| self.id(arn)),
             creation: look.record.creation.as_ref().map(|it| age(it.started_at)),
@@ -153,7 +146,6 @@ impl Mind {
         Answer {
             verdict: self.verdict(&decide(&case, look)),
             record,
-            absent: learned.absent_since.is_some(),
         }
     }
 

@@ -55,7 +55,6 @@ impl State {
         };
         let attempt = self.attempt(rules, id);
         let operator = &mut self.operators[id];
-        operator.memory.absent = answer.absent;
         let next = match answer.verdict {
             Verdict::Wait | Verdict::Failed => Step::Conclude(answer.record),
             Verdict::Create if !pass.seen.finalizer && rules.finalizer_first => Step::Hold,
@@ -133,7 +132,7 @@ impl State {
             let memory = &mut self.operators[id].memory;
             *memory = Memory {
                 done: memory.done,
-                absent: memory.absent,
+                absent: true,
                 ..Memory::default()
             };
             if rules.remembers_attempt && rules.write_ahead != WriteAhead::Missing {

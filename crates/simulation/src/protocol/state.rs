@@ -95,7 +95,7 @@ pub struct Memory {
     pub made: Option<RoomId>,
     /// The attempt whose outcome is unknown.
     pub attempt: Option<Age>,
-    /// It has proven the object without a room, and made none since.
+    /// It has proven the object without a room and written an attempt down, and has made no room since.
     pub absent: bool,
     /// What it has made and deleted itself, and lists may not show yet.
     pub done: [Option<Done>; Bounds::ROOMS],

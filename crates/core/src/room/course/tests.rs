@@ -50,7 +50,7 @@ fn failure() -> Failure {
     Failure::new(FailureClass::Throttled, "as this test says")
 }
 
-/// What is told of a room that is bound, with these tags, by an object that has the room `recorded` or none.
+/// The news when an object, whose record names `recorded` or no room, binds a room with these tags.
 fn told_of_binding(tags: Tags, recorded: Option<&str>, adopting: bool) -> Vec<News> {
     let mut look = looked(Sight::Room(ours()));
     look.record.arn = recorded.map(arn);

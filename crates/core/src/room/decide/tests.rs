@@ -460,7 +460,7 @@ fn an_object_that_others_still_hold_says_so_instead_of_what_it_waited_for() {
         } => (reason, message),
         outcome => panic!("{outcome:?}"),
     };
-    let held = "The object is held by others: it goes once these finalizers are off it: theirs";
+    let held = "Other finalizers still hold the object: theirs. It goes once they are removed";
     let gone = format!("No room of its own is left. {held}");
     let stays = format!("Its room stays. {held}");
     let goes = waited(Object::deleted());

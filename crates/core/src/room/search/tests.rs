@@ -351,25 +351,6 @@ fn a_room_that_is_missing_is_absent_a_grace_after_the_first_404_and_its_creation
 }
 
 #[test]
-fn a_sight_proves_a_room_absent_or_not_or_says_nothing_of_it() {
-    let waiting = Sight::Unsettled(Unsettled {
-        reason: Reason::NotFound,
-        message: String::new(),
-        until: at(9),
-    });
-    let room = own(&arn("a"));
-    for (sight, proves) in [
-        (Sight::Absent, Some(true)),
-        (Sight::Room(room.clone()), Some(false)),
-        (Sight::Adoptable(room), Some(false)),
-        (waiting, Some(false)),
-        (Sight::Unneeded, None),
-    ] {
-        assert_eq!(sight.proves_absence(), proves, "{sight:?}");
-    }
-}
-
-#[test]
 fn the_first_404_stands_in_the_record_until_the_room_is_seen_again() {
     let a = arn("a");
     let (none, there) = (Aws::default(), Aws::default().with(own(&a)));

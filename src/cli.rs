@@ -175,7 +175,8 @@ pub struct RunArguments {
     #[arg(long, env = "AWS_LAG_BOUND", default_value = "2m", value_name = "TIME", value_parser = duration)]
     pub lag_bound: Duration,
 
-    /// How far the clocks of the operator's replicas may be apart.
+    /// How far apart two replicas may be in what they take for AWS's time, and the API server from both. An answer of AWS's tells that
+    /// time to within a second and the time that the call took; one that took longer than half of this is not heard.
     #[arg(long, env = "CLOCK_SKEW", default_value = "10s", value_name = "TIME", value_parser = duration)]
     pub clock_skew: Duration,
 

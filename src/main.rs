@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use ivschat_aws::{Clock, Meter, Unmetered};
+use ivschat_aws::{AwsClock, Clock, Meter, Unmetered};
 use ivschat_core::{api, errors};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
@@ -87,7 +87,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
         }
     };
     let meter: Arc<dyn Meter> = Arc::new(Unmetered);
-    match ivschat_aws::connect(&aws(arguments), &meter).await {
+    match ivschat_aws::connect(&aws(arguments), &meter, &aws_clock(arguments)).await {
         Ok((rooms, account, region)) => {
             let aws = check::Aws {
                 rooms,
@@ -154,7 +154,9 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     let lease = arguments.lease(config.default_namespace.clone())?;
     let client = kit::client(config)?;
     let meter: Arc<dyn Meter> = Arc::new(metrics.clone());
-    let (rooms, account, default_region) = ivschat_aws::connect(&aws(arguments), &meter).await?;
+    let clock = aws_clock(arguments);
+    let (rooms, account, default_region) =
+        ivschat_aws::connect(&aws(arguments), &meter, &clock).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
         arguments.kubernetes_timeout,
@@ -181,7 +183,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         arguments.index_interval,
         arguments.lag_bound,
         meter,
-        Clock::system(),
+        clock.clone(),
     );
     let (election, leadership) = match lease {
         Some(lease) => {
@@ -197,7 +199,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         index,
         account,
         leadership,
-        clock: Clock::system(),
+        clock,
         metrics,
     });
     Ok(Parts {
@@ -226,6 +228,10 @@ fn https_proxy<Url: FromStr>() -> Option<Url> {
         .or_else(|| given("https_proxy"))?
         .parse()
         .ok()
+}
+
+fn aws_clock(arguments: &RunArguments) -> AwsClock {
+    AwsClock::new(&Clock::system(), arguments.clock_skew)
 }
 
 fn aws(arguments: &RunArguments) -> ivschat_aws::Settings {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ivschat_aws::{Account, Clock, Index, Rooms};
+use ivschat_aws::{Account, AwsClock, Index, Rooms};
 use ivschat_core::room::FailureClass;
 use ivschat_core::room::case::Policies;
 use ivschat_core::room::correction::Difference;
@@ -58,7 +58,7 @@ pub struct Context {
     pub(crate) index: Index,
     pub(crate) account: Account,
     pub(crate) leadership: Leadership,
-    pub(crate) clock: Clock,
+    pub(crate) clock: AwsClock,
     pub(crate) memory: Memory,
     pub(crate) claims: Claims,
     pub(crate) deletions: Deletions,
@@ -81,8 +81,8 @@ pub struct Parts {
     pub account: Account,
     /// Whether this process leads.
     pub leadership: Leadership,
-    /// The time of day.
-    pub clock: Clock,
+    /// AWS's time.
+    pub clock: AwsClock,
     /// What is counted.
     pub metrics: Metrics,
 }

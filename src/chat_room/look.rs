@@ -5,17 +5,30 @@ use ivschat_core::room::recall::Recall;
 use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Failure, FailureClass};
+use jiff::Timestamp;
 
 use super::context::Context;
 
 /// Finds the object's room, with credentials of the right account.
-pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
+///
+/// `case_at`: the case by the time that this process became the only one, and by what time it is. Both are known once AWS was heard.
+pub(super) async fn look<'a>(
+    case_at: impl Fn(Timestamp, Timestamp) -> Case<'a>,
+    context: &Context,
+) -> (Case<'a>, Look) {
+    let (clock, index) = (&context.clock, &context.index);
+    let mut heard = clock.is_heard();
+    let mut case = case_at(index.since(), clock.now());
     let mut facts = Facts::default();
     let mut account = String::new();
     let mut look = loop {
-        match search(case, &facts) {
+        match search(&case, &facts) {
             Ok(look) => break look,
-            Err(ask) => Box::pin(read(case, ask, &mut account, &mut facts, context)).await,
+            Err(ask) => Box::pin(read(&case, ask, &mut account, &mut facts, context)).await,
+        }
+        if !heard && clock.is_heard() {
+            heard = true;
+            case = case_at(index.since(), clock.now());
         }
     };
     if let (Some(account), Ok(_)) = (&look.account, &look.sight) {
@@ -24,7 +37,16 @@ pub(super) async fn look(case: &Case<'_>, context: &Context) -> Look {
             look.sight = Err((failure, Knowledge::Nothing));
         }
     }
-    look
+    (case, look)
+}
+
+/// Lets an answer through if it is known what time it was.
+fn timed<T>(answer: Result<T, Failure>, context: &Context) -> Result<T, Failure> {
+    if context.clock.is_heard() {
+        return answer;
+    }
+    let slow = "AWS answers too slowly to tell what time it is there";
+    answer.and(Err(Failure::new(FailureClass::Unavailable, slow)))
 }
 
 /// Fails if the credentials have changed to another account since the pass read AWS.
@@ -52,7 +74,7 @@ async fn read(
             facts.account(answer);
         }
         Ask::Room(arn) => {
-            let answer = rooms.get(&arn).await;
+            let answer = timed(rooms.get(&arn).await, context);
             let at = context.clock.now();
             if matches!(answer, Ok(Some(_))) && case.record.arn.as_ref() == Some(&arn) {
                 let saw = |recall: &mut Recall| recall.saw(&arn, at);
@@ -68,7 +90,7 @@ async fn read(
             again,
         } => {
             let ours = index.rooms_of(identity, account, &region, not_before).await;
-            let answer = ours.map(|ours| Listed {
+            let answer = timed(ours, context).map(|ours| Listed {
                 ours,
                 released: index.retained(identity, account, &region),
             });

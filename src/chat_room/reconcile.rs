@@ -51,10 +51,10 @@ pub(super) async fn pass(
     mandate: &Mandate,
 ) -> Result<Option<Passed>, Error> {
     let timer = context.metrics.pass();
-    let (recall, now) = (context.begin_pass(seen), context.clock.now());
+    let recall = context.begin_pass(seen);
     let policies = &context.settings.policies;
-    let case = Case::of(task, seen, &recall, policies, context.index.since(), now); // pure
-    let look = look(&case, context).await; // reads AWS, as `search` asks
+    let case = |since, now| Case::of(task, seen, &recall, policies, since, now); // pure
+    let (case, look) = look(case, context).await; // reads AWS, as `search` asks
     let plan = decide(&case, look); // pure: the steps
     let mut object = context.object(seen);
     let acted = act(&case, &plan, &mut object, context, mandate).await; // takes them

@@ -19,6 +19,7 @@ mod attacks;
 mod bad_specs; // oldest
 mod check; // oldest
 mod class; // oldest
+mod clock;
 mod crd;
 mod create; // oldest
 mod delete; // oldest

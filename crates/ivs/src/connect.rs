@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ivschat_core::room::is_region;
 
 use super::account::Account;
+use super::aws_clock::AwsClock;
 use super::meter::Meter;
 use super::rooms::Rooms;
 use super::sdk::{self, Sdk};
@@ -45,13 +46,14 @@ impl ConnectError {
 }
 
 /// Connects with the SDK's own defaults: credentials, endpoint and proxies from environment, profile, web identity, Pod
-/// Identity or instance metadata. Gives the calls, the account and the default region.
+/// Identity or instance metadata. Gives the calls, the account and the default region. `clock` hears every answer.
 ///
 /// # Errors
 /// Region or endpoint are missing or cannot be what is meant. Credentials are looked up at the first call.
 pub async fn connect(
     settings: &Settings,
     meter: &Arc<dyn Meter>,
+    clock: &AwsClock,
 ) -> Result<(Arc<Rooms>, Account, String), ConnectError> {
     let config = sdk::config::load(settings).await;
     let region = config.region().ok_or(ConnectError::NoRegion)?.to_string();
@@ -68,7 +70,7 @@ pub async fn connect(
         region: Some(region.clone()),
         ..settings.clone()
     };
-    let sdk = Arc::new(Sdk::new(&config, &settled, meter));
+    let sdk = Arc::new(Sdk::new(&config, &settled, meter, clock));
     let rooms = Rooms::over(sdk.clone(), settings, Arc::clone(meter));
     Ok((Arc::new(rooms), Account::over(sdk), region))
 }

@@ -54,6 +54,8 @@ mod tests {
     use ivschat_emulator::world;
 
     use super::*;
+    use crate::aws_clock::AwsClock;
+    use crate::clock::Clock;
     use crate::meter::{Meter, Unmetered};
     use crate::sdk::Sdk;
     use crate::settings::Settings;
@@ -88,7 +90,8 @@ mod tests {
             wait_factor: 0.01,
         };
         let meter: Arc<dyn Meter> = Arc::new(Unmetered);
-        let sdk = Arc::new(Sdk::unwatched(&config, &settings, &meter));
+        let clock = AwsClock::new(&Clock::system(), Duration::from_secs(10));
+        let sdk = Arc::new(Sdk::unwatched(&config, &settings, &meter, &clock));
         let rooms = Rooms::over(sdk, &settings, meter);
         (emulator, rooms)
     }

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, Proof, RoomArn};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::meter::Meter;
 
 use super::account::Account;
-use super::clock::Clock;
+use super::aws_clock::AwsClock;
 use super::list::{Summary, complete_list};
 use super::operation::Operation;
 use super::rooms::Rooms;
@@ -26,11 +26,11 @@ pub struct Index {
     rooms: Arc<Rooms>,
     account: Account,
     meter: Arc<dyn Meter>,
-    clock: Clock,
+    clock: AwsClock,
     max_age: Duration,
-    lag_bound: SignedDuration,
+    lag_bound: Duration,
     /// Lists that began earlier do not count: until then another replica may have created and deleted rooms.
-    since: Mutex<Timestamp>,
+    since: Mutex<Since>,
     regions: Mutex<BTreeMap<(String, String), Arc<Slot>>>,
 }
 
@@ -48,7 +48,23 @@ struct Slot {
 struct Known {
     listing: Option<Arc<Listing>>,
     /// What this process has done since. A list that began earlier, or lags, does not show it.
-    done: Vec<(Timestamp, Done)>,
+    done: Vec<(Instant, Done)>,
+}
+
+/// When this process became the only one.
+struct Since {
+    at: Instant,
+    /// By AWS's clock, once that was heard. It stays so: who compares it with what it was takes another for another term.
+    time: Option<Timestamp>,
+}
+
+impl Since {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            time: None,
+        }
+    }
 }
 
 enum Done {
@@ -66,7 +82,7 @@ impl Done {
 }
 
 struct Listing {
-    begun: Timestamp,
+    begun: Instant,
     listed: Instant,
     /// By the value of the owner tag.
     by_owner: BTreeMap<String, Vec<Summary>>,
@@ -85,16 +101,15 @@ impl Index {
         max_age: Duration,
         lag_bound: Duration,
         meter: Arc<dyn Meter>,
-        clock: Clock,
+        clock: AwsClock,
     ) -> Self {
-        let lag_bound = SignedDuration::try_from(lag_bound).unwrap_or(SignedDuration::MAX);
         Self {
             rooms,
             account,
             meter,
             max_age,
             lag_bound,
-            since: Mutex::new(clock.now()),
+            since: Mutex::new(Since::now()),
             clock,
             regions: Mutex::default(),
         }
@@ -137,15 +152,13 @@ impl Index {
         {
             return Err(failure.clone());
         }
-        let begun = self.clock.now();
+        let begun = Instant::now();
         match self.list(account, region).await {
             Ok(rooms) => {
-                self.meter.listed(begun.into());
+                self.meter.listed(self.clock.at(begun).into());
                 let mut known = slot.known();
                 // The list itself shows what was done more than a lag bound before it began.
-                known
-                    .done
-                    .retain(|(at, _)| begun.duration_since(*at) <= self.lag_bound);
+                known.done.retain(|(at, _)| *at + self.lag_bound >= begun);
                 let listing = Arc::new(Listing::new(begun, rooms));
                 Ok(Arc::clone(known.listing.insert(listing)))
             }
@@ -161,17 +174,16 @@ impl Index {
 
     /// Whether the listing began no earlier than `not_before`; with `None`, whether it is not too old.
     fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
-        let since = self.since();
-        let now = self.clock.now();
-        let caught_up = since.checked_add(self.lag_bound).unwrap_or(Timestamp::MAX);
+        let since = self.begun().at;
+        let caught_up = since + self.lag_bound;
         listing.begun >= since
             && match not_before {
-                Some(not_before) => listing.begun >= not_before,
+                Some(not_before) => self.clock.at(listing.begun) >= not_before,
                 // Right after a takeover a list may miss the last leader's writes. Once the lag bound has passed, only
                 // later lists count.
                 None => {
                     listing.listed.elapsed() < self.max_age
-                        && (now < caught_up || listing.begun >= caught_up)
+                        && (Instant::now() < caught_up || listing.begun >= caught_up)
                 }
             }
     }
@@ -256,7 +268,7 @@ impl Index {
         self.slot(account, room.arn.region())
             .known()
             .done
-            .push((self.clock.now(), Done::Made(summary)));
+            .push((Instant::now(), Done::Made(summary)));
     }
 
     /// Removes a room that this process has just deleted.
@@ -264,20 +276,28 @@ impl Index {
         self.slot(account, arn.region())
             .known()
             .done
-            .push((self.clock.now(), Done::Deleted(arn.clone())));
+            .push((Instant::now(), Done::Deleted(arn.clone())));
     }
 
     /// Latest time at which another replica may have created rooms that no list shows yet. Since then only this process has
     /// led.
     pub fn since(&self) -> Timestamp {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut since = self.begun();
+        let time = since.time.unwrap_or_else(|| self.clock.at(since.at));
+        if self.clock.is_heard() {
+            since.time = Some(time);
+        }
+        time
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Since> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on, lists that began earlier do not count: another replica has created and deleted rooms since. What this
     /// process has done still counts, since lists may lag behind it.
     pub fn renew(&self) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = self.clock.now();
+        *self.begun() = Since::now();
     }
 
     /// Drops the entry of a region that has never been listed: users can name regions that do not exist.
@@ -341,7 +361,7 @@ impl Known {
 }
 
 impl Listing {
-    fn new(begun: Timestamp, rooms: Vec<Summary>) -> Self {
+    fn new(begun: Instant, rooms: Vec<Summary>) -> Self {
         let mut listing = Self {
             begun,
             listed: Instant::now(),

@@ -11,6 +11,7 @@
 //! [`Failure`](ivschat_core::room::Failure).
 
 mod account;
+mod aws_clock;
 mod call;
 mod clock;
 mod connect;
@@ -28,6 +29,7 @@ mod settings;
 mod writes;
 
 pub use account::Account;
+pub use aws_clock::{AwsClock, Sent};
 pub use clock::Clock;
 pub use connect::{ConnectError, connect};
 pub use fence::Fence;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use ivschat_aws::{AttemptError, Request as AwsRequest, Unknown};
+use ivschat_aws::{AttemptError, Request as AwsRequest, Sent, Unknown};
 use ivschat_emulator::world::{ApiError, Scope};
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ use crate::oracle::{Attempt, Renewed};
 use crate::servers::ivschat;
 use crate::simulation::Simulation;
 use crate::time::{TICK, Time, stamp};
+
+/// What AWS's answers count their time in. AWS's own count seconds: times here are a tenth of real ones.
+const DATE_GRAIN: Time = Time::from_millis(100);
 
 /// A request as the server sees it.
 struct Arrived {
@@ -63,7 +66,14 @@ impl Simulation {
         };
         let (arrived, call) = arrived;
         let reply = match call {
-            Call::Aws(request) => Reply::Aws(self.at_aws(&arrived, &request, fate)),
+            Call::Aws(request) => {
+                let answer = self.at_aws(&arrived, &request, fate);
+                let sent = match &answer {
+                    Err(AttemptError::Unknown(_) | AttemptError::Unsent(_)) => None,
+                    Ok(_) | Err(AttemptError::Answered(_)) => Some(self.sent_now()),
+                };
+                Reply::Aws(answer, sent)
+            }
             Call::Kubernetes(request) => {
                 Reply::Kubernetes(self.at_kubernetes(&arrived, &request, fate))
             }
@@ -75,6 +85,16 @@ impl Simulation {
         };
         if let Some(request) = self.network.requests().under_way.get_mut(&serial) {
             request.reply = Some((reply, from));
+        }
+    }
+
+    /// What an answer that is sent now says about when that was.
+    fn sent_now(&self) -> Sent {
+        let (now, grain) = (self.now.as_millis(), DATE_GRAIN.as_millis());
+        let whole = u64::try_from(now - now % grain).unwrap_or_default();
+        Sent {
+            date: stamp(Time::from_millis(whole)),
+            grain: DATE_GRAIN,
         }
     }
 
@@ -361,7 +381,7 @@ impl Simulation {
                 return;
             };
             match (&request.call, &request.reply) {
-                (Call::Aws(call), Some((Reply::Aws(answer), _))) if !request.is_given_up() => {
+                (Call::Aws(call), Some((Reply::Aws(answer, _), _))) if !request.is_given_up() => {
                     Some((request.pass.clone(), Arc::clone(call), answer.clone()))
                 }
                 _ => None,

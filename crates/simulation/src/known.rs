@@ -25,11 +25,7 @@ impl Signature {
             Oracle::OneRoom | Oracle::LettingGo | Oracle::Grace | Oracle::Convergence
         );
         let lost = self.takes_one_of(&["LoseStatus", "RestoreStatus", "Migration"]);
-        if self.takes_one_of(&["ClockStep"])
-            && (rooms || matches!(self.oracle, Oracle::Panic | Oracle::Deletion))
-        {
-            Some("A7")
-        } else if rooms && lost && self.takes_one_of(&["Moved", "DropRegion"]) {
+        if rooms && lost && self.takes_one_of(&["Moved", "DropRegion"]) {
             Some("A5")
         } else if rooms
             && self.oracle != Oracle::Convergence

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ivschat_aws::{Account, Aws, Index, Meter, Rooms, Unmetered};
+use ivschat_aws::{Account, Aws, AwsClock, Index, Meter, Rooms, Unmetered};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Parts, Signature};
 use ivschat_operator::kit::{Election, LeaseSettings};
 use ivschat_operator::telemetry::{Health, Metrics};
@@ -25,7 +25,11 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         candidate: line.name(),
     };
     let (metrics, meter): (_, Arc<dyn Meter>) = (Metrics::default(), Arc::new(Unmetered));
-    let aws: Arc<dyn Aws> = Arc::new(Port(line.clone()));
+    let clock = AwsClock::new(&clocks.clock(), setting.clock_skew);
+    let aws: Arc<dyn Aws> = Arc::new(Port {
+        line: line.clone(),
+        clock: clock.clone(),
+    });
     let limits = ivschat_aws::Settings {
         region: Some(setting.operator.policies.default_region.clone()),
         endpoint: None,
@@ -41,7 +45,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         setting.operator.index_interval,
         setting.lag_bound,
         meter,
-        clocks.clock(),
+        clock.clone(),
     );
     let kubernetes = Kubernetes::new(
         client.clone(),
@@ -54,7 +58,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
     let concurrency = setting.operator.concurrency;
     let context = Context::new(Parts {
         settings: setting.operator,
-        clock: clocks.clock(),
+        clock,
         kubernetes,
         rooms,
         index,

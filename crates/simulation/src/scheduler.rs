@@ -266,20 +266,21 @@ impl Course {
         }
     }
 
-    /// Nothing goes wrong, but people go on with what they do: rooms change while they are listed.
+    /// Nothing goes wrong, but people go on with what they do: rooms change while they are listed, and objects go.
     fn go_on(&mut self) {
-        if self.it.now >= self.busy_until || self.it.listed().is_none() {
+        if self.it.now >= self.busy_until {
             return;
         }
         self.quiet_steps += 1;
         let step = self.it.setting.steps + self.quiet_steps;
         let mut random = self.choices.step(step);
-        if random.u8(..4) == 0
-            && self.choices.may_disturb(step)
-            && self.it.act(Act::ChangeListed, &mut random)
-        {
-            let what = format!("{:?}", Act::ChangeListed);
-            self.disturbances.push((step, what));
+        let act = match random.u8(..) {
+            0..64 if self.it.listed().is_some() => Act::ChangeListed,
+            254.. => Act::Delete,
+            _ => return,
+        };
+        if self.choices.may_disturb(step) && self.it.act(act, &mut random) {
+            self.disturbances.push((step, format!("{act:?}")));
         }
     }
 
@@ -316,18 +317,18 @@ struct Moves {
 impl Moves {
     fn of(it: &Simulation) -> Self {
         let (mut effects, mut replies) = (Vec::new(), Vec::new());
-        let runs = |operator: usize| it.operators[operator].frozen_until.is_none();
         for (serial, request) in &it.network.requests().under_way {
             if request.is_open(it.now) {
                 effects.push(*serial);
-            } else if request.is_answered(it.now) && runs(request.from.operator) {
+            } else if request.is_answered(it.now) {
+                // Also to a process that stands still: it finds the answer where it goes on, before it looks at any clock.
                 replies.push(*serial);
             }
         }
         let waiting = it
             .watches
             .iter()
-            .filter(|(_, watching)| !watching.on_the_way.is_empty() && runs(watching.by.operator));
+            .filter(|(_, watching)| !watching.on_the_way.is_empty());
         let events = waiting.map(|(serial, _)| *serial).collect();
         Self {
             effects,

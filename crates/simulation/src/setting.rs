@@ -37,7 +37,7 @@ pub(crate) struct Setting {
     pub(crate) restless: Option<Duration>,
     /// How long a read of AWS may lag a write.
     pub(crate) lag_bound: Duration,
-    /// How far clocks may be apart.
+    /// How far clocks may be apart: what replicas take for AWS's time, and the times of day of their machines.
     pub(crate) clock_skew: Duration,
     /// The operator's settings.
     pub(crate) operator: chat_room::Settings,
@@ -77,7 +77,7 @@ impl Setting {
             0 => Vec::new(),
             _ => NAMESPACES.map(str::to_owned).to_vec(),
         };
-        let clock_skew = millis(random.u64(1..=4) * 250);
+        let clock_skew = millis(random.u64(2..=6) * 250);
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let policies = Policies {
             #[expect(clippy::unwrap_used, reason = "a constant")]

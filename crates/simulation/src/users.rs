@@ -3,7 +3,7 @@
 use ivschat_core::api::names::{
     CLASS_LABEL, CREATION_TAG, OWNER_TAG, PAUSED_ANNOTATION, RECONCILE_AT_ANNOTATION,
 };
-use ivschat_emulator::world::{Call, CreateRoom, Room, Scope, Tags, UpdateRoom};
+use ivschat_emulator::world::{Answer, Call, CreateRoom, Room, Scope, Tags, UpdateRoom};
 use serde_json::{Value, json};
 
 use crate::cluster::Kind;
@@ -43,13 +43,15 @@ pub enum Act {
     TakeRoom,
     /// Deletes a room.
     DeleteRoom,
+    /// Makes a room with the name and the tags of another.
+    CopyRoom,
     /// Makes, changes or deletes a room that has nothing to do with any object.
     Others,
 }
 
 impl Act {
     /// All of them, as often as they are to be drawn.
-    const DRAWN: [Self; 25] = [
+    const DRAWN: [Self; 26] = [
         Self::Create,
         Self::Create,
         Self::Create,
@@ -71,6 +73,7 @@ impl Act {
         Self::TakeTag,
         Self::TakeRoom,
         Self::DeleteRoom,
+        Self::CopyRoom,
         Self::Others,
         Self::Others,
         Self::Others,
@@ -148,6 +151,7 @@ impl Simulation {
             Act::ChangeRoom | Act::TakeTag | Act::TakeRoom | Act::DeleteRoom => {
                 self.touch_room(act, random)
             }
+            Act::CopyRoom => self.copy_room(random),
             Act::Others => self.others(random),
         };
         self.collect_events();
@@ -327,6 +331,29 @@ impl Simulation {
             _ => ("deletes", Call::DeleteRoom { identifier }),
         };
         self.in_aws(&room, what, call)
+    }
+
+    /// Makes another room like that of an object that there is.
+    fn copy_room(&mut self, random: &mut fastrand::Rng) -> bool {
+        let objects = self.objects();
+        let rooms = crate::oracle::all_rooms(&self.world).into_iter();
+        let owned = rooms.filter(|room| objects.iter().any(|named| named.asked_for(room)));
+        let Some(room) = random.choice(owned.collect::<Vec<_>>()) else {
+            return false;
+        };
+        let region = room.arn.split(':').nth(3).unwrap_or_default();
+        let call = Call::CreateRoom(CreateRoom {
+            name: Some(room.name.clone()),
+            tags: Some(room.tags.clone()),
+            ..CreateRoom::default()
+        });
+        let scope = Scope::in_region(region);
+        let Ok(Answer::Room(copy)) = self.world.call(&scope, call, stamp(self.now)) else {
+            return false;
+        };
+        self.oracles.user_copied(&copy.arn, self.now);
+        self.tell(|| format!("somebody copies room {} to {}", room.arn, copy.arn));
+        true
     }
 
     /// The region whose pages somebody goes through.

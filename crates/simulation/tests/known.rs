@@ -42,5 +42,5 @@ fn each_known_fault_is_found_again_at_the_seed_that_is_kept_for_it() {
         );
         found.insert(fault);
     }
-    assert_eq!(found, BTreeSet::from(["A5", "A6", "A7", "A11"]));
+    assert_eq!(found, BTreeSet::from(["A5", "A6", "A11"]));
 }

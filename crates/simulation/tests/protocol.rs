@@ -63,7 +63,7 @@ fn assert_found(weakenings: &[(&str, &'static str, Rules, Faults)]) {
 
 #[test]
 fn an_object_has_one_room_and_leaves_none_whatever_two_things_go_wrong() {
-    let (handovers, lost_answers, wipes, freezes, vanished) = (1, 1, 1, 1, 1);
+    let (handovers, lost_answers, wipes, freezes, vanished, clock_steps) = (1, 1, 1, 1, 1, 1);
     #[rustfmt::skip]
     let cases = [
         (NONE, 1_485),
@@ -73,6 +73,7 @@ fn an_object_has_one_room_and_leaves_none_whatever_two_things_go_wrong() {
         (Faults { lost_answers, wipes, ..NONE }, 13_649),
         (Faults { lost_answers, vanished, ..NONE }, 17_749),
         (Faults { wipes, vanished, ..NONE }, 14_709),
+        (Faults { lost_answers, clock_steps, ..NONE }, 96_035),
     ];
     for (faults, expected) in cases {
         assert_eq!(states(TODAY, faults), expected, "{faults:?}");
@@ -120,6 +121,7 @@ fn each_weakening_of_the_rules_is_found() {
         ("A wiped attempt is forgotten", ONE_ROOM, Rules { remembers_attempt: false, ..TODAY }, both),
         ("A room that was seen is forgotten", ONE_ROOM, Rules { remembers_seen: false, ..TODAY }, both),
         ("A room that was seen is forgotten", NOTHING_LEFT, Rules { remembers_seen: false, ..TODAY }, both),
+        ("Times are those of the machine's clock", ONE_ROOM, Rules { clock: Clock::Wall, ..TODAY }, Faults { clock_steps: 1, ..lost }),
         ("A new leader trusts an empty status", ONE_ROOM, Rules { minds_handover: false, ..TODAY }, Faults { handovers, ..both }),
     ]);
 }
@@ -138,31 +140,4 @@ fn an_attempt_that_is_noted_without_precondition_is_found() {
         ..NONE
     };
     assert_found(&[("No precondition", ONE_ROOM, blind, faults)]);
-}
-
-#[test]
-fn known_fault_a_step_of_the_clock_makes_a_second_room() {
-    let faults = Faults {
-        lost_answers: 1,
-        clock_steps: 1,
-        ..NONE
-    };
-    let story = broken(ONE_ROOM, TODAY, faults).expect(
-        "This fault is mended. Move its faults to the cases that hold, and delete this test",
-    );
-    println!("Broken: {ONE_ROOM}.\n{story}");
-}
-
-#[test]
-fn on_a_clock_that_nobody_can_set_such_a_step_does_no_harm() {
-    let steady = Rules {
-        clock: Clock::Steady,
-        ..TODAY
-    };
-    let faults = Faults {
-        lost_answers: 1,
-        clock_steps: 1,
-        ..NONE
-    };
-    assert_eq!(states(steady, faults), 96_035);
 }

@@ -1,10 +1,10 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ivschat_core::room::{Owner, Tags};
-use jiff::ToSpan;
 use tokio::time::advance;
 
 use super::*;
+use crate::clock::Clock;
 use crate::list::Page;
 use crate::meter::Unmetered;
 use crate::port::{Answer, AttemptError, Aws, Request};
@@ -57,7 +57,7 @@ fn identity() -> Identity {
     }
 }
 
-/// An index whose lists count for a minute and lag by at most a second. Its time of day goes with tokio's.
+/// An index whose lists count for a minute and lag by at most a second.
 fn index(aws: &Arc<OneRoom>) -> Index {
     let settings = Settings {
         region: None,
@@ -66,11 +66,7 @@ fn index(aws: &Arc<OneRoom>) -> Index {
         quota_factor: 1.0,
         wait_factor: 1.0,
     };
-    let start = Instant::now();
-    let clock = Clock::of(move || {
-        let passed = i64::try_from(start.elapsed().as_millis()).unwrap();
-        Timestamp::UNIX_EPOCH + passed.milliseconds()
-    });
+    let clock = AwsClock::new(&Clock::of(|| Timestamp::UNIX_EPOCH), Duration::from_secs(1));
     let rooms = Rooms::over(aws.clone(), &settings, Arc::new(Unmetered));
     Index::new(
         Arc::new(rooms),

@@ -1,4 +1,5 @@
-//! Counts every request to AWS in one place, including retries and requests whose caller no longer waits. Notes whether one was denied.
+//! Counts every request to AWS in one place, including retries and requests whose caller no longer waits. Notes whether one was denied,
+//! and hears what time it is in AWS.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,8 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use ivschat_core::room::FailureClass;
 use tokio::time::Instant;
 
-use super::error::class_unsent;
+use super::error::{class_unsent, date};
+use crate::aws_clock::{AwsClock, Sent};
 use crate::error::class_of;
 use crate::meter::Meter;
 use crate::operation::Operation;
@@ -25,17 +27,22 @@ pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
 #[derive(Debug, Clone)]
 pub(super) struct Attempts {
     meter: Arc<dyn Meter>,
+    clock: AwsClock,
     denied: Arc<AtomicBool>,
 }
 
 impl Attempts {
-    pub(super) fn new(meter: Arc<dyn Meter>) -> Self {
+    pub(super) fn new(meter: Arc<dyn Meter>, clock: AwsClock) -> Self {
         for operation in Operation::ALL {
             meter.expect_calls(operation.name());
         }
         meter.expect_calls(CALLER_IDENTITY);
         let denied = Arc::default();
-        Self { meter, denied }
+        Self {
+            meter,
+            clock,
+            denied,
+        }
     }
 
     /// Whether AWS has denied an attempt since this was asked last: other credentials may be permitted it.
@@ -75,6 +82,11 @@ impl Intercept for Attempts {
         let Some(attempt) = bag.load::<Attempt>() else {
             return Ok(());
         };
+        if let Some(response) = context.response() {
+            let date = date(response).and_then(|date| date.try_into().ok());
+            let told = date.map(Sent::header);
+            attempt.attempts.clock.hear(told, attempt.sent);
+        }
         let answer = context.response().map(|response| {
             let code = response.headers().get("x-amzn-errortype");
             (response.status().as_u16(), code)
@@ -114,7 +126,7 @@ impl Attempt {
         let took = self.sent.elapsed();
         // An event in the span of the attempt.
         tracing::trace!(operation = self.operation, code, ?took, "answered");
-        let Attempts { meter, denied } = &self.attempts;
+        let Attempts { meter, denied, .. } = &self.attempts;
         meter.called(self.operation, code, took);
         match class {
             Some(FailureClass::Throttled) => meter.throttled(self.operation),

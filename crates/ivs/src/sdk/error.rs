@@ -65,14 +65,19 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
     milliseconds.or_else(|| header("retry-after").map(Duration::from_secs))
 }
 
+/// When an answer was sent, if it says so.
+pub(super) fn date(response: &HttpResponse) -> Option<SystemTime> {
+    let date = response.headers().get("date")?;
+    let date = DateTime::from_str(date, DateTimeFormat::HttpDate).ok()?;
+    SystemTime::try_from(date).ok()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the SDK signs with this machine's time"
 )]
 fn clock_off(response: &HttpResponse) -> bool {
-    let date = response.headers().get("date");
-    let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
-    let Some(theirs) = date.and_then(|date| SystemTime::try_from(date).ok()) else {
+    let Some(theirs) = date(response) else {
         return false;
     };
     let ours = SystemTime::now();

@@ -23,6 +23,7 @@ use convert::actual_room;
 use credentials::Keeper;
 use error::attempt_error;
 
+use crate::aws_clock::AwsClock;
 use crate::list::{Page, Summary};
 use crate::meter::Meter;
 use crate::port::{Answer, AttemptError, Aws, Request};
@@ -40,9 +41,14 @@ pub(crate) struct Sdk {
 }
 
 impl Sdk {
-    /// Signs with whatever credentials are found as `settings` say. `config`: what they say now.
-    pub(crate) fn new(config: &SdkConfig, settings: &Settings, meter: &Arc<dyn Meter>) -> Self {
-        let attempts = Attempts::new(Arc::clone(meter));
+    /// Signs with whatever credentials are found as `settings` say. `config`: what they say now. `clock`: hears every answer.
+    pub(crate) fn new(
+        config: &SdkConfig,
+        settings: &Settings,
+        meter: &Arc<dyn Meter>,
+        clock: &AwsClock,
+    ) -> Self {
+        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
         let keeper = Keeper::new(config, settings.clone(), attempts.clone());
         let watched = keeper.watch(config);
         Self::with(&watched, settings, keeper, attempts)
@@ -54,8 +60,9 @@ impl Sdk {
         config: &SdkConfig,
         settings: &Settings,
         meter: &Arc<dyn Meter>,
+        clock: &AwsClock,
     ) -> Self {
-        let attempts = Attempts::new(Arc::clone(meter));
+        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
         let keeper = Keeper::new(config, settings.clone(), attempts.clone());
         Self::with(config, settings, keeper, attempts)
     }

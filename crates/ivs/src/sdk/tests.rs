@@ -12,9 +12,9 @@ use ivschat_emulator::world;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::Rooms;
 use crate::meter::Unmetered;
 use crate::port::{Unknown, Unsent};
+use crate::{Clock, Rooms};
 
 const REGION: &str = "us-west-2";
 
@@ -64,13 +64,23 @@ async fn sdk_of(
     credentials: impl ProvideCredentials + 'static,
     meter: Arc<dyn Meter>,
 ) -> Sdk {
+    let clock = AwsClock::new(&Clock::system(), Duration::from_secs(10));
+    sdk_with(endpoint, credentials, meter, &clock).await
+}
+
+async fn sdk_with(
+    endpoint: String,
+    credentials: impl ProvideCredentials + 'static,
+    meter: Arc<dyn Meter>,
+    clock: &AwsClock,
+) -> Sdk {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(credentials)
         .region(Region::new(REGION))
         .endpoint_url(endpoint)
         .load()
         .await;
-    Sdk::unwatched(&config, &settings(), &meter)
+    Sdk::unwatched(&config, &settings(), &meter, clock)
 }
 
 fn credentials() -> Credentials {
@@ -191,4 +201,29 @@ async fn a_call_that_is_refused_because_this_clock_is_off_is_repeated_with_the_t
     assert_eq!(rooms.first_page(REGION).await, Ok(Vec::new()));
     let calls = [("ListRooms", "Denied"), ("ListRooms", "OK")];
     assert_eq!(*noted.0.lock().unwrap(), calls);
+}
+
+#[tokio::test]
+async fn every_answer_tells_the_time_of_aws_also_one_that_refuses() {
+    let known =
+        serde_json::json!({"another": {"secretAccessKey": "secret", "accountId": "123456789012"}});
+    for credentials_file in [None, Some(serde_json::from_value(known).unwrap())] {
+        let offset = SignedDuration::from_hours(-1);
+        let options = Options {
+            credentials: credentials_file,
+            clock_offset: offset,
+            ..Options::default()
+        };
+        let emulator = Emulator::serve(options).await.unwrap();
+        let machine = Clock::system();
+        let clock = AwsClock::new(&machine, Duration::from_secs(10));
+        let noted = Arc::new(Noted::default());
+        let sdk = sdk_with(emulator.endpoint(), credentials(), noted, &clock).await;
+        assert!(!clock.is_heard());
+        let _ = sdk.send(&list()).await;
+        let off = clock.now().duration_since(machine.now()) - offset;
+        // The header counts seconds.
+        assert!(off.abs() <= SignedDuration::from_secs(1), "{off:?}");
+        assert!(clock.is_heard());
+    }
 }

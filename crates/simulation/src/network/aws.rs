@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use ivschat_aws::{Answer, AttemptError, Aws, Request, Unknown};
+use ivschat_aws::{Answer, AttemptError, Aws, AwsClock, Request, Unknown};
 use ivschat_core::room::Failure;
 use ivschat_emulator::world::DEFAULT_ACCOUNT;
+use tokio::time::Instant;
 
 use super::{Call, Line, Operation, Reply};
 
 /// IVS Chat, as a process reaches it.
 #[derive(Debug)]
-pub(crate) struct Port(pub(crate) Line);
+pub(crate) struct Port {
+    pub(crate) line: Line,
+    /// Hears every answer.
+    pub(crate) clock: AwsClock,
+}
 
 impl Aws for Port {
     fn account(&self) -> BoxFuture<'_, Result<String, Failure>> {
@@ -24,8 +29,14 @@ impl Aws for Port {
         async move {
             let operation = Operation::of_aws(request);
             let call = Call::Aws(Arc::new(request.clone()));
-            match self.0.ask(operation, call).await {
-                Some(Reply::Aws(answer)) => answer,
+            let asked = Instant::now();
+            match self.line.ask(operation, call).await {
+                Some(Reply::Aws(answer, sent)) => {
+                    if sent.is_some() {
+                        self.clock.hear(sent, asked);
+                    }
+                    answer
+                }
                 _ => Err(AttemptError::Unknown(Unknown::Broken(
                     "connection reset by peer".to_owned(),
                 ))),

@@ -8,7 +8,7 @@ pub(crate) mod pass;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ivschat_aws::{Answer, AttemptError};
+use ivschat_aws::{Answer, AttemptError, Sent};
 use tokio::sync::oneshot;
 
 use crate::process::Clocks;
@@ -43,8 +43,8 @@ pub(crate) enum Call {
 pub(crate) enum Reply {
     /// From the Kubernetes API.
     Kubernetes(Result<http::Response<kubernetes::Content>, Broken>),
-    /// From IVS Chat.
-    Aws(Result<Answer, AttemptError>),
+    /// From IVS Chat, with when it was sent; `None`: nothing was.
+    Aws(Result<Answer, AttemptError>, Option<Sent>),
 }
 
 /// The connection broke.

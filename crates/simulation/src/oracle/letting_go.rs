@@ -28,11 +28,34 @@ impl Oracles {
         let deleted = before["metadata"]["deletionTimestamp"].is_string();
         let spec = &before["spec"];
         let stays = spec["deletionPolicy"] == "Retain" || spec["managementPolicy"] == "Observe";
-        if !lets_go || !deleted || stays {
+        if !lets_go || !deleted {
             return;
         }
         let named = Named::of(before);
         let grace = self.grace;
+        let mut rooms = all_rooms(world);
+        rooms.retain(|room| named.owns(room));
+        // Reads may not show a copy yet that somebody has just made.
+        for room in &rooms {
+            if self
+                .copies
+                .get(&room.arn)
+                .is_some_and(|made| now < *made + grace)
+            {
+                self.unseen.insert(room.arn.clone());
+            }
+        }
+        if stays {
+            return;
+        }
+        rooms.retain(|room| !self.unseen.contains(&room.arn));
+        // Nor is a room looked for elsewhere that an earlier object left, as a user took the finalizer off.
+        let region = before["status"]["region"].as_str().unwrap_or_default();
+        rooms.retain(|room| {
+            let elsewhere = room.arn.split(':').nth(3) != Some(region);
+            let own = room.tags.get(CREATION_TAG) == Some(&named.uid);
+            own || !elsewhere || !self.is_left(room, &named.owner)
+        });
         let life = self.life(&named.uid);
         // Reads may still show the tags as they were.
         let touched = life.touched.is_some_and(|at| now < at + grace);
@@ -43,9 +66,7 @@ impl Oracles {
         let excused = life.is_excused();
         let old = |room: &Room| stamp(now.saturating_sub(grace)) >= room.create_time;
         let object = &named.object;
-        let rooms = all_rooms(world);
-        let mut left = rooms.iter().filter(|room| named.owns(room));
-        if let Some(room) = left.find(|room| !excused || old(room)) {
+        if let Some(room) = rooms.iter().find(|room| !excused || old(room)) {
             let what = format!(
                 "the finalizer of {object} goes, and room {} is left",
                 room.arn

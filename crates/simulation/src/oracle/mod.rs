@@ -114,6 +114,10 @@ pub(crate) struct Oracles {
     skew: Duration,
     wait_factor: f64,
     lives: BTreeMap<String, Life>,
+    /// Rooms that a person made with the tags of another, by ARN, and when.
+    copies: BTreeMap<String, Time>,
+    /// Those of them that reads may not have shown yet when their object went.
+    unseen: BTreeSet<String>,
     /// The rooms that GetRoom showed a pass to be its object's. What a pass sent may take effect after its end.
     proofs: BTreeMap<(ProcessId, Pass), BTreeSet<String>>,
     /// When GetRoom first answered 404.
@@ -168,6 +172,10 @@ impl Oracles {
 
     pub(crate) fn user_touched(&mut self, uid: &str, now: Time) {
         self.life(uid).touched = Some(now);
+    }
+
+    pub(crate) fn user_copied(&mut self, arn: &str, now: Time) {
+        self.copies.insert(arn.to_owned(), now);
     }
 
     pub(crate) fn user_changed(&mut self, uid: &str) {
@@ -228,6 +236,12 @@ impl Named {
             Some(owner) => *owner == self.owner,
             None => room.tags.get(CREATION_TAG) == Some(&self.uid),
         }
+    }
+
+    /// Whether a room's tags say that it was made for this very object.
+    pub(crate) fn asked_for(&self, room: &Room) -> bool {
+        room.tags.get(OWNER_TAG) == Some(&self.owner)
+            && room.tags.get(CREATION_TAG) == Some(&self.uid)
     }
 }
 

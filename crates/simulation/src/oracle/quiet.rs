@@ -41,7 +41,10 @@ pub(crate) fn settled(
 
 impl Oracles {
     /// Whether it is a user's doing that a room of an object that is gone is still there.
-    fn is_left(&self, room: &Room, owner: &str) -> bool {
+    pub(super) fn is_left(&self, room: &Room, owner: &str) -> bool {
+        if self.unseen.contains(&room.arn) {
+            return true;
+        }
         let left = |life: &super::Life| life.stripped || life.excuse.is_some();
         match room.tags.get(CREATION_TAG) {
             Some(uid) => self.lives.get(uid).is_some_and(left),
@@ -147,8 +150,6 @@ fn differs(named: &Named, object: &Value, room: &Room) -> Option<&'static str> {
         .iter()
         .filter(|(key, _)| !key.starts_with(RESERVED_TAG_PREFIX));
     let found = found.map(|(key, value)| (key.as_str(), Some(value.as_str())));
-    let ours = room.tags.get(OWNER_TAG) == Some(&named.owner)
-        && room.tags.get(CREATION_TAG) == Some(&named.uid);
     if name != Some(room.name.as_str()) {
         Some("the name")
     } else if number("maximumMessageLength", 500) != i64::from(room.maximum_message_length) {
@@ -157,7 +158,7 @@ fn differs(named: &Named, object: &Value, room: &Room) -> Option<&'static str> {
         != i64::from(room.maximum_message_rate_per_second)
     {
         Some("maximumMessageRatePerSecond")
-    } else if !ours {
+    } else if !named.asked_for(room) {
         Some("a tag of the operator's")
     } else if !wanted.eq(found) {
         Some("a tag")

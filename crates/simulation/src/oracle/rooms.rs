@@ -79,11 +79,12 @@ impl Oracles {
         let made = rooms.iter().filter(|room| {
             let owner = room.tags.get(OWNER_TAG);
             let ours = owner.is_none_or(|owner| owner.starts_with(&format!("{CLUSTER}/")));
-            ours && room.tags.get(CREATION_TAG) == Some(uid)
+            let copied = self.copies.contains_key(&room.arn);
+            ours && !copied && room.tags.get(CREATION_TAG) == Some(uid)
         });
-        let frozen = frozen || self.life(uid).attempts.iter().any(|attempt| attempt.frozen);
         let arns: Vec<&str> = made.map(|room| room.arn.as_str()).collect();
         let life = self.life(uid);
+        let frozen = frozen || life.attempts.iter().any(|attempt| attempt.frozen);
         if frozen {
             life.excuse = Some("its process froze between its last check and the wire");
         }

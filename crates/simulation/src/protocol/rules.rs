@@ -19,7 +19,7 @@ pub enum WriteAhead {
 pub enum Clock {
     /// The machine's time of day, which somebody may set.
     Wall,
-    /// One that nobody can set.
+    /// One that nobody can set: AWS's.
     Steady,
 }
 
@@ -63,7 +63,7 @@ impl Rules {
             remembers_seen: true,
             minds_handover: true,
             repeats_create: false,
-            clock: Clock::Wall,
+            clock: Clock::Steady,
         }
     }
 }

@@ -1,0 +1,194 @@
+//! AWS's time. What a room's absence is proven by must not move when somebody sets the clock of this machine.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::clock::Clock;
+
+/// Tells AWS's time: what its answers say, carried on by the steady clock. Clones are the same clock.
+///
+/// An answer tells when it was sent, so AWS's time is no earlier now, and later by no more than the grain of what was told and the
+/// time that the call took. Time is moved into that range where it is outside: it may also go back.
+#[derive(Debug, Clone)]
+pub struct AwsClock {
+    /// Answers that leave more than this open are not heard.
+    tolerance: Duration,
+    anchor: Arc<Mutex<Anchor>>,
+}
+
+#[derive(Debug)]
+struct Anchor {
+    time: Timestamp,
+    at: Instant,
+    heard: bool,
+}
+
+/// When AWS sent an answer, as the answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// No earlier than this.
+    pub date: Timestamp,
+    /// And earlier than so much later.
+    pub grain: Duration,
+}
+
+impl Sent {
+    /// What the header `Date` says, which counts seconds (RFC 9110, 5.6.7).
+    pub fn header(date: Timestamp) -> Self {
+        let grain = Duration::from_secs(1);
+        Self { date, grain }
+    }
+}
+
+impl AwsClock {
+    /// One that goes on from what `machine` says now, until AWS is heard. `skew`: how far two of these clocks may be apart.
+    pub fn new(machine: &Clock, skew: Duration) -> Self {
+        let anchor = Anchor {
+            time: machine.now(),
+            at: Instant::now(),
+            heard: false,
+        };
+        Self {
+            tolerance: skew / 2,
+            anchor: Arc::new(Mutex::new(anchor)),
+        }
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    /// What time it was then.
+    pub fn at(&self, then: Instant) -> Timestamp {
+        self.anchor().time_at(then)
+    }
+
+    /// Whether AWS was heard. Until then this is the time of the machine as the process began.
+    pub fn is_heard(&self) -> bool {
+        self.anchor().heard
+    }
+
+    /// Takes in what an answer says to a request that was sent at `asked`. `None`: it says nothing, and the machine's time has to do.
+    pub fn hear(&self, sent: Option<Sent>, asked: Instant) {
+        let took = asked.elapsed();
+        let mut anchor = self.anchor();
+        let Some(Sent { date, grain }) = sent else {
+            anchor.heard = true;
+            return;
+        };
+        // With an allowance so small no answer would be quick enough.
+        if grain + took > self.tolerance.max(grain * 2) {
+            return;
+        }
+        let latest = later(date, signed(grain + took));
+        *anchor = Anchor {
+            time: anchor.time_at(Instant::now()).clamp(date, latest),
+            at: Instant::now(),
+            heard: true,
+        };
+    }
+
+    fn anchor(&self) -> MutexGuard<'_, Anchor> {
+        self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Anchor {
+    fn time_at(&self, then: Instant) -> Timestamp {
+        let passed = signed(then.saturating_duration_since(self.at));
+        let before = signed(self.at.saturating_duration_since(then));
+        later(self.time, passed - before)
+    }
+}
+
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A clock whose machine is at the beginning of time.
+    fn clock(skew: u64) -> AwsClock {
+        let machine = Clock::of(|| Timestamp::UNIX_EPOCH);
+        AwsClock::new(&machine, Duration::from_millis(skew))
+    }
+
+    fn seconds(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + seconds.seconds()
+    }
+
+    async fn pass(millis: u64) {
+        advance(Duration::from_millis(millis)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn until_aws_is_heard_time_goes_on_from_where_the_machine_was() {
+        let clock = clock(10_000);
+        pass(90_000).await;
+        assert_eq!((clock.now(), clock.is_heard()), (seconds(90), false));
+        let then = Instant::now();
+        pass(5_000).await;
+        assert_eq!((clock.at(then), clock.now()), (seconds(90), seconds(95)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_moves_no_further_than_an_answer_demands() {
+        let clock = clock(10_000);
+        let answers = [
+            // The machine is behind, then right, then ahead: the call took half a second.
+            (3600, 500, 3_600_000),
+            (3600, 0, 3_600_000),
+            (3601, 500, 3_601_000),
+            (3600, 500, 3_601_500),
+            (3500, 500, 3_501_500),
+        ];
+        let mut times = Vec::new();
+        for (date, took, _) in answers {
+            let asked = Instant::now();
+            pass(took).await;
+            clock.hear(Some(Sent::header(seconds(date))), asked);
+            times.push(clock.now().as_millisecond());
+        }
+        assert_eq!(times, answers.map(|(_, _, time)| time));
+        pass(1_234).await;
+        assert_eq!(clock.now().as_millisecond(), 3_502_734);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_took_long_tells_too_little() {
+        for (skew, took, heard) in [
+            (10_000, 4_000, true),
+            (10_000, 4_001, false),
+            // However small the allowance is.
+            (0, 1_000, true),
+            (0, 1_001, false),
+        ] {
+            let clock = clock(skew);
+            let asked = Instant::now();
+            pass(took).await;
+            clock.hear(Some(Sent::header(seconds(3600))), asked);
+            assert_eq!(clock.is_heard(), heard, "{took} ms of {skew} ms");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_answers_tell_no_time_the_machine_s_has_to_do() {
+        let clock = clock(10_000);
+        pass(1_000).await;
+        clock.hear(None, Instant::now());
+        assert_eq!((clock.now(), clock.is_heard()), (seconds(1), true));
+    }
+}

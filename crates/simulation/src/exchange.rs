@@ -274,7 +274,8 @@ impl Simulation {
                     let renewed = Renewed {
                         sent: arrived.sent,
                         now: self.now,
-                        holds: !holder.is_empty(),
+                        // A lease that nobody has acquired tells others to wait.
+                        holds: !holder.is_empty() && !lease["spec"]["acquireTime"].is_null(),
                         lasts: self.setting.lease,
                     };
                     self.oracles.renewed(arrived.from, renewed);

@@ -29,7 +29,7 @@ impl Signature {
             Some("A5")
         } else if rooms
             && self.oracle != Oracle::Convergence
-            && lost
+            && (lost || self.takes_one_of(&["CopyRoom"]))
             && self.takes_one_of(&["ChangeListed", "ChangeRoom"])
         {
             Some("A6")

@@ -13,14 +13,14 @@ use crate::network::aws::Port;
 use crate::network::{Line, kubernetes};
 use crate::passes::passes;
 use crate::process::Clocks;
-use crate::setting::Setting;
+use crate::setting::{LEASE, LEASE_NAMESPACE, Setting};
 
 /// Runs the operator until it is told to stop.
 pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: oneshot::Receiver<()>) {
-    let client = Client::new(kubernetes::Kubernetes(line.clone()), "operators");
+    let client = Client::new(kubernetes::Kubernetes(line.clone()), LEASE_NAMESPACE);
     let lease = LeaseSettings {
-        namespace: "operators".to_owned(),
-        name: "ivschat-operator".to_owned(),
+        namespace: LEASE_NAMESPACE.to_owned(),
+        name: LEASE.to_owned(),
         duration: setting.lease,
         candidate: line.name(),
     };

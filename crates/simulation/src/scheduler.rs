@@ -85,6 +85,10 @@ impl Course {
     fn begin(&mut self, random: &mut fastrand::Rng) {
         let it = &mut self.it;
         let skew = i64::try_from(it.setting.clock_skew.as_millis()).unwrap_or_default() / 2;
+        // As the last leader left it. Where it was never made, somebody may have deleted it, and nobody leads for a while.
+        if random.u8(..4) > 0 {
+            it.give_lease_back();
+        }
         for number in 0..it.setting.operators {
             let ahead = random.i64(-skew..=skew);
             let region = it.setting.operator.policies.default_region.clone();

@@ -12,6 +12,10 @@ use jiff::SignedDuration;
 pub(crate) const REGIONS: [&str; 2] = ["us-west-2", "eu-west-1"];
 /// The namespaces that objects are in.
 pub(crate) const NAMESPACES: [&str; 2] = ["blue", "green"];
+/// The namespace of the operators' lease.
+pub(crate) const LEASE_NAMESPACE: &str = "operators";
+/// The name of their lease.
+pub(crate) const LEASE: &str = "ivschat-operator";
 /// The cluster's id.
 pub(crate) const CLUSTER: &str = "simulated";
 

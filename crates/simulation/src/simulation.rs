@@ -19,7 +19,7 @@ use crate::operator::Operator;
 use crate::oracle::{Oracle, Oracles, Violation};
 use crate::process::{End, Process};
 use crate::replica;
-use crate::setting::{NAMESPACES, Setting};
+use crate::setting::{LEASE_NAMESPACE, NAMESPACES, Setting};
 use crate::story::Story;
 use crate::time::{TICK, Time, stamp};
 
@@ -59,7 +59,7 @@ pub(crate) struct Simulation {
 
 impl Simulation {
     pub(crate) fn new(seed: u64, setting: Setting, story: Story) -> Self {
-        let own = NAMESPACES.into_iter().chain(["operators"]);
+        let own = NAMESPACES.into_iter().chain([LEASE_NAMESPACE]);
         let cluster = cluster::Settings {
             namespaces: own.map(str::to_owned).collect(),
             seed,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Kind;
 use crate::oracle::Named;
-use crate::setting::{CLASS, NAMESPACES, REGIONS};
+use crate::setting::{CLASS, LEASE, LEASE_NAMESPACE, NAMESPACES, REGIONS};
 use crate::simulation::Simulation;
 use crate::time::{TICK, stamp};
 
@@ -45,13 +45,15 @@ pub enum Act {
     DeleteRoom,
     /// Makes a room with the name and the tags of another.
     CopyRoom,
+    /// Deletes the operators' lease.
+    DeleteLease,
     /// Makes, changes or deletes a room that has nothing to do with any object.
     Others,
 }
 
 impl Act {
     /// All of them, as often as they are to be drawn.
-    const DRAWN: [Self; 26] = [
+    const DRAWN: [Self; 27] = [
         Self::Create,
         Self::Create,
         Self::Create,
@@ -74,6 +76,7 @@ impl Act {
         Self::TakeRoom,
         Self::DeleteRoom,
         Self::CopyRoom,
+        Self::DeleteLease,
         Self::Others,
         Self::Others,
         Self::Others,
@@ -152,6 +155,7 @@ impl Simulation {
                 self.touch_room(act, random)
             }
             Act::CopyRoom => self.copy_room(random),
+            Act::DeleteLease => self.delete_lease(),
             Act::Others => self.others(random),
         };
         self.collect_events();
@@ -284,6 +288,25 @@ impl Simulation {
         self.cluster
             .put_status(namespace, name, status, stamp(self.now))
             .is_ok()
+    }
+
+    /// Makes a lease that nobody holds.
+    pub(crate) fn give_lease_back(&mut self) {
+        let lease = json!({"metadata": {"name": LEASE}, "spec": {"holderIdentity": ""}});
+        let now = stamp(self.now);
+        // There is none yet.
+        let _ = self.cluster.add(Kind::Lease, LEASE_NAMESPACE, lease, now);
+    }
+
+    fn delete_lease(&mut self) -> bool {
+        let (namespace, name, now) = (LEASE_NAMESPACE, LEASE, stamp(self.now));
+        let there = self.cluster.get(Kind::Lease, namespace, name).is_some();
+        let done = self.cluster.remove(Kind::Lease, namespace, name, now);
+        let done = there && done.is_ok();
+        if done {
+            self.tell(|| "somebody deletes the lease".to_owned());
+        }
+        done
     }
 
     // --- rooms ----------------------------------------------------------------------------------------------------------

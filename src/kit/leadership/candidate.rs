@@ -16,6 +16,8 @@ pub(super) struct Candidate {
     clock: Clock,
     /// The record of another holder, and since when we have seen it unchanged.
     seen: Option<(LeaseSpec, Instant)>,
+    /// Since when the lease has been there that we made, as there was none.
+    claimed: Option<Instant>,
 }
 
 /// What to do about the lease.
@@ -25,7 +27,9 @@ pub(super) enum Move {
     Renew(LeaseSpec),
     /// Write this record: a new term begins.
     Take(LeaseSpec),
-    /// Another replica leads. Its record runs out at this time, unless it changes.
+    /// Write this record, which names nobody's term, and decide again.
+    Claim(LeaseSpec),
+    /// Another replica leads, or may lead. At this time it no longer does, unless the record changes.
     Wait(Instant),
 }
 
@@ -36,21 +40,36 @@ impl Candidate {
             duration,
             clock,
             seen: None,
+            claimed: None,
         }
     }
 
-    /// Decides from the record as it was read at `now`; `None`: there is no lease.
-    pub(super) fn decide(&mut self, lease: Option<&Lease>, now: Instant) -> Move {
+    /// Decides from the record as it was read at `now`; `None`: there is no lease. `leads`: whether a term of ours runs.
+    pub(super) fn decide(&mut self, lease: Option<&Lease>, now: Instant, leads: bool) -> Move {
         let Some(lease) = lease else {
-            // Somebody deleted the lease. Its holder may not know yet.
-            return match self.seen.as_ref().and_then(|seen| self.end(seen)) {
-                Some(end) if now < end => Move::Wait(end),
-                _ => Move::Take(self.taken(&LeaseSpec::default())),
-            };
+            if leads {
+                return Move::Take(self.taken(&LeaseSpec::default()));
+            }
+            // Somebody may have deleted it while another replica led, which may have renewed it just before. One that we make tells,
+            // as long as it stands, that nobody else has led since.
+            self.claimed = None;
+            return Move::Claim(self.renewed(LeaseSpec {
+                holder_identity: Some(self.identity.clone()),
+                ..LeaseSpec::default()
+            }));
         };
         let record = lease.spec.clone().unwrap_or_default();
         let holder = record.holder_identity.as_deref().unwrap_or_default();
         if holder == self.identity {
+            if record.acquire_time.is_none() {
+                let since = *self.claimed.get_or_insert(now);
+                let end = since + self.lasts(self.seen.as_ref().map(|(record, _)| record));
+                return if now < end {
+                    Move::Wait(end)
+                } else {
+                    Move::Take(self.taken(&record))
+                };
+            }
             self.seen = None;
             return Move::Renew(self.renewed(record));
         }
@@ -61,25 +80,28 @@ impl Candidate {
             Some(seen) if seen.0 == record => seen,
             _ => (record, now),
         };
-        let decided = match self.end(&seen) {
-            Some(end) if now < end => Move::Wait(end),
-            _ => Move::Take(self.taken(&seen.0)),
+        let end = seen.1 + self.lasts(Some(&seen.0));
+        let decided = if now < end {
+            Move::Wait(end)
+        } else {
+            Move::Take(self.taken(&seen.0))
         };
         self.seen = Some(seen);
         decided
     }
 
-    /// When a record runs out that has been unchanged since then.
-    fn end(&self, (record, since): &(LeaseSpec, Instant)) -> Option<Instant> {
-        let theirs = u64::try_from(record.lease_duration_seconds.unwrap_or_default());
-        let theirs = Duration::from_secs(theirs.unwrap_or_default());
-        since.checked_add(self.duration.max(theirs))
+    /// How long a term lasts of another's record that stands unchanged.
+    fn lasts(&self, record: Option<&LeaseSpec>) -> Duration {
+        let theirs = record.and_then(|record| record.lease_duration_seconds);
+        let theirs = u32::try_from(theirs.unwrap_or_default()).unwrap_or_default();
+        self.duration.max(Duration::from_secs(theirs.into()))
     }
 
-    /// The record that gives the lease back; `None` if it is not ours.
+    /// The record that gives the lease back; `None` if it is not ours, or another replica may still lead.
     pub(super) fn released(&self, lease: &Lease) -> Option<LeaseSpec> {
         let record = lease.spec.clone()?;
-        (record.holder_identity.as_ref() == Some(&self.identity)).then(|| LeaseSpec {
+        let ours = record.holder_identity.as_ref() == Some(&self.identity);
+        (ours && record.acquire_time.is_some()).then(|| LeaseSpec {
             holder_identity: Some(String::new()),
             ..record
         })
@@ -135,26 +157,30 @@ mod tests {
 
     fn record(decided: Move) -> LeaseSpec {
         match decided {
-            Move::Renew(record) | Move::Take(record) => record,
+            Move::Renew(record) | Move::Take(record) | Move::Claim(record) => record,
             Move::Wait(_) => panic!("nothing is written"),
         }
+    }
+
+    fn taken_by(candidate: &Candidate) -> LeaseSpec {
+        candidate.taken(&LeaseSpec::default())
     }
 
     #[test]
     fn a_lease_that_nobody_holds_is_taken_and_one_of_our_own_renewed() {
         let (mut one, now) = (candidate("one"), Instant::now());
-        let taken = record(one.decide(None, now));
+        let taken = record(one.decide(Some(&lease(LeaseSpec::default())), now, false));
         let held = (taken.holder_identity.as_deref(), taken.lease_transitions);
         assert_eq!(held, (Some("one"), Some(0)));
         assert_eq!(taken.lease_duration_seconds, Some(15));
-        let renewed = match one.decide(Some(&lease(taken.clone())), now) {
+        let renewed = match one.decide(Some(&lease(taken.clone())), now, false) {
             Move::Renew(renewed) => renewed,
             other => panic!("{other:?}"),
         };
         assert_eq!(renewed.acquire_time, taken.acquire_time);
         let released = one.released(&lease(renewed)).unwrap();
         assert_eq!(candidate("two").released(&lease(released.clone())), None);
-        let taken = record(candidate("two").decide(Some(&lease(released)), now));
+        let taken = record(candidate("two").decide(Some(&lease(released)), now, false));
         let held = (taken.holder_identity.as_deref(), taken.lease_transitions);
         assert_eq!(held, (Some("two"), Some(1)));
     }
@@ -167,13 +193,13 @@ mod tests {
         // A clock that is years behind, or ahead.
         for renewed in ["1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z"] {
             let renewed: Timestamp = renewed.parse().unwrap();
-            let mut first = record(candidate("one").decide(None, start));
+            let mut first = taken_by(&candidate("one"));
             first.renew_time = Some(MicroTime(renewed));
             let mut second = first.clone();
             second.renew_time = Some(MicroTime(renewed + Duration::from_secs(1)));
             let mut two = candidate("two");
             let wait = |two: &mut Candidate, record: &LeaseSpec, at| {
-                two.decide(Some(&lease(record.clone())), after(at))
+                two.decide(Some(&lease(record.clone())), after(at), false)
             };
             assert_eq!(wait(&mut two, &first, 0), Move::Wait(after(15)));
             assert_eq!(wait(&mut two, &first, 14), Move::Wait(after(15)));
@@ -184,26 +210,68 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_is_deleted_is_not_taken_before_its_holder_can_know() {
+    fn a_lease_that_is_not_there_is_made_by_its_holder_at_once_and_by_others_when_its_term_is_over()
+    {
         let start = Instant::now();
-        let held = lease(record(candidate("one").decide(None, start)));
-        let mut two = candidate("two");
-        two.decide(Some(&held), start);
-        assert_eq!(two.decide(None, start), Move::Wait(start + LEASE));
-        assert!(matches!(two.decide(None, start + LEASE), Move::Take(_)));
-        // Its holder creates it again at once.
-        let mut one = candidate("one");
-        one.decide(Some(&held), start);
-        assert!(matches!(one.decide(None, start), Move::Take(_)));
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let (mut one, mut two, mut new) = (candidate("one"), candidate("two"), candidate("new"));
+        two.decide(Some(&lease(taken_by(&one))), start, false);
+        for candidate in [&mut two, &mut new] {
+            // Its holder may have renewed it just before it was deleted, and made it again in between, and it was deleted again.
+            let mut claimed = None;
+            for at in [10, 20] {
+                match candidate.decide(None, after(at), false) {
+                    Move::Claim(record) => claimed = Some(lease(record)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            let mut decide = |at| candidate.decide(claimed.as_ref(), after(at), false);
+            assert_eq!(decide(21), Move::Wait(after(36)));
+            assert_eq!(decide(35), Move::Wait(after(36)));
+            let claimed = claimed.as_ref().unwrap();
+            assert_eq!(
+                candidate.released(claimed),
+                None,
+                "its holder may still lead"
+            );
+            let begins = candidate.decide(Some(claimed), after(36), false);
+            assert!(matches!(begins, Move::Take(_)), "{begins:?}");
+            let begun = lease(record(begins));
+            assert!(candidate.released(&begun).is_some());
+        }
+        assert!(matches!(one.decide(None, after(10), true), Move::Take(_)));
+    }
+
+    #[test]
+    fn who_comes_second_to_a_missing_lease_waits_for_the_first() {
+        let start = Instant::now();
+        let (mut one, mut two) = (candidate("one"), candidate("two"));
+        let claimed = lease(record(one.decide(None, start, false)));
+        two.decide(None, start, false);
+        assert_eq!(
+            two.decide(Some(&claimed), start, false),
+            Move::Wait(start + LEASE)
+        );
+        let taken = two.decide(Some(&claimed), start + LEASE, false);
+        let taken = lease(record(taken));
+        assert!(two.released(&taken).is_some());
+        assert_eq!(
+            one.decide(Some(&taken), start + LEASE, false),
+            Move::Wait(start + 2 * LEASE)
+        );
     }
 
     #[test]
     fn a_holder_with_a_longer_lease_keeps_it_for_as_long_as_it_said() {
         let start = Instant::now();
         let long = Duration::from_mins(1);
-        let held =
-            record(Candidate::new("one".to_owned(), long, Clock::system()).decide(None, start));
-        let waits = candidate("two").decide(Some(&lease(held)), start);
+        let held = taken_by(&Candidate::new("one".to_owned(), long, Clock::system()));
+        let mut two = candidate("two");
+        let waits = two.decide(Some(&lease(held)), start, false);
+        assert_eq!(waits, Move::Wait(start + long));
+        // Nor is it shorter once it is deleted.
+        let claimed = lease(record(two.decide(None, start, false)));
+        let waits = two.decide(Some(&claimed), start, false);
         assert_eq!(waits, Move::Wait(start + long));
     }
 }

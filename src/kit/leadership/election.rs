@@ -116,7 +116,9 @@ impl Election {
             let read = self.leases.get_opt(&self.settings.name);
             self.lease = in_time(self.deadline(), read).await?;
         }
-        match self.candidate.decide(self.lease.as_ref(), Instant::now()) {
+        let leads = self.holds && !self.term.borrow().until.is_past(&self.clock);
+        let now = Instant::now();
+        match self.candidate.decide(self.lease.as_ref(), now, leads) {
             Move::Wait(end) => {
                 if std::mem::take(&mut self.holds) {
                     self.depose();
@@ -133,6 +135,21 @@ impl Election {
                 // The record is ours, but its term has not begun: an earlier take succeeded, and its answer was lost.
                 let new_term = (!self.holds).then_some(new_term);
                 Ok(self.after_writing(written, until, new_term))
+            }
+            Move::Claim(record) => {
+                self.holds = false;
+                if !std::mem::replace(&mut self.stands_by, true) {
+                    tracing::info!(
+                        lease = self.settings.name,
+                        "stands by: there is no lease, and another replica may have had it"
+                    );
+                }
+                let written = self.write(record).await?;
+                Ok(if written {
+                    Instant::now()
+                } else {
+                    self.next_look()
+                })
             }
             Move::Take(record) => {
                 self.holds = false;

@@ -88,7 +88,10 @@ impl Act<'_, '_, '_> {
             measure::found_drift(self.context, differences);
         }
         match self.take_all(&self.plan.steps).await? {
-            None => self.course.completed(),
+            None => {
+                self.course.completed();
+                self.compare();
+            }
             Some(halt) => self.course.halted(&halt),
         }
         if let Some((twin, failure)) = &self.plan.unread {
@@ -101,6 +104,18 @@ impl Act<'_, '_, '_> {
             self.course.other_halted(&halt);
         }
         Ok(())
+    }
+
+    /// Remembers what AWS keeps otherwise than the spec says. What is known to resist was not tried again.
+    fn compare(&self) {
+        let kept = self.plan.desired.is_some();
+        if kept && !matches!(self.plan.finding, Finding::Resists(_)) {
+            let (edited, answered) = (self.course.edited(), self.course.answered());
+            let memory = &self.context.memory;
+            memory.of(&self.case.seen.uid, |entry| {
+                entry.recall.compared(edited, answered);
+            });
+        }
     }
 
     /// Takes steps in order. Returns why it went no further.

@@ -38,7 +38,7 @@ pub(super) async fn report(
     mut timer: PassTimer,
 ) -> Result<Option<Passed>, Error> {
     let Acted { course, broke } = acted;
-    measure::corrected_drift(context, &case.seen.uid, course.corrected());
+    measure::corrected_drift(context, &case.seen.uid, &course.corrected());
     let ended = match (broke, course.outcome()) {
         // The changes have taken effect, even if the status could not be written yet.
         (Some(error), _) => Err(error),

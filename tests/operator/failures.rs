@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ivschat_emulator::fault::Fault;
+use ivschat_emulator::journal::Entry;
 use ivschat_emulator::world::{Operation, Scope, Settings};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -309,6 +310,35 @@ async fn a_refused_create_is_cleared_even_if_the_object_was_edited_meanwhile() {
         .condition("lobby", "Ready", "False", "QuotaExceeded")
         .await;
     assert_eq!(object.status.unwrap().creation, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_aws_keeps_otherwise_than_it_was_asked_is_corrected_once_and_told() {
+    let settings = Settings {
+        tag_values_are_trimmed: true,
+        ..Settings::default()
+    };
+    let stage = Stage::on(ControlPlane::shared().await, Options::watchful(), settings).await;
+    let spec = |team: &str| json!({"tags": {"team": team, "stage": "test"}});
+    stage.create("lobby", spec(" live ")).await;
+    let tagged = |entries: &[Entry]| calls(entries, Operation::TagResource) == 1;
+    stage.journal_until("the correction", tagged).await;
+    let object = stage.condition("lobby", "Stalled", "True", "Invalid").await;
+    let told = "AWS keeps tags[team] as \"live\", where the spec says \" live \". If that stays after a correction, write into the \
+                spec what AWS keeps";
+    assert_eq!(message_of(&object, "Ready"), told);
+    // It is looked at again, and left alone.
+    stage.more_calls(Operation::GetRoom, 2).await;
+    let writes = [
+        Operation::CreateRoom,
+        Operation::TagResource,
+        Operation::UpdateRoom,
+    ];
+    assert_eq!(writes.map(|operation| stage.calls(operation)), [1, 1, 0]);
+    stage.edit("lobby", spec("live")).await;
+    stage.ready("lobby").await;
+    assert_eq!(stage.room().tags["team"], "live");
+    assert_eq!(writes.map(|operation| stage.calls(operation)), [1, 1, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

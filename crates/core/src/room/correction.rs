@@ -173,6 +173,24 @@ pub fn drift(desired: &DesiredRoom, actual: &ActualRoom, scope: TagScope<'_>) ->
     differences
 }
 
+/// AWS keeps these values, where it was asked for the wanted ones.
+pub fn keeps_otherwise(differences: &[Difference]) -> Failure {
+    let told = differences.iter().map(|it| {
+        let Difference {
+            field,
+            wanted,
+            found,
+        } = it;
+        format!("{field} as {found:?}, where the spec says {wanted:?}")
+    });
+    let told: Vec<String> = told.collect();
+    let message = format!(
+        "AWS keeps {}. If that stays after a correction, write into the spec what AWS keeps",
+        told.join("; ")
+    );
+    Failure::new(FailureClass::Invalid, message)
+}
+
 /// The call that takes over a room which [consents](Identity::may_adopt).
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use crate::api::Reason;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG};
 
 use super::case::{Case, Intent};
-use super::correction::{Correction, Difference, correct};
+use super::correction::{Correction, Difference, correct, drift, keeps_otherwise};
 use super::news::News;
 use super::plan::{Finding, Outcome, Plan};
 use super::record::Record;
@@ -25,6 +25,8 @@ pub struct Course<'a> {
     complete: bool,
     halted: Option<Outcome>,
     sooner: Option<When>,
+    /// What AWS's answers show otherwise than the spec says; `None`: none showed the room.
+    answered: Option<Vec<Difference>>,
 }
 
 impl<'a> Course<'a> {
@@ -38,6 +40,7 @@ impl<'a> Course<'a> {
             complete: false,
             halted: None,
             sooner: plan.sooner,
+            answered: None,
         }
     }
 
@@ -49,6 +52,9 @@ impl<'a> Course<'a> {
             Done::Released(_) if self.case.intent == Intent::Release => {}
             done => self.record.after(done),
         }
+        if let Done::Created { room, .. } | Done::Shown(Some(room)) = done {
+            self.answered = Some(self.differences(room));
+        }
     }
 
     /// Takes in that every step was taken. What the object's other rooms need is not among them.
@@ -57,13 +63,53 @@ impl<'a> Course<'a> {
         if let Some(applied) = &self.plan.applied {
             self.record.applied_tag_keys.clone_from(applied);
         }
-        match &self.plan.finding {
-            Finding::Changed(differences) => self.news.push(News::Updated(differences.clone())),
-            Finding::Drifted(differences) => {
-                self.news.push(News::DriftCorrected(differences.clone()));
-            }
-            Finding::Nothing | Finding::Observed(_) => {}
+        let met = self.met();
+        if met.is_empty() {
+            return;
         }
+        match &self.plan.finding {
+            Finding::Changed(_) => self.news.push(News::Updated(met)),
+            Finding::Drifted(_) => self.news.push(News::DriftCorrected(met)),
+            Finding::Nothing | Finding::Observed(_) | Finding::Resists(_) => {}
+        }
+    }
+
+    /// What the plan corrects.
+    pub fn edited(&self) -> &[Difference] {
+        match &self.plan.finding {
+            Finding::Changed(differences) | Finding::Drifted(differences) => differences,
+            Finding::Nothing | Finding::Observed(_) | Finding::Resists(_) => &[],
+        }
+    }
+
+    /// What AWS's answers show otherwise than the spec says; `None`: none showed the room.
+    pub fn answered(&self) -> Option<&[Difference]> {
+        self.answered.as_deref()
+    }
+
+    /// What AWS keeps otherwise than the spec says, as far as its answers tell. Calls about tags answer nothing: what they correct is
+    /// taken to be as AWS answered before.
+    fn unmet(&self) -> Vec<Difference> {
+        let before = &self.case.recall.otherwise;
+        let again = self.edited().iter().filter(|it| before.contains(it));
+        let answered = self.answered().map(<[_]>::to_vec);
+        answered.unwrap_or_else(|| again.cloned().collect())
+    }
+
+    /// What the plan corrects, without what AWS keeps otherwise.
+    fn met(&self) -> Vec<Difference> {
+        let unmet = self.unmet();
+        let stays = |field: &str| unmet.iter().any(|it| it.field == field);
+        let edited = self.edited().iter();
+        edited.filter(|it| !stays(&it.field)).cloned().collect()
+    }
+
+    /// How a room that AWS has answered with differs from the spec. The operator's own tags are always as they were asked for: if
+    /// one is missing, somebody has just taken it off.
+    fn differences(&self, room: &ActualRoom) -> Vec<Difference> {
+        let scope = self.case.scope(&self.record.applied_tag_keys);
+        let desired = self.plan.desired.as_ref();
+        desired.map_or_else(Vec::new, |desired| drift(desired, room, scope))
     }
 
     /// Takes in why the next step was not taken.
@@ -104,23 +150,43 @@ impl<'a> Course<'a> {
     }
 
     /// What somebody else had changed and is as wanted again.
-    pub fn corrected(&self) -> &[Difference] {
+    pub fn corrected(&self) -> Vec<Difference> {
         match &self.plan.finding {
-            Finding::Drifted(differences) if self.complete => differences,
-            _ => &[],
+            Finding::Drifted(_) if self.complete => self.met(),
+            _ => Vec::new(),
         }
     }
 
     /// How the pass ends.
     pub fn outcome(&self) -> Outcome {
-        let outcome = self
-            .halted
-            .clone()
-            .unwrap_or_else(|| self.plan.outcome.clone());
+        let halted = self.halted.clone().or_else(|| self.otherwise());
+        let outcome = halted.unwrap_or_else(|| self.plan.outcome.clone());
         match (outcome, self.sooner) {
             (Outcome::Stays { verdict, .. }, Some(when)) => Outcome::Stays { verdict, when },
             (outcome, _) => outcome,
         }
+    }
+
+    /// How the pass ends if AWS keeps something else than it was asked to.
+    fn otherwise(&self) -> Option<Outcome> {
+        let unmet = self.unmet();
+        if unmet.is_empty() {
+            return None;
+        }
+        let failure = keeps_otherwise(&unmet);
+        let when = When::Backoff(failure.class);
+        Some(Outcome::Stays {
+            // It is corrected once.
+            when: if self.edited().is_empty() {
+                When::Now
+            } else {
+                when
+            },
+            verdict: Verdict::Failed {
+                failure,
+                room: Knowledge::NotAsSpecified,
+            },
+        })
     }
 
     fn news_of(&self, done: &Done) -> Option<News> {

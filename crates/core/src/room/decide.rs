@@ -128,6 +128,21 @@ fn apply(
     let wanted: Vec<String> = desired.tags.keys().cloned().collect();
     let (arn, mut touched) = (room.arn.clone(), wanted.clone());
     let (mut edits, mut finding) = (Vec::new(), Finding::Nothing);
+    if let Correction::Change(Change { differences, .. }) = &correction
+        && differences
+            .iter()
+            .all(|it| case.recall.resists.contains(it))
+    {
+        let outcome = Outcome::failed(
+            correction::keeps_otherwise(differences),
+            Knowledge::NotAsSpecified,
+        );
+        return Plan {
+            finding: Finding::Resists(differences.clone()),
+            ..Plan::ending(outcome).on(record)
+        }
+        .doing([Step::Hold, Step::Bind { room, touched }]);
+    }
     if let Correction::Change(Change { steps, differences }) = correction {
         // All of these may be on the room, until it is known which calls succeeded. Of another room nothing is known.
         if record.arn.as_ref() == Some(&arn) {

@@ -48,6 +48,8 @@ pub enum Finding {
     Changed(Vec<Difference>),
     /// Like this, because somebody has changed the room.
     Drifted(Vec<Difference>),
+    /// Like this, although it was corrected: AWS keeps something else.
+    Resists(Vec<Difference>),
 }
 
 /// How a pass ends.

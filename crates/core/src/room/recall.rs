@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Creation;
 
 use super::RoomArn;
+use super::correction::Difference;
 use super::record::Record;
 use super::step::{Done, Halt};
 
@@ -28,6 +29,10 @@ pub struct Recall {
     /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
     /// since this time, so this process knows the outcome of each attempt, or still has it on record.
     pub absent_since: Option<Timestamp>,
+    /// What AWS answered otherwise than it was asked, when it last showed the room in such an answer.
+    pub otherwise: Vec<Difference>,
+    /// What of that stayed so after a correction: another one would change nothing.
+    pub resists: Vec<Difference>,
 }
 
 impl Recall {
@@ -90,6 +95,21 @@ impl Recall {
         }
     }
 
+    /// Takes in how a pass that brought the room to the spec has ended. `edited`: what it corrected. `answered`: what AWS's answers show
+    /// otherwise all the same; `None`: none showed the room.
+    pub fn compared(&mut self, edited: &[Difference], answered: Option<&[Difference]>) {
+        match answered {
+            Some(answered) => self.otherwise = answered.to_vec(),
+            // Calls about tags answer nothing. What is wrong again is what AWS once answered.
+            None => self
+                .otherwise
+                .retain(|difference| edited.contains(difference)),
+        }
+        let otherwise = self.otherwise.iter();
+        let again = otherwise.filter(|difference| edited.contains(difference));
+        self.resists = again.cloned().collect();
+    }
+
     /// Takes in why nothing more could be done.
     pub fn halted(&mut self, halt: &Halt) {
         if let Halt::Refused(_) = halt {
@@ -140,6 +160,8 @@ mod tests {
             deleted: Some(arn("y")),
             twins: BTreeSet::from([arn("z")]),
             absent_since: Some(at(1)),
+            otherwise: Vec::new(),
+            resists: Vec::new(),
         }
     }
 
@@ -204,6 +226,44 @@ mod tests {
             recall.after(&done, at(7));
             assert_eq!(recall.shown, Some((arn(shown.0), at(shown.1))));
         }
+    }
+
+    #[test]
+    fn a_difference_resists_that_aws_answered_and_that_a_correction_did_not_change() {
+        let difference = |field: &str, found: &str| Difference {
+            field: field.to_owned(),
+            wanted: "wanted".to_owned(),
+            found: found.to_owned(),
+        };
+        let (name, tag) = (difference("name", "b"), difference("tags[team]", "b"));
+        let by_somebody = difference("name", "c");
+        let both = [name.clone(), tag.clone()];
+        let mut recall = Recall::default();
+        let mut after = |edited: &[Difference], answered: Option<&[Difference]>| {
+            recall.compared(edited, answered);
+            recall.resists.clone()
+        };
+        assert_eq!(after(&[], Some(&both)), [], "as CreateRoom answered");
+        assert_eq!(
+            after(&both, Some(&both[..1])),
+            [name.clone()],
+            "as UpdateRoom answered"
+        );
+        assert_eq!(after(&[by_somebody.clone()], Some(&[])), []);
+        assert_eq!(
+            after(&[by_somebody.clone()], None),
+            [],
+            "nothing was answered"
+        );
+        assert_eq!(
+            after(&[by_somebody], Some(&both)),
+            [],
+            "neither was corrected"
+        );
+        // Calls about tags answer nothing.
+        assert_eq!(after(&[], Some(&both)), []);
+        assert_eq!(after(&[tag.clone()], None), [tag]);
+        assert_eq!(after(&[], None), [], "in sync");
     }
 
     #[test]

@@ -175,7 +175,7 @@ fn what_was_changed_is_told_once_every_step_was_taken_and_is_drift_if_the_room_w
     for ready in [false, true] {
         let look = looked(Sight::Room(renamed()));
         follow(Task::Follow, &seen(ready), look, |mut course| {
-            assert_eq!((course.corrected(), course.news.len()), (&[][..], 0));
+            assert_eq!((course.corrected(), course.news.len()), (Vec::new(), 0));
             course.completed();
             let drift = matches!(&course.news[..], [News::DriftCorrected(it)] if it.len() == 1);
             let edit = matches!(&course.news[..], [News::Updated(it)] if it.len() == 1);
@@ -190,6 +190,42 @@ fn what_was_changed_is_told_once_every_step_was_taken_and_is_drift_if_the_room_w
         course.completed();
         assert_eq!((course.news.len(), course.corrected().len()), (0, 0));
     });
+}
+
+/// What AWS has of the name, whatever it is asked for.
+fn name_stays() -> Vec<Difference> {
+    vec![Difference {
+        field: "name".to_owned(),
+        wanted: "lobby".to_owned(),
+        found: "other".to_owned(),
+    }]
+}
+
+#[test]
+fn an_answer_that_differs_from_what_was_asked_is_no_success_and_is_corrected_once() {
+    let created = Done::Created {
+        room: renamed(),
+        applied: Vec::new(),
+    };
+    let shown = Done::Shown(Some(renamed()));
+    let told = vec![News::Created(arn("a"))];
+    let backoff = When::Backoff(FailureClass::Invalid);
+    for (sight, done, when, news) in [
+        (Sight::Absent, created, When::Now, told),
+        (Sight::Room(renamed()), shown, backoff, Vec::new()),
+    ] {
+        follow(Task::Follow, &seen(true), looked(sight), |mut course| {
+            course.after(&done);
+            course.completed();
+            assert_eq!(course.answered(), Some(&name_stays()[..]));
+            let verdict = Verdict::Failed {
+                failure: keeps_otherwise(&name_stays()),
+                room: Knowledge::NotAsSpecified,
+            };
+            assert_eq!(course.outcome(), Outcome::Stays { verdict, when });
+            assert_eq!((&course.news, course.corrected()), (&news, Vec::new()));
+        });
+    }
 }
 
 #[test]

@@ -553,3 +553,36 @@ fn an_object_that_is_released_and_stays_gives_up_its_own_rooms_and_hides_no_othe
         (Some(FailureClass::Throttled), Vec::new())
     );
 }
+
+#[test]
+fn what_aws_keeps_otherwise_after_a_correction_is_told_and_not_tried_again() {
+    let renamed = ActualRoom {
+        name: "other".to_owned(),
+        ..ours()
+    };
+    let retagged = ActualRoom {
+        tags: tags(&[(OWNER_TAG, "prod/live/lobby"), ("team", "other")])
+            .into_iter()
+            .chain(identity().tags())
+            .collect(),
+        ..renamed.clone()
+    };
+    let mut object = lobby();
+    let Plan { finding, .. } = object.decides(Sight::Room(renamed.clone()));
+    let Finding::Changed(differences) = finding else {
+        panic!("{finding:?}");
+    };
+    object.recall.resists.clone_from(&differences);
+    let plan = object.decides(Sight::Room(renamed.clone()));
+    assert_eq!(plan.steps, [Step::Hold, bind(renamed)]);
+    assert_eq!(plan.finding, Finding::Resists(differences.clone()));
+    let told = correction::keeps_otherwise(&differences);
+    assert_eq!(
+        plan.outcome,
+        Outcome::failed(told, Knowledge::NotAsSpecified)
+    );
+    // Whatever else differs is corrected, and with it what resisted before.
+    let (steps, class) = object.does(Sight::Room(retagged));
+    let edits = steps.iter().filter(|step| matches!(step, Step::Edit(..)));
+    assert_eq!((edits.count(), class), (2, None));
+}

@@ -176,7 +176,8 @@ pub struct RunArguments {
     pub lag_bound: Duration,
 
     /// How far apart two replicas may be in what they take for AWS's time, and the API server from both. An answer of AWS's tells that
-    /// time to within a second and the time that the call took; one that took longer than half of this is not heard.
+    /// time to within a second and the time that the call took. It is not heard if both are more than half of this, or than 2 s if
+    /// that is more.
     #[arg(long, env = "CLOCK_SKEW", default_value = "10s", value_name = "TIME", value_parser = duration)]
     pub clock_skew: Duration,
 

@@ -14,7 +14,7 @@ use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::look::require_unchanged;
+use super::look::{require_time, require_unchanged};
 use super::measure;
 use super::object::Object;
 use crate::kit::Error;
@@ -110,10 +110,10 @@ impl Act<'_, '_, '_> {
     fn compare(&self) {
         let kept = self.plan.desired.is_some();
         if kept && !matches!(self.plan.finding, Finding::Resists(_)) {
-            let (edited, answered) = (self.course.edited(), self.course.answered());
+            let (edited, otherwise) = (self.course.edited(), self.course.otherwise());
             let memory = &self.context.memory;
             memory.of(&self.case.seen.uid, |entry| {
-                entry.recall.compared(edited, answered);
+                entry.recall.compared(edited, otherwise);
             });
         }
     }
@@ -193,9 +193,11 @@ impl Act<'_, '_, '_> {
                 Done::Ready
             }
             Step::ReadAgain(arn) => {
-                let fresh = self.context.rooms.get(arn).await?;
                 // If this read lags, the next pass brings the time.
-                Done::Shown(fresh.filter(|room| self.course.is_settled(room)))
+                match self.context.rooms.get(arn).await? {
+                    Some(room) if !self.course.is_settled(&room) => Done::Behind(room),
+                    shown => Done::Shown(shown),
+                }
             }
             Step::Turn(_) => self.turn()?,
             Step::Confirm(kept) if self.object.names(kept).await? => Done::Ready,
@@ -240,6 +242,7 @@ impl Act<'_, '_, '_> {
         region: &str,
         adopts: Option<&ActualRoom>,
     ) -> Result<Done, Stop> {
+        require_time(self.context)?;
         let deadline = Instant::now() + self.context.settings.operation_timeout;
         let attempt = Creation {
             started_at: self.context.clock.now(),

@@ -123,6 +123,7 @@ impl Context {
     pub(super) fn begin_term(&self) {
         self.memory.clear();
         self.deletions.clear();
+        self.clock.forget();
         self.index.renew();
     }
 

@@ -29,6 +29,8 @@ pub(super) async fn look<'a>(
         if !heard && clock.is_heard() {
             heard = true;
             case = case_at(index.since(), clock.now());
+            // Which lists were asked for depended on what time it seemed to be.
+            facts.forget_regions();
         }
     };
     if let (Some(account), Ok(_)) = (&look.account, &look.sight) {
@@ -42,11 +44,17 @@ pub(super) async fn look<'a>(
 
 /// Lets an answer through if it is known what time it was.
 fn timed<T>(answer: Result<T, Failure>, context: &Context) -> Result<T, Failure> {
+    answer.and_then(|answer| require_time(context).map(|()| answer))
+}
+
+/// Fails unless it is known what time it is.
+pub(super) fn require_time(context: &Context) -> Result<(), Failure> {
     if context.clock.is_heard() {
-        return answer;
+        return Ok(());
     }
-    let slow = "AWS answers too slowly to tell what time it is there";
-    answer.and(Err(Failure::new(FailureClass::Unavailable, slow)))
+    let unheard = "it is not known what time it is in AWS, as no answer came quickly enough for --clock-skew since the operator \
+                   started or its machine stood still";
+    Err(Failure::new(FailureClass::Unavailable, unheard))
 }
 
 /// Fails if the credentials have changed to another account since the pass read AWS.

@@ -202,6 +202,9 @@ fn leader(lease: Option<Lease>, now: Timestamp) -> String {
     let Some(holder) = holder else {
         return "none".to_owned();
     };
+    if spec.acquire_time.is_none() {
+        return format!("none yet: {holder} waits for the end of the lease that was there before");
+    }
     let renewed = spec.renew_time.map(|it| now.duration_since(it.0).as_secs());
     match (renewed, spec.lease_duration_seconds) {
         (Some(ago), Some(lease)) if ago > i64::from(lease) => {
@@ -224,6 +227,7 @@ mod tests {
         let lease = |holder: &str| {
             let spec = json!({
                 "holderIdentity": holder,
+                "acquireTime": "2026-01-01T00:00:00.000000Z",
                 "renewTime": "2026-01-01T00:00:58.000000Z",
                 "leaseDurationSeconds": 15,
             });
@@ -232,6 +236,12 @@ mod tests {
         assert_eq!(leader(None, now), "none");
         assert_eq!(leader(Some(lease("")), now), "none");
         assert_eq!(leader(Some(lease("one")), now), "one, heard of 2 s ago");
+        let mut claimed: Lease = lease("one");
+        claimed.spec.as_mut().unwrap().acquire_time = None;
+        assert_eq!(
+            leader(Some(claimed), now),
+            "none yet: one waits for the end of the lease that was there before"
+        );
         let later = "2026-01-01T00:01:18Z".parse().unwrap();
         assert_eq!(
             leader(Some(lease("one")), later),

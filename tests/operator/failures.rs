@@ -339,6 +339,16 @@ async fn what_aws_keeps_otherwise_than_it_was_asked_is_corrected_once_and_told()
     stage.ready("lobby").await;
     assert_eq!(stage.room().tags["team"], "live");
     assert_eq!(writes.map(|operation| stage.calls(operation)), [1, 1, 0]);
+    // An edit sets the tag, and is corrected once.
+    stage.edit("lobby", spec(" late ")).await;
+    stage.condition("lobby", "Stalled", "True", "Invalid").await;
+    let tagged = |entries: &[Entry]| calls(entries, Operation::TagResource) == 3;
+    stage
+        .journal_until("the correction of the edit", tagged)
+        .await;
+    stage.more_calls(Operation::GetRoom, 2).await;
+    assert_eq!(writes.map(|operation| stage.calls(operation)), [1, 3, 0]);
+    assert_eq!(stage.room().tags["team"], "late");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,12 @@ use super::clock::Clock;
 ///
 /// An answer tells when it was sent, so AWS's time is no earlier now, and later by no more than the grain of what was told and the
 /// time that the call took. Time is moved into that range where it is outside: it may also go back.
+///
+/// The steady clock stops while a virtual machine is suspended. So where the machine's clock has gone on otherwise than the steady one
+/// since AWS was heard, AWS has to be heard again.
 #[derive(Debug, Clone)]
 pub struct AwsClock {
+    machine: Clock,
     /// Answers that leave more than this open are not heard.
     tolerance: Duration,
     anchor: Arc<Mutex<Anchor>>,
@@ -23,8 +27,12 @@ pub struct AwsClock {
 struct Anchor {
     time: Timestamp,
     at: Instant,
-    heard: bool,
+    /// What the machine's clock said when AWS was heard last; `None`: it was not.
+    heard: Option<Timestamp>,
 }
+
+/// Two clocks of one machine that differ by less go on alike.
+const LEAST_TOLERANCE: Duration = Duration::from_millis(100);
 
 /// When AWS sent an answer, as the answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,10 +57,11 @@ impl AwsClock {
         let anchor = Anchor {
             time: machine.now(),
             at: Instant::now(),
-            heard: false,
+            heard: None,
         };
         Self {
-            tolerance: skew / 2,
+            machine: machine.clone(),
+            tolerance: (skew / 2).max(LEAST_TOLERANCE),
             anchor: Arc::new(Mutex::new(anchor)),
         }
     }
@@ -67,28 +76,41 @@ impl AwsClock {
         self.anchor().time_at(then)
     }
 
-    /// Whether AWS was heard. Until then this is the time of the machine as the process began.
+    /// Whether AWS was heard, and time can have gone on steadily since. Otherwise nothing may rest on what time it is.
     pub fn is_heard(&self) -> bool {
-        self.anchor().heard
+        let (machine, now) = (self.machine.now(), Instant::now());
+        let anchor = self.anchor();
+        let passed = signed(now.saturating_duration_since(anchor.at));
+        let off = |heard| machine.duration_since(heard) - passed;
+        let off = anchor.heard.map(off);
+        off.is_some_and(|off| off.abs() <= signed(self.tolerance))
+    }
+
+    /// From now on AWS has to be heard again.
+    pub fn forget(&self) {
+        self.anchor().heard = None;
     }
 
     /// Takes in what an answer says to a request that was sent at `asked`. `None`: it says nothing, and the machine's time has to do.
     pub fn hear(&self, sent: Option<Sent>, asked: Instant) {
-        let took = asked.elapsed();
+        let (machine, now) = (self.machine.now(), Instant::now());
+        let took = now.saturating_duration_since(asked);
         let mut anchor = self.anchor();
-        let Some(Sent { date, grain }) = sent else {
-            anchor.heard = true;
-            return;
+        let time = match sent {
+            None => machine,
+            Some(Sent { date, grain }) => {
+                // With an allowance so small no answer would be quick enough.
+                if grain + took > self.tolerance.max(grain * 2) {
+                    return;
+                }
+                let latest = later(date, signed(grain + took));
+                anchor.time_at(now).clamp(date, latest)
+            }
         };
-        // With an allowance so small no answer would be quick enough.
-        if grain + took > self.tolerance.max(grain * 2) {
-            return;
-        }
-        let latest = later(date, signed(grain + took));
         *anchor = Anchor {
-            time: anchor.time_at(Instant::now()).clamp(date, latest),
-            at: Instant::now(),
-            heard: true,
+            time,
+            at: now,
+            heard: Some(machine),
         };
     }
 
@@ -120,10 +142,20 @@ mod tests {
 
     use super::*;
 
-    /// A clock whose machine is at the beginning of time.
+    /// A clock whose machine begins at the beginning of time.
     fn clock(skew: u64) -> AwsClock {
-        let machine = Clock::of(|| Timestamp::UNIX_EPOCH);
-        AwsClock::new(&machine, Duration::from_millis(skew))
+        machine(skew).0
+    }
+
+    /// And by how many seconds its machine's clock is set.
+    fn machine(skew: u64) -> (AwsClock, Arc<Mutex<i64>>) {
+        let (begun, set) = (Instant::now(), Arc::new(Mutex::new(0)));
+        let by = Arc::clone(&set);
+        let machine = Clock::of(move || {
+            let passed = i64::try_from(begun.elapsed().as_millis()).unwrap();
+            seconds(*by.lock().unwrap()) + passed.milliseconds()
+        });
+        (AwsClock::new(&machine, Duration::from_millis(skew)), set)
     }
 
     fn seconds(seconds: i64) -> Timestamp {
@@ -182,6 +214,23 @@ mod tests {
             clock.hear(Some(Sent::header(seconds(3600))), asked);
             assert_eq!(clock.is_heard(), heard, "{took} ms of {skew} ms");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn aws_has_to_be_heard_again_once_the_clocks_of_the_machine_have_gone_on_differently() {
+        let (clock, set) = machine(10_000);
+        let hear = |date| clock.hear(Some(Sent::header(seconds(date))), Instant::now());
+        hear(3600);
+        // The machine was suspended, or somebody has set its clock: which of both it does not know.
+        for (off, heard) in [(5, true), (6, false), (-5, true), (-6, false), (0, true)] {
+            *set.lock().unwrap() = off;
+            assert_eq!(clock.is_heard(), heard, "{off} s");
+        }
+        *set.lock().unwrap() = 300;
+        hear(3900);
+        assert_eq!((clock.now(), clock.is_heard()), (seconds(3900), true));
+        clock.forget();
+        assert_eq!((clock.now(), clock.is_heard()), (seconds(3900), false));
     }
 
     #[tokio::test(start_paused = true)]

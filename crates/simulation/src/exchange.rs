@@ -141,7 +141,8 @@ impl Simulation {
                 .call(&Scope::in_region(region), call, stamp(self.now));
             if arrived.operation.writes_aws() && answer.is_ok() {
                 self.writes += 1;
-                self.oracles.written(request, arrived.frozen, &self.world);
+                self.oracles
+                    .written(request, arrived.frozen, &self.world, self.now);
                 // A page this small would not reach past rooms that changed at the same moment.
                 self.now += TICK;
             }

@@ -25,13 +25,19 @@ impl Signature {
             Oracle::OneRoom | Oracle::LettingGo | Oracle::Grace | Oracle::Convergence
         );
         let lost = self.takes_one_of(&["LoseStatus", "RestoreStatus", "Migration"]);
+        // A list missed the object's room, or a copy of it.
+        let missed = match self.oracle {
+            Oracle::LettingGo if self.takes_one_of(&["CopyRoom"]) => {
+                self.takes_one_of(&["ChangeListed"])
+            }
+            Oracle::OneRoom | Oracle::LettingGo | Oracle::Grace => {
+                lost && self.takes_one_of(&["ChangeListed", "ChangeRoom"])
+            }
+            _ => false,
+        };
         if rooms && lost && self.takes_one_of(&["Moved", "DropRegion"]) {
             Some("A5")
-        } else if rooms
-            && self.oracle != Oracle::Convergence
-            && (lost || self.takes_one_of(&["CopyRoom"]))
-            && self.takes_one_of(&["ChangeListed", "ChangeRoom"])
-        {
+        } else if missed {
             Some("A6")
         } else {
             match self.oracle {

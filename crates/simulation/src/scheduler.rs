@@ -86,7 +86,7 @@ impl Course {
         let it = &mut self.it;
         let skew = i64::try_from(it.setting.clock_skew.as_millis()).unwrap_or_default() / 2;
         // As the last leader left it. Where it was never made, somebody may have deleted it, and nobody leads for a while.
-        if random.u8(..4) > 0 {
+        if random.u8(..4) > 0 || it.setting.restless.is_some() {
             it.give_lease_back();
         }
         for number in 0..it.setting.operators {

@@ -73,6 +73,7 @@ impl Candidate {
             self.seen = None;
             return Move::Renew(self.renewed(record));
         }
+        self.claimed = None;
         if holder.is_empty() {
             return Move::Take(self.taken(&record));
         }

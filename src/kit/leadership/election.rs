@@ -116,7 +116,7 @@ impl Election {
             let read = self.leases.get_opt(&self.settings.name);
             self.lease = in_time(self.deadline(), read).await?;
         }
-        let leads = self.holds && !self.term.borrow().until.is_past(&self.clock);
+        let leads = !self.term.borrow().until.is_past(&self.clock);
         let now = Instant::now();
         match self.candidate.decide(self.lease.as_ref(), now, leads) {
             Move::Wait(end) => {

@@ -74,7 +74,7 @@ pub struct Case<'a> {
     pub recall: &'a Recall,
     /// When another may last have worked on the object.
     pub alone_since: Timestamp,
-    /// When the pass began.
+    /// When the pass began, or AWS told what time it is.
     pub now: Timestamp,
     /// What a room must show to be the object's.
     pub identity: Identity,

@@ -95,7 +95,21 @@ pub struct Difference {
     pub found: String,
 }
 
+/// What AWS has otherwise than the spec says, after it was asked to change that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Otherwise {
+    /// It keeps this, as its answers tell.
+    pub kept: Vec<Difference>,
+    /// It shows this as before: it keeps it, or a read is behind.
+    pub behind: Vec<Difference>,
+}
+
 impl Difference {
+    /// Whether it is about a tag. Calls about tags answer nothing.
+    pub fn is_about_a_tag(&self) -> bool {
+        self.kind() == "tags"
+    }
+
     /// Every field that can differ; all tags together are one field.
     pub const FIELDS: [&str; 6] = [
         "name",

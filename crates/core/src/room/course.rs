@@ -4,7 +4,7 @@ use crate::api::Reason;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG};
 
 use super::case::{Case, Intent};
-use super::correction::{Correction, Difference, correct, drift, keeps_otherwise};
+use super::correction::{Correction, Difference, Otherwise, correct, drift, keeps_otherwise};
 use super::news::News;
 use super::plan::{Finding, Outcome, Plan};
 use super::record::Record;
@@ -25,8 +25,7 @@ pub struct Course<'a> {
     complete: bool,
     halted: Option<Outcome>,
     sooner: Option<When>,
-    /// What AWS's answers show otherwise than the spec says; `None`: none showed the room.
-    answered: Option<Vec<Difference>>,
+    otherwise: Otherwise,
 }
 
 impl<'a> Course<'a> {
@@ -40,7 +39,7 @@ impl<'a> Course<'a> {
             complete: false,
             halted: None,
             sooner: plan.sooner,
-            answered: None,
+            otherwise: Otherwise::default(),
         }
     }
 
@@ -52,8 +51,10 @@ impl<'a> Course<'a> {
             Done::Released(_) if self.case.intent == Intent::Release => {}
             done => self.record.after(done),
         }
-        if let Done::Created { room, .. } | Done::Shown(Some(room)) = done {
-            self.answered = Some(self.differences(room));
+        match done {
+            Done::Created { room, .. } => self.otherwise.kept = self.differences(room),
+            Done::Shown(Some(room)) | Done::Behind(room) => self.compare(room),
+            _ => {}
         }
     }
 
@@ -82,24 +83,28 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// What AWS's answers show otherwise than the spec says; `None`: none showed the room.
-    pub fn answered(&self) -> Option<&[Difference]> {
-        self.answered.as_deref()
+    /// What AWS has otherwise than the spec says, as far as it told.
+    pub fn otherwise(&self) -> Otherwise {
+        self.otherwise.clone()
     }
 
-    /// What AWS keeps otherwise than the spec says, as far as its answers tell. Calls about tags answer nothing: what they correct is
-    /// taken to be as AWS answered before.
-    fn unmet(&self) -> Vec<Difference> {
+    /// Takes in a room that AWS has shown after what was corrected. What differs beside that, somebody has just changed.
+    fn compare(&mut self, room: &ActualRoom) {
+        let mut shown = self.differences(room);
+        shown.retain(|it| self.edited().iter().any(|edited| edited.field == it.field));
         let before = &self.case.recall.otherwise;
-        let again = self.edited().iter().filter(|it| before.contains(it));
-        let answered = self.answered().map(<[_]>::to_vec);
-        answered.unwrap_or_else(|| again.cloned().collect())
+        // A read that is behind shows a tag as it was. It is not behind for as long as two passes.
+        let may_be_behind = |it: &Difference| {
+            it.is_about_a_tag() && self.edited().contains(it) && !before.contains(it)
+        };
+        let (behind, kept) = shown.into_iter().partition(may_be_behind);
+        self.otherwise = Otherwise { kept, behind };
     }
 
     /// What the plan corrects, without what AWS keeps otherwise.
     fn met(&self) -> Vec<Difference> {
-        let unmet = self.unmet();
-        let stays = |field: &str| unmet.iter().any(|it| it.field == field);
+        let kept = &self.otherwise.kept;
+        let stays = |field: &str| kept.iter().any(|it| it.field == field);
         let edited = self.edited().iter();
         edited.filter(|it| !stays(&it.field)).cloned().collect()
     }
@@ -159,7 +164,7 @@ impl<'a> Course<'a> {
 
     /// How the pass ends.
     pub fn outcome(&self) -> Outcome {
-        let halted = self.halted.clone().or_else(|| self.otherwise());
+        let halted = self.halted.clone().or_else(|| self.refused_silently());
         let outcome = halted.unwrap_or_else(|| self.plan.outcome.clone());
         match (outcome, self.sooner) {
             (Outcome::Stays { verdict, .. }, Some(when)) => Outcome::Stays { verdict, when },
@@ -168,12 +173,11 @@ impl<'a> Course<'a> {
     }
 
     /// How the pass ends if AWS keeps something else than it was asked to.
-    fn otherwise(&self) -> Option<Outcome> {
-        let unmet = self.unmet();
-        if unmet.is_empty() {
+    fn refused_silently(&self) -> Option<Outcome> {
+        if self.otherwise.kept.is_empty() {
             return None;
         }
-        let failure = keeps_otherwise(&unmet);
+        let failure = keeps_otherwise(&self.otherwise.kept);
         let when = When::Backoff(failure.class);
         Some(Outcome::Stays {
             // It is corrected once.
@@ -209,7 +213,8 @@ impl<'a> Course<'a> {
             | Done::WrittenAhead { .. }
             | Done::Written
             | Done::Edited
-            | Done::Shown(_) => None,
+            | Done::Shown(_)
+            | Done::Behind(_) => None,
         }
     }
 

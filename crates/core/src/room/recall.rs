@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::Creation;
 
 use super::RoomArn;
-use super::correction::Difference;
+use super::correction::{Difference, Otherwise};
 use super::record::Record;
 use super::step::{Done, Halt};
 
@@ -29,7 +29,7 @@ pub struct Recall {
     /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
     /// since this time, so this process knows the outcome of each attempt, or still has it on record.
     pub absent_since: Option<Timestamp>,
-    /// What AWS answered otherwise than it was asked, when it last showed the room in such an answer.
+    /// What AWS had otherwise than the spec says, after the last pass that asked it to.
     pub otherwise: Vec<Difference>,
     /// What of that stayed so after a correction: another one would change nothing.
     pub resists: Vec<Difference>,
@@ -90,24 +90,19 @@ impl Recall {
             | Done::Ready
             | Done::Edited
             | Done::Shown(_)
+            | Done::Behind(_)
             | Done::Written
             | Done::LetGo => {}
         }
     }
 
-    /// Takes in how a pass that brought the room to the spec has ended. `edited`: what it corrected. `answered`: what AWS's answers show
-    /// otherwise all the same; `None`: none showed the room.
-    pub fn compared(&mut self, edited: &[Difference], answered: Option<&[Difference]>) {
-        match answered {
-            Some(answered) => self.otherwise = answered.to_vec(),
-            // Calls about tags answer nothing. What is wrong again is what AWS once answered.
-            None => self
-                .otherwise
-                .retain(|difference| edited.contains(difference)),
-        }
-        let otherwise = self.otherwise.iter();
-        let again = otherwise.filter(|difference| edited.contains(difference));
+    /// Takes in how a pass that brought the room to the spec has ended. `edited`: what it corrected.
+    pub fn compared(&mut self, edited: &[Difference], otherwise: Otherwise) {
+        let Otherwise { kept, behind } = otherwise;
+        let again = kept.iter().filter(|difference| edited.contains(difference));
         self.resists = again.cloned().collect();
+        self.otherwise = kept;
+        self.otherwise.extend(behind);
     }
 
     /// Takes in why nothing more could be done.
@@ -229,41 +224,28 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_resists_that_aws_answered_and_that_a_correction_did_not_change() {
-        let difference = |field: &str, found: &str| Difference {
+    fn a_difference_resists_that_aws_keeps_although_it_was_corrected() {
+        let difference = |field: &str| Difference {
             field: field.to_owned(),
-            wanted: "wanted".to_owned(),
-            found: found.to_owned(),
+            wanted: "a".to_owned(),
+            found: "b".to_owned(),
         };
-        let (name, tag) = (difference("name", "b"), difference("tags[team]", "b"));
-        let by_somebody = difference("name", "c");
-        let both = [name.clone(), tag.clone()];
+        let (name, team) = (difference("name"), difference("tags[team]"));
+        let otherwise = || Otherwise {
+            kept: vec![name.clone()],
+            behind: vec![team.clone()],
+        };
+        let both = [name.clone(), team.clone()];
         let mut recall = Recall::default();
-        let mut after = |edited: &[Difference], answered: Option<&[Difference]>| {
-            recall.compared(edited, answered);
-            recall.resists.clone()
-        };
-        assert_eq!(after(&[], Some(&both)), [], "as CreateRoom answered");
-        assert_eq!(
-            after(&both, Some(&both[..1])),
-            [name.clone()],
-            "as UpdateRoom answered"
-        );
-        assert_eq!(after(&[by_somebody.clone()], Some(&[])), []);
-        assert_eq!(
-            after(&[by_somebody.clone()], None),
-            [],
-            "nothing was answered"
-        );
-        assert_eq!(
-            after(&[by_somebody], Some(&both)),
-            [],
-            "neither was corrected"
-        );
-        // Calls about tags answer nothing.
-        assert_eq!(after(&[], Some(&both)), []);
-        assert_eq!(after(&[tag.clone()], None), [tag]);
-        assert_eq!(after(&[], None), [], "in sync");
+        for (edited, otherwise, resists, known) in [
+            (&[][..], otherwise(), vec![], both.to_vec()),
+            (&both, otherwise(), vec![name.clone()], both.to_vec()),
+            (&both[1..], otherwise(), vec![], both.to_vec()),
+            (&both, Otherwise::default(), vec![], vec![]),
+        ] {
+            recall.compared(edited, otherwise);
+            assert_eq!((&recall.resists, &recall.otherwise), (&resists, &known));
+        }
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl Record {
             | Done::Written
             | Done::Edited
             | Done::Shown(None)
+            | Done::Behind(_)
             | Done::Deleted { .. }
             | Done::TwinLeft(_)
             | Done::LetGo => {}

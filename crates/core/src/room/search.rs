@@ -108,6 +108,11 @@ impl Facts {
         self.rooms.insert(arn, Shown { at, answer });
     }
 
+    /// Lists that were asked for count no more.
+    pub fn forget_regions(&mut self) {
+        self.regions.clear();
+    }
+
     /// Takes in what a list of a region showed, which was asked for in this way.
     pub fn region(
         &mut self,

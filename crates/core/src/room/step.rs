@@ -102,6 +102,8 @@ pub enum Done {
     Edited,
     /// AWS showed the room after the changes; `None`: not yet.
     Shown(Option<ActualRoom>),
+    /// AWS showed the room otherwise than the changes leave it: it may be behind.
+    Behind(ActualRoom),
     /// A room is deleted.
     Deleted {
         /// Which room.

@@ -1,6 +1,7 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ivschat_core::room::{Owner, Tags};
+use jiff::ToSpan;
 use tokio::time::advance;
 
 use super::*;
@@ -59,6 +60,22 @@ fn identity() -> Identity {
 
 /// An index whose lists count for a minute and lag by at most a second.
 fn index(aws: &Arc<OneRoom>) -> Index {
+    let clock = clock();
+    clock.hear(None, Instant::now());
+    index_by(aws, clock)
+}
+
+/// Its machine's clock goes with tokio's.
+fn clock() -> AwsClock {
+    let start = Instant::now();
+    let machine = Clock::of(move || {
+        let passed = i64::try_from(start.elapsed().as_millis()).unwrap();
+        Timestamp::UNIX_EPOCH + passed.milliseconds()
+    });
+    AwsClock::new(&machine, Duration::from_secs(1))
+}
+
+fn index_by(aws: &Arc<OneRoom>, clock: AwsClock) -> Index {
     let settings = Settings {
         region: None,
         endpoint: None,
@@ -66,7 +83,6 @@ fn index(aws: &Arc<OneRoom>) -> Index {
         quota_factor: 1.0,
         wait_factor: 1.0,
     };
-    let clock = AwsClock::new(&Clock::of(|| Timestamp::UNIX_EPOCH), Duration::from_secs(1));
     let rooms = Rooms::over(aws.clone(), &settings, Arc::new(Unmetered));
     Index::new(
         Arc::new(rooms),
@@ -105,4 +121,26 @@ async fn regions_are_told_in_the_order_of_their_names() {
     }
     let regions = index.regions(ACCOUNT);
     assert_eq!(regions, ["ap-south-1", "eu-west-1", "us-west-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_not_known_what_time_it_is_aws_is_asked_again() {
+    let (aws, clock) = (Arc::new(OneRoom::default()), clock());
+    clock.hear(None, Instant::now());
+    let index = index_by(&aws, clock.clone());
+    advance(Duration::from_secs(2)).await;
+    let mut listed = Vec::new();
+    for known in [true, true, false, false, true] {
+        if known {
+            clock.hear(None, Instant::now());
+        } else {
+            clock.forget();
+        }
+        let rooms = index
+            .rooms_of(&identity(), ACCOUNT, "us-west-2", None)
+            .await;
+        assert_eq!(rooms, Ok(vec![arn("us-west-2")]));
+        listed.push(aws.0.lock().unwrap().len());
+    }
+    assert_eq!(listed, [1, 1, 2, 3, 3]);
 }

@@ -9,7 +9,7 @@ use aws_sdk_ivschat::config::interceptors::{
 };
 use aws_sdk_ivschat::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ivschat::error::BoxError;
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use ivschat_core::room::FailureClass;
 use tokio::time::Instant;
@@ -19,6 +19,9 @@ use crate::aws_clock::{AwsClock, Sent};
 use crate::error::class_of;
 use crate::meter::Meter;
 use crate::operation::Operation;
+
+/// AWS gives each request an id, and answers with it in one of these headers.
+const REQUEST_ID: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 
 /// STS's call, beside those of IVS Chat.
 pub(super) const CALLER_IDENTITY: &str = "GetCallerIdentity";
@@ -82,7 +85,15 @@ impl Intercept for Attempts {
         let Some(attempt) = bag.load::<Attempt>() else {
             return Ok(());
         };
-        if let Some(response) = context.response() {
+        // Whatever else answers in between tells its own time.
+        let granted = matches!(context.output_or_error(), Some(Ok(_)));
+        let is_from_aws = |response: &&HttpResponse| {
+            granted
+                || REQUEST_ID
+                    .iter()
+                    .any(|id| response.headers().contains_key(*id))
+        };
+        if let Some(response) = context.response().filter(is_from_aws) {
             let date = date(response).and_then(|date| date.try_into().ok());
             let told = date.map(Sent::header);
             attempt.attempts.clock.hear(told, attempt.sent);

@@ -49,7 +49,7 @@ impl Oracles {
             return;
         }
         rooms.retain(|room| !self.unseen.contains(&room.arn));
-        // Nor is a room looked for elsewhere that an earlier object left, as a user took the finalizer off.
+        // Nor is a room looked for elsewhere that an earlier object left: a user took the finalizer off, or its process froze.
         let region = before["status"]["region"].as_str().unwrap_or_default();
         rooms.retain(|room| {
             let elsewhere = room.arn.split(':').nth(3) != Some(region);

@@ -66,7 +66,7 @@ impl Oracles {
     }
 
     /// Something was written in AWS.
-    pub(crate) fn written(&mut self, request: &Request, frozen: bool, world: &World) {
+    pub(crate) fn written(&mut self, request: &Request, frozen: bool, world: &World, now: Time) {
         let tags = match request {
             Request::Create(new) => &new.tags,
             Request::Tag(_, tags) => tags,
@@ -79,7 +79,10 @@ impl Oracles {
         let made = rooms.iter().filter(|room| {
             let owner = room.tags.get(OWNER_TAG);
             let ours = owner.is_none_or(|owner| owner.starts_with(&format!("{CLUSTER}/")));
-            let copied = self.copies.contains_key(&room.arn);
+            // Before a room is made, a copy has to be found that every read shows.
+            let creates = matches!(request, Request::Create(_));
+            let copied = self.copies.get(&room.arn);
+            let copied = copied.is_some_and(|made| !creates || now < *made + self.grace);
             ours && !copied && room.tags.get(CREATION_TAG) == Some(uid)
         });
         let arns: Vec<&str> = made.map(|room| room.arn.as_str()).collect();
@@ -181,6 +184,9 @@ impl Oracles {
             (_, Some(_)) => None,
             _ => life.missing.take(),
         };
-        life.recorded = arn;
+        if let Some(arn) = &arn {
+            self.unseen.remove(arn);
+        }
+        self.life(&uid).recorded = arn;
     }
 }

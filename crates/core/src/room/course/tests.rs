@@ -217,7 +217,7 @@ fn an_answer_that_differs_from_what_was_asked_is_no_success_and_is_corrected_onc
         follow(Task::Follow, &seen(true), looked(sight), |mut course| {
             course.after(&done);
             course.completed();
-            assert_eq!(course.answered(), Some(&name_stays()[..]));
+            assert_eq!(course.otherwise().kept, name_stays());
             let verdict = Verdict::Failed {
                 failure: keeps_otherwise(&name_stays()),
                 room: Knowledge::NotAsSpecified,
@@ -225,6 +225,48 @@ fn an_answer_that_differs_from_what_was_asked_is_no_success_and_is_corrected_onc
             assert_eq!(course.outcome(), Outcome::Stays { verdict, when });
             assert_eq!((&course.news, course.corrected()), (&news, Vec::new()));
         });
+    }
+}
+
+/// A tag that is like this, where the spec says ` live `.
+fn tag(found: &str) -> Difference {
+    Difference {
+        field: "tags[team]".to_owned(),
+        wanted: " live ".to_owned(),
+        found: found.to_owned(),
+    }
+}
+
+#[test]
+fn a_tag_that_aws_shows_as_before_may_be_behind_but_not_twice_and_not_with_a_third_value() {
+    let with = |team: &str| {
+        let mut room = ours();
+        room.tags.insert("team".to_owned(), team.to_owned());
+        room
+    };
+    let mut object = sample::seen();
+    object.spec.as_mut().unwrap().tags = Some(tags(&[("team", " live ")]));
+    let (policies, now) = (policies(), Timestamp::UNIX_EPOCH);
+    let nothing = Vec::new;
+    for (before, known, shown, kept, behind) in [
+        ("old", nothing(), "old", nothing(), vec![tag("old")]),
+        ("old", vec![tag("old")], "old", vec![tag("old")], nothing()),
+        ("old", nothing(), "live", vec![tag("live")], nothing()),
+        ("old", nothing(), " live ", nothing(), nothing()),
+    ] {
+        let recall = Recall {
+            otherwise: known,
+            ..Recall::default()
+        };
+        let case = Case::of(Task::Follow, &object, &recall, &policies, now, now);
+        let plan = decide(&case, looked(Sight::Room(with(before))));
+        let mut course = Course::begin(&case, &plan);
+        // Somebody has changed the name meanwhile.
+        course.after(&Done::Behind(ActualRoom {
+            name: "other".to_owned(),
+            ..with(shown)
+        }));
+        assert_eq!(course.otherwise(), Otherwise { kept, behind }, "{shown}");
     }
 }
 

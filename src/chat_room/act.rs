@@ -1,6 +1,8 @@
 //! Carries out plans, step by step. Every write to AWS follows a GetRoom of the same pass that showed the room to be ours, or to
 //! consent to be taken over.
 
+use std::time::Duration;
+
 use ivschat_aws::{CreateError, Writes};
 use ivschat_core::api::Creation;
 use ivschat_core::room::case::Case;
@@ -108,12 +110,20 @@ impl Act<'_, '_, '_> {
 
     /// Remembers what AWS keeps otherwise than the spec says. What is known to resist was not tried again.
     fn compare(&self) {
-        let kept = self.plan.desired.is_some();
-        if kept && !matches!(self.plan.finding, Finding::Resists(_)) {
+        let Plan {
+            applied,
+            steps,
+            finding,
+            ..
+        } = self.plan;
+        let makes = |step: &Step| matches!(step, Step::Create(_));
+        let seen = applied.is_some() || steps.iter().any(makes);
+        if seen && !matches!(finding, Finding::Resists(_)) {
             let (edited, otherwise) = (self.course.edited(), self.course.otherwise());
+            let now = self.case.now;
             let memory = &self.context.memory;
             memory.of(&self.case.seen.uid, |entry| {
-                entry.recall.compared(edited, otherwise);
+                entry.recall.compared(edited, otherwise, now);
             });
         }
     }
@@ -263,9 +273,26 @@ impl Act<'_, '_, '_> {
         Ok(done)
     }
 
+    /// The machine may have stood still since the attempt was written down, and the steady clock with it.
+    fn require_young(&self) -> Result<(), Stop> {
+        let Context {
+            clock, settings, ..
+        } = self.context;
+        let attempt = self.attempt.as_ref().map(|(attempt, _)| attempt);
+        let age = attempt.map(|it| clock.now().duration_since(it.started_at));
+        let age = age.and_then(|age| Duration::try_from(age).ok());
+        if clock.is_heard() && age.unwrap_or_default() <= settings.operation_timeout {
+            return Ok(());
+        }
+        let unsent = "CreateRoom: not sent, because too much time may have passed since the attempt was written down";
+        let failure = Failure::new(FailureClass::Unavailable, unsent);
+        Err(Stop::Halt(Halt::Refused(failure)))
+    }
+
     async fn create(&self, new: &NewRoom) -> Result<Done, Stop> {
         let deadline = self.attempt.as_ref().map(|(_, deadline)| *deadline);
         let deadline = deadline.unwrap_or_else(Instant::now);
+        self.require_young()?;
         match self.writes.create(new, deadline).await {
             Ok(room) => Ok(Done::Created {
                 room,

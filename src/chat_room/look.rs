@@ -52,8 +52,7 @@ pub(super) fn require_time(context: &Context) -> Result<(), Failure> {
     if context.clock.is_heard() {
         return Ok(());
     }
-    let unheard = "it is not known what time it is in AWS, as no answer came quickly enough for --clock-skew since the operator \
-                   started or its machine stood still";
+    let unheard = "it is not known what time it is in AWS: no answer has come quickly enough for --clock-skew yet";
     Err(Failure::new(FailureClass::Unavailable, unheard))
 }
 

@@ -29,10 +29,19 @@ struct Anchor {
     at: Instant,
     /// What the machine's clock said when AWS was heard last; `None`: it was not.
     heard: Option<Timestamp>,
+    /// Counts how often time turned out to have stood still.
+    standstills: u32,
 }
 
-/// Two clocks of one machine that differ by less go on alike.
-const LEAST_TOLERANCE: Duration = Duration::from_millis(100);
+/// When a request was sent, by both clocks of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    steady: Instant,
+    machine: Timestamp,
+}
+
+/// Two clocks of one machine go on alike if they differ by no more, as reading both of them takes time, too.
+const ALIKE: Duration = Duration::from_secs(1);
 
 /// When AWS sent an answer, as the answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +67,11 @@ impl AwsClock {
             time: machine.now(),
             at: Instant::now(),
             heard: None,
+            standstills: 0,
         };
         Self {
             machine: machine.clone(),
-            tolerance: (skew / 2).max(LEAST_TOLERANCE),
+            tolerance: skew / 2,
             anchor: Arc::new(Mutex::new(anchor)),
         }
     }
@@ -80,10 +90,21 @@ impl AwsClock {
     pub fn is_heard(&self) -> bool {
         let (machine, now) = (self.machine.now(), Instant::now());
         let anchor = self.anchor();
-        let passed = signed(now.saturating_duration_since(anchor.at));
-        let off = |heard| machine.duration_since(heard) - passed;
-        let off = anchor.heard.map(off);
-        off.is_some_and(|off| off.abs() <= signed(self.tolerance))
+        let off = anchor.off(machine, now);
+        off.is_some_and(|off| off.abs() <= self.alike())
+    }
+
+    /// How often time turned out to have stood still. Of a steady time from before that nobody can tell when it was.
+    pub fn standstills(&self) -> u32 {
+        self.anchor().standstills
+    }
+
+    /// A request is sent now.
+    pub fn ask(&self) -> Asked {
+        Asked {
+            steady: Instant::now(),
+            machine: self.machine.now(),
+        }
     }
 
     /// From now on AWS has to be heard again.
@@ -92,9 +113,12 @@ impl AwsClock {
     }
 
     /// Takes in what an answer says to a request that was sent at `asked`. `None`: it says nothing, and the machine's time has to do.
-    pub fn hear(&self, sent: Option<Sent>, asked: Instant) {
+    pub fn hear(&self, sent: Option<Sent>, asked: Asked) {
         let (machine, now) = (self.machine.now(), Instant::now());
-        let took = now.saturating_duration_since(asked);
+        let took = now.saturating_duration_since(asked.steady);
+        // It may have been under way while the machine stood still.
+        let by_machine = machine.duration_since(asked.machine);
+        let took = took.max(by_machine.try_into().unwrap_or_default());
         let mut anchor = self.anchor();
         let time = match sent {
             None => machine,
@@ -107,11 +131,19 @@ impl AwsClock {
                 anchor.time_at(now).clamp(date, latest)
             }
         };
+        let off = anchor.off(machine, now);
+        let ahead = off.map(|_| time.duration_since(anchor.time_at(now)));
+        let stood_still = [off, ahead].map(|off| off.is_some_and(|off| off > self.alike()));
         *anchor = Anchor {
             time,
             at: now,
             heard: Some(machine),
+            standstills: anchor.standstills + u32::from(stood_still.contains(&true)),
         };
+    }
+
+    fn alike(&self) -> SignedDuration {
+        signed(self.tolerance.max(ALIKE))
     }
 
     fn anchor(&self) -> MutexGuard<'_, Anchor> {
@@ -120,6 +152,13 @@ impl AwsClock {
 }
 
 impl Anchor {
+    /// By how much more the machine's clock has gone on than the steady one since AWS was heard.
+    fn off(&self, machine: Timestamp, now: Instant) -> Option<SignedDuration> {
+        let passed = signed(now.saturating_duration_since(self.at));
+        self.heard
+            .map(|heard| machine.duration_since(heard) - passed)
+    }
+
     fn time_at(&self, then: Instant) -> Timestamp {
         let passed = signed(then.saturating_duration_since(self.at));
         let before = signed(self.at.saturating_duration_since(then));
@@ -189,7 +228,7 @@ mod tests {
         ];
         let mut times = Vec::new();
         for (date, took, _) in answers {
-            let asked = Instant::now();
+            let asked = clock.ask();
             pass(took).await;
             clock.hear(Some(Sent::header(seconds(date))), asked);
             times.push(clock.now().as_millisecond());
@@ -209,7 +248,7 @@ mod tests {
             (0, 1_001, false),
         ] {
             let clock = clock(skew);
-            let asked = Instant::now();
+            let asked = clock.ask();
             pass(took).await;
             clock.hear(Some(Sent::header(seconds(3600))), asked);
             assert_eq!(clock.is_heard(), heard, "{took} ms of {skew} ms");
@@ -219,25 +258,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn aws_has_to_be_heard_again_once_the_clocks_of_the_machine_have_gone_on_differently() {
         let (clock, set) = machine(10_000);
-        let hear = |date| clock.hear(Some(Sent::header(seconds(date))), Instant::now());
-        hear(3600);
+        let hear = |date, asked| clock.hear(Some(Sent::header(seconds(date))), asked);
+        hear(3600, clock.ask());
         // The machine was suspended, or somebody has set its clock: which of both it does not know.
         for (off, heard) in [(5, true), (6, false), (-5, true), (-6, false), (0, true)] {
             *set.lock().unwrap() = off;
             assert_eq!(clock.is_heard(), heard, "{off} s");
         }
+        let asked = clock.ask();
         *set.lock().unwrap() = 300;
-        hear(3900);
+        hear(3600, asked);
+        assert_eq!(
+            (clock.standstills(), clock.is_heard()),
+            (0, false),
+            "it took 300 s"
+        );
+        hear(3900, clock.ask());
         assert_eq!((clock.now(), clock.is_heard()), (seconds(3900), true));
+        assert_eq!(clock.standstills(), 1);
+        // Where the machine's clock stands still, too, AWS's answer tells.
+        hear(4200, clock.ask());
+        assert_eq!((clock.now(), clock.standstills()), (seconds(4200), 2));
         clock.forget();
-        assert_eq!((clock.now(), clock.is_heard()), (seconds(3900), false));
+        assert_eq!((clock.now(), clock.is_heard()), (seconds(4200), false));
+        hear(4500, clock.ask());
+        assert_eq!(clock.standstills(), 2, "nothing was heard before");
     }
 
     #[tokio::test(start_paused = true)]
     async fn where_answers_tell_no_time_the_machine_s_has_to_do() {
         let clock = clock(10_000);
         pass(1_000).await;
-        clock.hear(None, Instant::now());
+        clock.hear(None, clock.ask());
         assert_eq!((clock.now(), clock.is_heard()), (seconds(1), true));
     }
 }

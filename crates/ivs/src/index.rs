@@ -83,6 +83,8 @@ impl Done {
 
 struct Listing {
     begun: Instant,
+    /// How often time had stood still before.
+    standstills: u32,
     listed: Instant,
     /// By the value of the owner tag.
     by_owner: BTreeMap<String, Vec<Summary>>,
@@ -144,12 +146,15 @@ impl Index {
         let asked = Instant::now();
         let mut failed = slot.turn.lock().await;
         let listing = slot.known().listing.clone();
-        // Otherwise the list tells what time it is.
-        let timely = self.clock.is_heard();
-        if let Some(listing) = listing
-            .clone()
-            .filter(|it| timely && self.counts(it, not_before))
-        {
+        // While nobody knows what time it is, a list tells: one for all who wait.
+        let does = |it: &Arc<Listing>| {
+            if self.clock.is_heard() {
+                self.counts(it, not_before)
+            } else {
+                it.begun >= asked
+            }
+        };
+        if let Some(listing) = listing.clone().filter(does) {
             return Ok(listing);
         }
         if let Some((at, failure)) = &*failed
@@ -157,14 +162,14 @@ impl Index {
         {
             return Err(failure.clone());
         }
-        let begun = Instant::now();
+        let (begun, standstills) = (Instant::now(), self.clock.standstills());
         match self.list(account, region).await {
             Ok(rooms) => {
                 self.meter.listed(self.clock.at(begun).into());
                 let mut known = slot.known();
                 // The list itself shows what was done more than a lag bound before it began.
                 known.done.retain(|(at, _)| *at + self.lag_bound >= begun);
-                let listing = Arc::new(Listing::new(begun, rooms));
+                let listing = Arc::new(Listing::new(begun, standstills, rooms));
                 Ok(Arc::clone(known.listing.insert(listing)))
             }
             Err(failure) => {
@@ -182,6 +187,7 @@ impl Index {
         let since = self.begun().at;
         let caught_up = since + self.lag_bound;
         listing.begun >= since
+            && listing.standstills == self.clock.standstills()
             && match not_before {
                 Some(not_before) => self.clock.at(listing.begun) >= not_before,
                 // Right after a takeover a list may miss the last leader's writes. Once the lag bound has passed, only
@@ -288,8 +294,9 @@ impl Index {
     /// led.
     pub fn since(&self) -> Timestamp {
         let mut since = self.begun();
+        let heard = self.clock.is_heard();
         let time = since.time.unwrap_or_else(|| self.clock.at(since.at));
-        if self.clock.is_heard() {
+        if heard {
             since.time = Some(time);
         }
         time
@@ -366,9 +373,10 @@ impl Known {
 }
 
 impl Listing {
-    fn new(begun: Instant, rooms: Vec<Summary>) -> Self {
+    fn new(begun: Instant, standstills: u32, rooms: Vec<Summary>) -> Self {
         let mut listing = Self {
             begun,
+            standstills,
             listed: Instant::now(),
             by_owner: BTreeMap::new(),
             by_creation: BTreeMap::new(),

@@ -29,7 +29,7 @@ mod settings;
 mod writes;
 
 pub use account::Account;
-pub use aws_clock::{AwsClock, Sent};
+pub use aws_clock::{Asked, AwsClock, Sent};
 pub use clock::Clock;
 pub use connect::{ConnectError, connect};
 pub use fence::Fence;

@@ -120,7 +120,7 @@ impl Election {
         let now = Instant::now();
         match self.candidate.decide(self.lease.as_ref(), now, leads) {
             Move::Wait(end) => {
-                if std::mem::take(&mut self.holds) {
+                if std::mem::take(&mut self.holds) || leads {
                     self.depose();
                 } else if !std::mem::replace(&mut self.stands_by, true) {
                     tracing::info!(

@@ -1,5 +1,7 @@
 //! What a pass comes to: what is remembered, told and waited for, as a function of what was done.
 
+use jiff::Timestamp;
+
 use crate::api::Reason;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG};
 
@@ -92,12 +94,19 @@ impl<'a> Course<'a> {
     fn compare(&mut self, room: &ActualRoom) {
         let mut shown = self.differences(room);
         shown.retain(|it| self.edited().iter().any(|edited| edited.field == it.field));
-        let before = &self.case.recall.otherwise;
-        // A read that is behind shows a tag as it was. It is not behind for as long as two passes.
+        let (now, grace) = (self.case.now, self.case.policies.grace);
+        let is_old =
+            |since: Option<Timestamp>| since.is_none_or(|since| now.duration_since(since) >= grace);
+        let known = &self.case.recall.otherwise;
+        // The calls about tags answer nothing, and a read may be behind, but not for as long as a grace.
         let may_be_behind = |it: &Difference| {
-            it.is_about_a_tag() && self.edited().contains(it) && !before.contains(it)
+            let known = known.iter().find(|(known, _)| known == it);
+            it.is_about_a_tag() && !known.is_some_and(|(_, since)| is_old(*since))
         };
-        let (behind, kept) = shown.into_iter().partition(may_be_behind);
+        let (behind, kept): (Vec<_>, _) = shown.into_iter().partition(may_be_behind);
+        if !behind.is_empty() {
+            self.sooner = Some(When::At(now.checked_add(grace).unwrap_or(Timestamp::MAX)));
+        }
         self.otherwise = Otherwise { kept, behind };
     }
 

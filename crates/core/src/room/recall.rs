@@ -29,8 +29,8 @@ pub struct Recall {
     /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
     /// since this time, so this process knows the outcome of each attempt, or still has it on record.
     pub absent_since: Option<Timestamp>,
-    /// What AWS had otherwise than the spec says, after the last pass that asked it to.
-    pub otherwise: Vec<Difference>,
+    /// What AWS had otherwise than the spec says, after the last pass that asked it to, and since when; `None`: it has answered so.
+    pub otherwise: Vec<(Difference, Option<Timestamp>)>,
     /// What of that stayed so after a correction: another one would change nothing.
     pub resists: Vec<Difference>,
 }
@@ -97,12 +97,18 @@ impl Recall {
     }
 
     /// Takes in how a pass that brought the room to the spec has ended. `edited`: what it corrected.
-    pub fn compared(&mut self, edited: &[Difference], otherwise: Otherwise) {
+    pub fn compared(&mut self, edited: &[Difference], otherwise: Otherwise, now: Timestamp) {
         let Otherwise { kept, behind } = otherwise;
         let again = kept.iter().filter(|difference| edited.contains(difference));
         self.resists = again.cloned().collect();
-        self.otherwise = kept;
-        self.otherwise.extend(behind);
+        let before = std::mem::take(&mut self.otherwise);
+        let since = |it: &Difference| {
+            let known = before.iter().find(|(known, _)| known == it);
+            known.map_or(Some(now), |(_, since)| *since)
+        };
+        let behind = behind.into_iter().map(|it| (it.clone(), since(&it)));
+        let kept = kept.into_iter().map(|it| (it, None));
+        self.otherwise = kept.chain(behind).collect();
     }
 
     /// Takes in why nothing more could be done.
@@ -236,15 +242,18 @@ mod tests {
             behind: vec![team.clone()],
         };
         let both = [name.clone(), team.clone()];
+        let known = |since| vec![(name.clone(), None), (team.clone(), Some(at(since)))];
         let mut recall = Recall::default();
-        for (edited, otherwise, resists, known) in [
-            (&[][..], otherwise(), vec![], both.to_vec()),
-            (&both, otherwise(), vec![name.clone()], both.to_vec()),
-            (&both[1..], otherwise(), vec![], both.to_vec()),
-            (&both, Otherwise::default(), vec![], vec![]),
+        for (now, edited, otherwise, resists, known) in [
+            (1, &[][..], otherwise(), vec![], known(1)),
+            (2, &both, otherwise(), vec![name.clone()], known(1)),
+            (3, &both[1..], otherwise(), vec![], known(1)),
+            (4, &both, Otherwise::default(), vec![], vec![]),
+            (5, &both, otherwise(), vec![name.clone()], known(5)),
         ] {
-            recall.compared(edited, otherwise);
-            assert_eq!((&recall.resists, &recall.otherwise), (&resists, &known));
+            recall.compared(edited, otherwise, at(now));
+            let is = (&recall.resists, &recall.otherwise);
+            assert_eq!(is, (&resists, &known), "{now}");
         }
     }
 

@@ -61,7 +61,7 @@ fn identity() -> Identity {
 /// An index whose lists count for a minute and lag by at most a second.
 fn index(aws: &Arc<OneRoom>) -> Index {
     let clock = clock();
-    clock.hear(None, Instant::now());
+    clock.hear(None, clock.ask());
     index_by(aws, clock)
 }
 
@@ -126,13 +126,14 @@ async fn regions_are_told_in_the_order_of_their_names() {
 #[tokio::test(start_paused = true)]
 async fn while_it_is_not_known_what_time_it_is_aws_is_asked_again() {
     let (aws, clock) = (Arc::new(OneRoom::default()), clock());
-    clock.hear(None, Instant::now());
+    clock.hear(None, clock.ask());
     let index = index_by(&aws, clock.clone());
     advance(Duration::from_secs(2)).await;
     let mut listed = Vec::new();
     for known in [true, true, false, false, true] {
+        advance(Duration::from_millis(1)).await;
         if known {
-            clock.hear(None, Instant::now());
+            clock.hear(None, clock.ask());
         } else {
             clock.forget();
         }

@@ -15,7 +15,7 @@ use ivschat_core::room::FailureClass;
 use tokio::time::Instant;
 
 use super::error::{class_unsent, date};
-use crate::aws_clock::{AwsClock, Sent};
+use crate::aws_clock::{Asked, AwsClock, Sent};
 use crate::error::class_of;
 use crate::meter::Meter;
 use crate::operation::Operation;
@@ -70,6 +70,7 @@ impl Intercept for Attempts {
             attempts: self.clone(),
             operation: operation(name.unwrap_or_default()),
             sent: Instant::now(),
+            asked: self.clock.ask(),
             ended: AtomicBool::new(false),
         };
         bag.interceptor_state().store_put(attempt);
@@ -96,7 +97,7 @@ impl Intercept for Attempts {
         if let Some(response) = context.response().filter(is_from_aws) {
             let date = date(response).and_then(|date| date.try_into().ok());
             let told = date.map(Sent::header);
-            attempt.attempts.clock.hear(told, attempt.sent);
+            attempt.attempts.clock.hear(told, attempt.asked);
         }
         let answer = context.response().map(|response| {
             let code = response.headers().get("x-amzn-errortype");
@@ -120,6 +121,7 @@ struct Attempt {
     attempts: Attempts,
     operation: &'static str,
     sent: Instant,
+    asked: Asked,
     ended: AtomicBool,
 }
 

@@ -8,7 +8,6 @@ use futures::future::BoxFuture;
 use ivschat_aws::{Answer, AttemptError, Aws, AwsClock, Request, Unknown};
 use ivschat_core::room::Failure;
 use ivschat_emulator::world::DEFAULT_ACCOUNT;
-use tokio::time::Instant;
 
 use super::{Call, Line, Operation, Reply};
 
@@ -29,7 +28,7 @@ impl Aws for Port {
         async move {
             let operation = Operation::of_aws(request);
             let call = Call::Aws(Arc::new(request.clone()));
-            let asked = Instant::now();
+            let asked = self.clock.ask();
             match self.line.ask(operation, call).await {
                 Some(Reply::Aws(answer, sent)) => {
                     if sent.is_some() {

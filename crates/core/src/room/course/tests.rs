@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::api::Creation;
@@ -238,7 +238,7 @@ fn tag(found: &str) -> Difference {
 }
 
 #[test]
-fn a_tag_that_aws_shows_as_before_may_be_behind_but_not_twice_and_not_with_a_third_value() {
+fn a_tag_that_aws_shows_otherwise_may_be_behind_for_a_grace_after_it_was_corrected() {
     let with = |team: &str| {
         let mut room = ours();
         room.tags.insert("team".to_owned(), team.to_owned());
@@ -247,26 +247,51 @@ fn a_tag_that_aws_shows_as_before_may_be_behind_but_not_twice_and_not_with_a_thi
     let mut object = sample::seen();
     object.spec.as_mut().unwrap().tags = Some(tags(&[("team", " live ")]));
     let (policies, now) = (policies(), Timestamp::UNIX_EPOCH);
+    let ago = |seconds| Some(now - SignedDuration::from_secs(seconds));
+    let (old, live) = (|| vec![tag("old")], || vec![tag("live")]);
     let nothing = Vec::new;
-    for (before, known, shown, kept, behind) in [
-        ("old", nothing(), "old", nothing(), vec![tag("old")]),
-        ("old", vec![tag("old")], "old", vec![tag("old")], nothing()),
-        ("old", nothing(), "live", vec![tag("live")], nothing()),
-        ("old", nothing(), " live ", nothing(), nothing()),
+    for (known, shown, kept, behind) in [
+        (None, "old", nothing(), old()),
+        (None, "live", nothing(), live()),
+        (None, " live ", nothing(), nothing()),
+        (Some((tag("old"), ago(99))), "old", nothing(), old()),
+        (Some((tag("old"), ago(100))), "old", old(), nothing()),
+        (Some((tag("old"), ago(100))), "live", nothing(), live()),
+        // As CreateRoom answered.
+        (Some((tag("live"), None)), "live", live(), nothing()),
     ] {
         let recall = Recall {
-            otherwise: known,
+            otherwise: known.clone().into_iter().collect(),
             ..Recall::default()
         };
         let case = Case::of(Task::Follow, &object, &recall, &policies, now, now);
-        let plan = decide(&case, looked(Sight::Room(with(before))));
+        let plan = decide(&case, looked(Sight::Room(with("old"))));
         let mut course = Course::begin(&case, &plan);
         // Somebody has changed the name meanwhile.
         course.after(&Done::Behind(ActualRoom {
             name: "other".to_owned(),
             ..with(shown)
         }));
-        assert_eq!(course.otherwise(), Otherwise { kept, behind }, "{shown}");
+        course.completed();
+        let otherwise = Otherwise {
+            kept: kept.clone(),
+            behind: behind.clone(),
+        };
+        assert_eq!(course.otherwise(), otherwise, "{known:?}, {shown}");
+        let when = match (kept.is_empty(), behind.is_empty()) {
+            (false, _) => When::Backoff(FailureClass::Invalid),
+            (true, false) => When::At(now + SignedDuration::from_secs(100)),
+            (true, true) => When::Interval,
+        };
+        let Outcome::Stays { when: next, .. } = course.outcome() else {
+            panic!("{shown}");
+        };
+        let told = usize::from(kept.is_empty());
+        assert_eq!(
+            (next, course.news.len()),
+            (when, told),
+            "{known:?}, {shown}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a pass tells of: the status if it differs, events, metrics, and when the next pass is due.
+//! Reports a pass: writes the status if it differs, sends events and metrics, and decides when the next pass is due.
 
 use std::time::Duration;
 

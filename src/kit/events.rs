@@ -3,7 +3,7 @@
 use ivschat_core::room::news::Notice;
 use kube::runtime::events::{Event, EventType};
 
-/// The event that tells of something. Its note may hold 1 kB.
+/// The event of a notice. Its note may hold 1 kB.
 pub(crate) fn event(notice: &Notice) -> Event {
     const NOTE_MAX: usize = 1000;
     let note = &notice.note;

@@ -29,7 +29,7 @@ struct Anchor {
     at: Instant,
     /// What the machine's clock said when AWS was heard last; `None`: it was not.
     heard: Option<Timestamp>,
-    /// Counts how often time turned out to have stood still.
+    /// How many standstills were noticed.
     standstills: u32,
 }
 
@@ -94,7 +94,7 @@ impl AwsClock {
         off.is_some_and(|off| off.abs() <= self.alike())
     }
 
-    /// How often time turned out to have stood still. Of a steady time from before that nobody can tell when it was.
+    /// How many standstills were noticed. A steady time from before one cannot be dated.
     pub fn standstills(&self) -> u32 {
         self.anchor().standstills
     }

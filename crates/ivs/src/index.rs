@@ -83,7 +83,7 @@ impl Done {
 
 struct Listing {
     begun: Instant,
-    /// How often time had stood still before.
+    /// How many standstills had been noticed when it began.
     standstills: u32,
     listed: Instant,
     /// By the value of the owner tag.

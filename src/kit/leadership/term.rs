@@ -50,7 +50,7 @@ impl Until {
 }
 
 impl Leadership {
-    /// What an election tells of this process.
+    /// Follows the terms of an election.
     pub(super) fn told_by(term: watch::Receiver<Term>, clock: Clock) -> Self {
         Self { term, clock }
     }

@@ -48,10 +48,9 @@ impl Sdk {
         meter: &Arc<dyn Meter>,
         clock: &AwsClock,
     ) -> Self {
-        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
-        let keeper = Keeper::new(config, settings.clone(), attempts.clone());
-        let watched = keeper.watch(config);
-        Self::with(&watched, settings, keeper, attempts)
+        Self::with(config, settings, meter, clock, |keeper| {
+            keeper.watch(config)
+        })
     }
 
     /// Signs with the credentials of `config`, whatever else is found.
@@ -62,14 +61,22 @@ impl Sdk {
         meter: &Arc<dyn Meter>,
         clock: &AwsClock,
     ) -> Self {
-        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
-        let keeper = Keeper::new(config, settings.clone(), attempts.clone());
-        Self::with(config, settings, keeper, attempts)
+        Self::with(config, settings, meter, clock, |_| config.clone())
     }
 
-    fn with(config: &SdkConfig, settings: &Settings, keeper: Keeper, attempts: Attempts) -> Self {
+    /// `signing`: the configuration whose credentials sign.
+    fn with(
+        config: &SdkConfig,
+        settings: &Settings,
+        meter: &Arc<dyn Meter>,
+        clock: &AwsClock,
+        signing: impl FnOnce(&Keeper) -> SdkConfig,
+    ) -> Self {
+        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
+        let keeper = Keeper::new(config, settings.clone(), attempts.clone());
+        let config = config::once(&signing(&keeper), settings);
         Self {
-            config: config::once(config, settings).interceptor(attempts).build(),
+            config: config.interceptor(attempts).build(),
             keeper,
             clients: Mutex::default(),
         }

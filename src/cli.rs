@@ -9,7 +9,7 @@ use ivschat_core::api::DeletionPolicy;
 use ivschat_core::api::names::OPERATOR;
 use ivschat_core::room::case::Policies;
 use ivschat_core::room::when::Pace;
-use ivschat_core::room::{ClusterId, KeyPattern, Tags, check_default_tags};
+use ivschat_core::room::{ClusterId, KeyPattern, Tags, check_default_tags, is_region};
 use jiff::SignedDuration;
 
 use crate::chat_room::{OperatorClass, Settings};
@@ -125,6 +125,19 @@ pub struct RunArguments {
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
 
+    /// AWS regions where rooms may be made or adopted, separated by commas; the first is that of ChatRooms that name none. By default
+    /// the operator's own alone, as --region says. At most 16. Each is listed from the start, so that a room is found whose ChatRoom has
+    /// lost its status.
+    #[arg(
+        long,
+        env = "REGIONS",
+        value_name = "REGION",
+        value_delimiter = ',',
+        value_parser = region,
+        conflicts_with = "region"
+    )]
+    pub regions: Vec<String>,
+
     /// Endpoint to use instead of AWS, e.g. that of ivschat-emulator. AWS_ENDPOINT_URL does the same.
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
@@ -213,11 +226,11 @@ pub struct RunArguments {
 }
 
 impl RunArguments {
-    /// What the operator is told about how to work. `cluster`, `default_region`: as they are where no flag names them.
+    /// What the operator is told about how to work. `cluster`, `own_region`: as they are where no flag names them.
     ///
     /// # Errors
-    /// The default tags break a rule.
-    pub fn settings(&self, cluster: ClusterId, default_region: String) -> Result<Settings, String> {
+    /// The default tags break a rule, or the regions are too many.
+    pub fn settings(&self, cluster: ClusterId, own_region: String) -> Result<Settings, String> {
         let grace = self.operation_timeout + self.lag_bound + self.clock_skew;
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let policies = Policies {
@@ -227,8 +240,9 @@ impl RunArguments {
             ignored_tags: self.ignore_tags.clone(),
             default_deletion_policy: self.default_deletion_policy,
             max_deletions_per_minute: self.max_deletions_per_minute,
-            default_region,
+            regions: self.regions(own_region)?,
             grace: signed(grace),
+            lag_bound: signed(self.lag_bound),
             skew: signed(self.clock_skew),
         };
         let pace = Pace {
@@ -245,6 +259,30 @@ impl RunArguments {
             index_interval: self.index_interval,
             operation_timeout: self.operation_timeout,
         })
+    }
+
+    /// The regions of `--regions`, each once; without them the operator's own.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn regions(&self, own: String) -> Result<Vec<String>, String> {
+        let mut regions: Vec<String> = Vec::new();
+        for region in self.regions.iter().filter(|region| !region.is_empty()) {
+            if !regions.contains(region) {
+                regions.push(region.clone());
+            }
+        }
+        match regions.len() {
+            0 => Ok(vec![own]),
+            1..=MOST_REGIONS => Ok(regions),
+            more => Err(format!("--regions: at most {MOST_REGIONS}, found {more}")),
+        }
+    }
+
+    /// The region that AWS is called in where no object says: the first of `--regions`, or that of `--region`.
+    pub fn own_region(&self) -> Option<String> {
+        let mut regions = self.regions.iter().filter(|region| !region.is_empty());
+        regions.next().cloned().or_else(|| self.region.clone())
     }
 
     /// The tags of `--default-tags`.
@@ -310,10 +348,22 @@ impl RunArguments {
     }
 }
 
+/// Each region costs lists.
+const MOST_REGIONS: usize = 16;
+
 /// Longer times are mistakes.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 /// Factors beyond these are mistakes.
 const FACTORS: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
+
+/// Nothing is no region, as for other lists.
+fn region(text: &str) -> Result<String, String> {
+    let region = text.trim();
+    if region.is_empty() || is_region(region) {
+        return Ok(region.to_owned());
+    }
+    Err("not the name of an AWS region, such as us-west-2".to_owned())
+}
 
 fn duration(text: &str) -> Result<Duration, String> {
     let parsed: SignedDuration = text
@@ -408,6 +458,9 @@ mod tests {
             ("--ignore-tags", "ivschat-operator.io/*"),
             ("--default-deletion-policy", "Keep"),
             ("--max-deletions-per-minute", "0"),
+            ("--regions", "Oregon"),
+            ("--regions", "us-west-2,eu-west-1a"),
+            ("--regions=us-west-2", "--region=us-west-2"),
             ("--concurrency", "0"),
             ("--drift-interval", "soon"),
             ("--drift-interval", "-5m"),
@@ -465,6 +518,26 @@ mod tests {
         let parse = |list: &str| run_arguments(&["--namespace", list]).namespaces();
         assert_eq!(parse("b, a,b,"), ["a", "b"]);
         assert_eq!(parse(""), [""; 0]);
+    }
+
+    #[test]
+    fn regions_are_a_list_whose_first_is_the_operators_own() {
+        let parse = |flags: &[&str]| {
+            let arguments = run_arguments(flags);
+            let regions = arguments.regions("ap-south-1".to_owned());
+            (arguments.own_region(), regions.unwrap())
+        };
+        let (west, east) = ("us-west-2".to_owned(), "us-east-1".to_owned());
+        let ap = vec!["ap-south-1".to_owned()];
+        assert_eq!(parse(&[]), (None, ap.clone()));
+        assert_eq!(parse(&["--regions="]), (None, ap.clone()));
+        assert_eq!(parse(&["--region=us-west-2"]), (Some(west.clone()), ap));
+        let both = (Some(west.clone()), vec![west, east]);
+        assert_eq!(parse(&["--regions=us-west-2, us-east-1,,us-west-2"]), both);
+        let many: Vec<_> = (0..17).map(|n| format!("xx-west-{n}")).collect();
+        let many = run_arguments(&["--regions", &many.join(",")]);
+        let refused = many.regions(String::new()).unwrap_err();
+        assert_eq!(refused, "--regions: at most 16, found 17");
     }
 
     fn run_arguments(flags: &[&str]) -> RunArguments {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ivschat_aws::{AwsClock, Clock, Meter, Unmetered};
+use ivschat_core::room::census::Lag;
 use ivschat_core::{api, errors};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
@@ -89,10 +90,12 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
     let meter: Arc<dyn Meter> = Arc::new(Unmetered);
     match ivschat_aws::connect(&aws(arguments), &meter, &aws_clock(arguments)).await {
         Ok((rooms, account, region)) => {
+            let regions = arguments.regions(region.clone())?;
             let aws = check::Aws {
                 rooms,
                 account,
                 region,
+                regions,
             };
             aws.check(&mut report, write, id.as_ref()).await;
         }
@@ -155,7 +158,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     let client = kit::client(config)?;
     let meter: Arc<dyn Meter> = Arc::new(metrics.clone());
     let clock = aws_clock(arguments);
-    let (rooms, account, default_region) =
+    let (rooms, account, own_region) =
         ivschat_aws::connect(&aws(arguments), &meter, &clock).await?;
     let kubernetes = Kubernetes::new(
         client.clone(),
@@ -168,11 +171,11 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         Some(cluster) => cluster.clone(),
         None => kubernetes.cluster_uid().await?.parse()?,
     };
-    let settings = arguments.settings(cluster, default_region)?;
+    let settings = arguments.settings(cluster, own_region)?;
     tracing::info!(
         version = telemetry::VERSION,
         cluster = %settings.policies.cluster,
-        region = settings.policies.default_region,
+        regions = settings.policies.regions.join(","),
         class = settings.class.as_ref().map(tracing::field::display),
         namespaces = if settings.namespaces.is_empty() { "all".to_owned() } else { settings.namespaces.join(",") },
         "started"
@@ -181,7 +184,10 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         Arc::clone(&rooms),
         account.clone(),
         arguments.index_interval,
-        arguments.lag_bound,
+        Lag {
+            bound: settings.policies.lag_bound,
+            skew: settings.policies.skew,
+        },
         meter,
         clock.clone(),
     );
@@ -236,7 +242,7 @@ fn aws_clock(arguments: &RunArguments) -> AwsClock {
 
 fn aws(arguments: &RunArguments) -> ivschat_aws::Settings {
     ivschat_aws::Settings {
-        region: arguments.region.clone(),
+        region: arguments.own_region(),
         endpoint: arguments.endpoint_url.clone(),
         operation_timeout: arguments.operation_timeout,
         quota_factor: arguments.quota_factor,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ivschat_aws::{Account, AwsClock, Index, Rooms};
-use ivschat_core::room::FailureClass;
 use ivschat_core::room::case::Policies;
 use ivschat_core::room::correction::Difference;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::when::{Pace, When};
+use ivschat_core::room::{Failure, FailureClass};
 
 use crate::kit::Leadership;
 use crate::kit::queue::Queue;
@@ -23,6 +23,8 @@ use super::measured;
 use super::memory::Memory;
 use super::object::Object;
 use super::operator_class::OperatorClass;
+use super::places::Places;
+use super::term::Term;
 
 /// What the operator was told about how to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +61,8 @@ pub struct Context {
     pub(crate) account: Account,
     pub(crate) leadership: Leadership,
     pub(crate) clock: AwsClock,
+    pub(crate) term: Term,
+    pub(crate) places: Places,
     pub(crate) memory: Memory,
     pub(crate) claims: Claims,
     pub(crate) deletions: Deletions,
@@ -112,6 +116,8 @@ impl Context {
             account,
             leadership,
             clock,
+            term: Term::new(),
+            places: Places::default(),
             memory: Memory::default(),
             claims: Claims::default(),
             metrics,
@@ -123,8 +129,18 @@ impl Context {
     pub(super) fn begin_term(&self) {
         self.memory.clear();
         self.deletions.clear();
+        self.places.clear();
         self.clock.forget();
+        self.term.renew();
         self.index.renew();
+    }
+
+    /// Lets a region through where rooms may be looked after.
+    ///
+    /// # Errors
+    /// `RegionNotServed`.
+    pub(super) fn require_place(&self, region: &str) -> Result<(), Failure> {
+        self.places.require(region, &self.settings.policies.regions)
     }
 
     /// Nothing is known of an object that is gone.

@@ -2,7 +2,7 @@
 
 use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
+use ivschat_core::room::search::{Ask, Facts, Look, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Failure, FailureClass};
 use jiff::Timestamp;
@@ -16,9 +16,9 @@ pub(super) async fn look<'a>(
     case_at: impl Fn(Timestamp, Timestamp) -> Case<'a>,
     context: &Context,
 ) -> (Case<'a>, Look) {
-    let (clock, index) = (&context.clock, &context.index);
+    let (clock, term) = (&context.clock, &context.term);
     let mut heard = clock.is_heard();
-    let mut case = case_at(index.since(), clock.now());
+    let mut case = case_at(term.begun(clock), clock.now());
     let mut facts = Facts::default();
     let mut account = String::new();
     let mut look = loop {
@@ -28,7 +28,7 @@ pub(super) async fn look<'a>(
         }
         if !heard && clock.is_heard() {
             heard = true;
-            case = case_at(index.since(), clock.now());
+            case = case_at(term.begun(clock), clock.now());
             // Which lists were asked for depended on what time it seemed to be.
             facts.forget_regions();
         }
@@ -81,8 +81,14 @@ async fn read(
             facts.account(answer);
         }
         Ask::Room(arn) => {
-            let answer = timed(rooms.get(&arn).await, context);
+            let answer = match context.require_place(arn.region()) {
+                Ok(()) => timed(rooms.get(&arn).await, context),
+                Err(failure) => Err(failure),
+            };
             let at = context.clock.now();
+            if matches!(answer, Ok(None)) {
+                index.missing(account, &arn);
+            }
             if matches!(answer, Ok(Some(_))) && case.record.arn.as_ref() == Some(&arn) {
                 let saw = |recall: &mut Recall| recall.saw(&arn, at);
                 context
@@ -91,17 +97,12 @@ async fn read(
             }
             facts.room(arn, at, answer);
         }
-        Ask::Region {
-            region,
-            not_before,
-            again,
-        } => {
-            let ours = index.rooms_of(identity, account, &region, not_before).await;
-            let answer = timed(ours, context).map(|ours| Listed {
-                ours,
-                released: index.retained(identity, account, &region),
-            });
-            facts.region(region, not_before, again, answer);
+        Ask::Region { region, need } => {
+            let answer = match context.require_place(&region) {
+                Ok(()) => index.rooms_of(identity, account, &region, &need).await,
+                Err(failure) => Err(failure),
+            };
+            facts.region(region, need, timed(answer, context));
         }
         Ask::Known => {
             let regions = index.regions(account).into_iter();

@@ -16,12 +16,14 @@ mod memory;
 mod object;
 mod operator_class;
 mod overlap;
+mod places;
 mod reconcile;
 mod release;
 mod report;
 mod run;
 mod signature;
 mod sweep;
+mod term;
 mod unclassed;
 
 pub use context::{Context, Parts, Settings};

@@ -62,7 +62,7 @@ impl Sweep {
             return Vec::new();
         };
         let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
-        for region in self.regions(&account) {
+        for region in self.regions() {
             match context.index.relist(&account, &region).await {
                 Ok(listed) => rooms.extend(listed),
                 Err(failure) => {
@@ -122,20 +122,25 @@ impl Sweep {
             .ok()
     }
 
-    /// The regions where rooms can be. A process that has just started has listed none of them, so the statuses count too.
-    fn regions(&self, account: &str) -> BTreeSet<String> {
+    /// The regions where rooms can be. A process that has just started has looked at none of them, so the statuses count too.
+    fn regions(&self) -> BTreeSet<String> {
         let in_force = |object: Arc<DynamicObject>| {
             let region = object.data["status"]["region"].as_str()?;
             is_region(region).then(|| region.to_owned())
         };
-        let mut regions: BTreeSet<_> = self
+        let context = &self.context;
+        let named: BTreeSet<_> = self
             .store
             .state()
             .into_iter()
             .filter_map(in_force)
             .collect();
-        regions.insert(self.context.settings.policies.default_region.clone());
-        regions.extend(self.context.index.regions(account));
+        let mut regions: BTreeSet<_> = named
+            .into_iter()
+            .filter(|region| context.require_place(region).is_ok())
+            .collect();
+        regions.extend(context.settings.policies.regions.iter().cloned());
+        regions.extend(context.places.others());
         regions
     }
 }

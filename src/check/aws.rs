@@ -33,6 +33,12 @@ impl Aws {
             "ivschat:ListRooms",
             told.map_err(|failure| remedy("ListRooms", &failure)),
         );
+        for region in self.regions.iter().filter(|region| **region != self.region) {
+            let listed = self.rooms.first_page(region).await;
+            let told = listed.map(|_| "the rooms are shown".to_owned());
+            let told = told.map_err(|failure| remedy("ListRooms", &failure));
+            report.tried(format!("ivschat:ListRooms in {region}"), told);
+        }
         report.tried("ivschat:GetRoom", self.get_room(first, &account).await);
         if !write {
             return report.add(

@@ -13,6 +13,8 @@ pub struct Aws {
     pub account: Account,
     /// The region to check: that of ChatRooms that name none.
     pub region: String,
+    /// Every region where rooms may be made.
+    pub regions: Vec<String>,
 }
 
 /// A failure's text, with advice if it is about a permission.

@@ -5,7 +5,7 @@ use ivschat_emulator::world::{FallbackResult, MessageReviewHandler, Operation};
 use kube::ResourceExt;
 use serde_json::json;
 
-use crate::stage::{REGION, Stage, arn_of, calls, status_of};
+use crate::stage::{Options, REGION, Stage, arn_of, calls, status_of};
 
 pub const LAMBDA: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
 pub const LOGGING: [&str; 3] = [
@@ -130,7 +130,7 @@ async fn two_objects_with_the_same_room_name_get_two_rooms() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_names_another_region_gets_its_room_there() {
-    let stage = Stage::open().await;
+    let stage = Stage::with(Options::abroad()).await;
     let object = stage.settle("lobby", json!({"region": "eu-west-1"})).await;
     assert_eq!(stage.rooms_in(REGION), []);
     let rooms = stage.rooms_in("eu-west-1");

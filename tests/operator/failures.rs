@@ -415,6 +415,7 @@ async fn a_region_in_which_nothing_answers_is_named() {
     stage.operator.kill().await;
     let options = Options {
         account: Some("123456789012"),
+        regions: "eu-north-1",
         ..Options::default()
     };
     // Nothing listens there.
@@ -435,7 +436,7 @@ async fn a_region_in_which_nothing_answers_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_where_the_room_was_refused_can_still_be_corrected() {
-    let stage = Stage::open().await;
+    let stage = Stage::with(Options::abroad()).await;
     let refuse = Fault::refuse(Operation::CreateRoom, 403, "AccessDeniedException", "no");
     stage.emulator.inject(refuse.in_region("eu-west-1"));
     stage.create("lobby", json!({"region": "eu-west-1"})).await;

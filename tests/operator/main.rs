@@ -35,6 +35,7 @@ mod ownership; // oldest
 mod policies;
 mod process;
 mod rbac;
+mod regions;
 mod release;
 mod restart;
 mod settled;

@@ -26,7 +26,7 @@ fn borrowed(tags: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_room_made_for_an_object_is_found_by_a_sweep_and_deleted() {
-    let mut stage = Stage::open().await;
+    let mut stage = Stage::with(Options::abroad()).await;
     let object = stage.settle("lobby", json!({"region": "eu-west-1"})).await;
     let other = stage.settle("other", json!({})).await;
     // Nothing makes a process list anything that finds only settled objects.

@@ -36,8 +36,12 @@ INDEX_INTERVAL: {{ .Values.indexInterval | quote }}
 CONCURRENCY: {{ int64 .Values.concurrency | quote }}
 QUOTA_FACTOR: {{ .Values.quotaFactor | quote }}
 LOG_FORMAT: {{ .Values.logFormat | quote }}
-{{- with .Values.aws.region }}
+{{- $regions := .Values.aws.regions | default list }}
+{{- with .Values.aws.region | default (first $regions) }}
 AWS_REGION: {{ . | quote }}
+{{- if $regions }}
+REGIONS: {{ prepend $regions . | uniq | join "," | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.aws.endpointUrl }}
 AWS_ENDPOINT_URL: {{ . | quote }}

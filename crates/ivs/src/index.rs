@@ -1,5 +1,4 @@
-//! An index of rooms by their tags: one complete list per account and region, plus what this process has done since. All
-//! objects share it.
+//! The rooms of each account and region, as ListRooms shows them and this process has left them. All objects share them.
 //!
 //! The index may prove that there is nothing to do, or show where to look. Every write follows a GetRoom of the room
 //! itself.
@@ -8,18 +7,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ivschat_core::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
-use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, Proof, RoomArn};
-use jiff::Timestamp;
+use ivschat_core::room::census::{Census, Lag, Need, Next, Reading};
+use ivschat_core::room::search::{Listed, Unmet};
+use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, RoomArn};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::meter::Meter;
 
 use super::account::Account;
 use super::aws_clock::AwsClock;
-use super::list::{Summary, complete_list};
+use super::list::{Front, read_front};
 use super::operation::Operation;
 use super::rooms::Rooms;
+
+/// How many readings one question may take: rooms may change faster than they can be read.
+const READINGS: usize = 3;
 
 /// Rooms by the tags that name their owner.
 pub struct Index {
@@ -28,80 +31,39 @@ pub struct Index {
     meter: Arc<dyn Meter>,
     clock: AwsClock,
     max_age: Duration,
-    lag_bound: Duration,
-    /// Lists that began earlier do not count: until then another replica may have created and deleted rooms.
-    since: Mutex<Since>,
+    lag: Lag,
     regions: Mutex<BTreeMap<(String, String), Arc<Slot>>>,
 }
 
 /// What is known of one region.
 #[derive(Default)]
 struct Slot {
-    /// Held while a list runs: the first caller that finds the listing too old lists, and the others wait. The value says
+    /// Held while the region is read: the first caller for whom it is too little reads, and the others wait. The value says
     /// when that last failed, and why.
     turn: tokio::sync::Mutex<Option<(Instant, Failure)>>,
-    /// Never held while a list runs.
+    /// Never held while the region is read.
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    listing: Option<Arc<Listing>>,
-    /// What this process has done since. A list that began earlier, or lags, does not show it.
-    done: Vec<(Instant, Done)>,
-}
-
-/// When this process became the only one.
-struct Since {
-    at: Instant,
-    /// By AWS's clock, once that was heard. It stays so: who compares it with what it was takes another for another term.
-    time: Option<Timestamp>,
-}
-
-impl Since {
-    fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            time: None,
-        }
-    }
-}
-
-enum Done {
-    Made(Summary),
-    Deleted(RoomArn),
-}
-
-impl Done {
-    fn arn(&self) -> &RoomArn {
-        match self {
-            Self::Made(room) => &room.arn,
-            Self::Deleted(arn) => arn,
-        }
-    }
-}
-
-struct Listing {
-    begun: Instant,
-    /// How many standstills had been noticed when it began.
+    census: Census,
+    /// How many standstills of the machine had been noticed when it was last read.
     standstills: u32,
-    listed: Instant,
-    /// By the value of the owner tag.
-    by_owner: BTreeMap<String, Vec<Summary>>,
-    /// Rooms without an owner tag, by the value of the creation tag.
-    by_creation: BTreeMap<String, Vec<Summary>>,
-    /// Rooms with neither, by the value of the consent tag.
-    by_consent: BTreeMap<String, Vec<Summary>>,
+    /// When the last reading began that could not be dated.
+    undated: Option<Instant>,
+    /// Readings that began earlier prove nothing.
+    renewed: Option<Instant>,
+    is_listed: bool,
 }
 
 impl Index {
-    /// An empty index that lists a region again once its listing is older than `max_age`. `lag_bound`: how long ListRooms
-    /// may take to show a new room. `account`: whose credentials `rooms` works with.
+    /// An empty index that takes readings up to `max_age` for new. `account`: whose credentials `rooms` works with.
     pub fn new(
         rooms: Arc<Rooms>,
         account: Account,
         max_age: Duration,
-        lag_bound: Duration,
+        lag: Lag,
         meter: Arc<dyn Meter>,
         clock: AwsClock,
     ) -> Self {
@@ -109,99 +71,98 @@ impl Index {
             rooms,
             account,
             meter,
-            max_age,
-            lag_bound,
-            since: Mutex::new(Since::now()),
             clock,
+            max_age,
+            lag,
             regions: Mutex::default(),
         }
     }
 
-    /// The rooms of a region that prove to be this ChatRoom's: first those that this object asked for, each group oldest
-    /// first. They come from a complete list that began no earlier than `not_before`; with `None`, from any list that is
-    /// not too old.
+    /// The rooms of a region that prove to be this ChatRoom's, or that an object of its name has released. It is read until it
+    /// shows what is needed, or nothing would help that is read now.
     ///
     /// # Errors
-    /// The list's failure. Callers that waited for the list share its failure instead of asking AWS again.
+    /// A page's failure. Callers that waited for the reading share its failure instead of asking AWS again.
     pub async fn rooms_of(
         &self,
         identity: &Identity,
         account: &str,
         region: &str,
-        not_before: Option<Timestamp>,
-    ) -> Result<Vec<RoomArn>, Failure> {
+        need: &Need,
+    ) -> Result<Listed, Failure> {
         let slot = self.slot(account, region);
-        self.listed(&slot, account, region, not_before).await?;
-        Ok(arns(slot.known().rooms_of(identity)))
+        let unmet = self.read(&slot, account, region, need).await?;
+        let known = slot.known();
+        Ok(Listed {
+            ours: known.census.rooms_of(identity),
+            released: known.census.released(identity),
+            unmet,
+        })
     }
 
-    /// A listing that began no earlier than `not_before`; with `None`, one that is not too old.
-    async fn listed(
+    /// Reads a region until it shows what is needed. Returns what it does not show even so.
+    async fn read(
         &self,
         slot: &Slot,
         account: &str,
         region: &str,
-        not_before: Option<Timestamp>,
-    ) -> Result<Arc<Listing>, Failure> {
+        need: &Need,
+    ) -> Result<Option<Unmet>, Failure> {
         let asked = Instant::now();
         let mut failed = slot.turn.lock().await;
-        let listing = slot.known().listing.clone();
-        // While nobody knows what time it is, a list tells: one for all who wait.
-        let does = |it: &Arc<Listing>| {
-            if self.clock.is_heard() {
-                self.counts(it, not_before)
-            } else {
-                it.begun >= asked
+        for _ in 0..READINGS {
+            let next = match self.next(slot, need, asked) {
+                Next::Nothing => return Ok(None),
+                Next::Wait(until) => return Ok(Some(slot.unmet(until))),
+                Next::Read(down_to) => down_to,
+            };
+            if let Some((at, failure)) = &*failed
+                && *at >= asked
+            {
+                return Err(failure.clone());
             }
-        };
-        if let Some(listing) = listing.clone().filter(does) {
-            return Ok(listing);
-        }
-        if let Some((at, failure)) = &*failed
-            && *at >= asked
-        {
-            return Err(failure.clone());
-        }
-        let (begun, standstills) = (Instant::now(), self.clock.standstills());
-        match self.list(account, region).await {
-            Ok(rooms) => {
-                self.meter.listed(self.clock.at(begun).into());
-                let mut known = slot.known();
-                // The list itself shows what was done more than a lag bound before it began.
-                known.done.retain(|(at, _)| *at + self.lag_bound >= begun);
-                let listing = Arc::new(Listing::new(begun, standstills, rooms));
-                Ok(Arc::clone(known.listing.insert(listing)))
-            }
-            Err(failure) => {
-                *failed = Some((Instant::now(), failure.clone()));
-                if listing.is_none() {
+            let begun = Instant::now();
+            match self.front(account, region, next).await {
+                Ok(front) => self.take(slot, begun, front),
+                Err(failure) => {
+                    *failed = Some((Instant::now(), failure.clone()));
                     self.let_go(account, region);
+                    return Err(failure);
                 }
-                Err(failure)
             }
         }
+        // Rooms change faster than they can be read.
+        let soon = self.clock.now() + SignedDuration::from_secs(1);
+        Ok(Some(slot.unmet(soon)))
     }
 
-    /// Whether the listing began no earlier than `not_before`; with `None`, whether it is not too old.
-    fn counts(&self, listing: &Listing, not_before: Option<Timestamp>) -> bool {
-        let since = self.begun().at;
-        let caught_up = since + self.lag_bound;
-        listing.begun >= since
-            && listing.standstills == self.clock.standstills()
-            && match not_before {
-                Some(not_before) => self.clock.at(listing.begun) >= not_before,
-                // Right after a takeover a list may miss the last leader's writes. Once the lag bound has passed, only
-                // later lists count.
-                None => {
-                    listing.listed.elapsed() < self.max_age
-                        && (Instant::now() < caught_up || listing.begun >= caught_up)
-                }
-            }
+    fn next(&self, slot: &Slot, need: &Need, asked: Instant) -> Next {
+        let mut known = slot.known();
+        if !self.clock.is_heard() {
+            // While nobody knows what time it is, a reading tells: one for all who wait.
+            return match known.undated {
+                Some(begun) if begun >= asked => Next::Nothing,
+                _ => Next::Read(None),
+            };
+        }
+        known.trust(self.clock.standstills());
+        let now = self.clock.now();
+        let new = now.checked_sub(signed(self.max_age));
+        let need = Need {
+            not_before: need.not_before.or(Some(new.unwrap_or(Timestamp::MIN))),
+            ..*need
+        };
+        known.census.next(&need, now, self.lag)
     }
 
-    /// Lists a region, with credentials of this account.
-    async fn list(&self, account: &str, region: &str) -> Result<Vec<Summary>, Failure> {
-        let rooms = complete_list(&mut self.rooms.pages(region)).await?;
+    /// Reads the front of a region, with credentials of this account.
+    async fn front(
+        &self,
+        account: &str,
+        region: &str,
+        down_to: Option<Timestamp>,
+    ) -> Result<Front, Failure> {
+        let front = read_front(&mut self.rooms.pages(region), down_to).await?;
         // Credentials are fetched when a call is signed, so they may have changed to another account on the way.
         if self.account.id().await? != account {
             let changed = "the operator's AWS credentials changed to another account meanwhile";
@@ -211,14 +172,41 @@ impl Index {
                 Cause::Told(changed.to_owned()),
             ));
         }
-        Ok(rooms)
+        Ok(front)
+    }
+
+    fn take(&self, slot: &Slot, begun: Instant, front: Front) {
+        let mut known = slot.known();
+        let standstills = self.clock.standstills();
+        if front.down_to.is_none() {
+            self.meter.listed(self.clock.at(begun).into());
+        }
+        let reading = Reading {
+            begun: self.clock.at(begun),
+            ended: self.clock.now(),
+            down_to: front.down_to,
+            first_down_to: front.first_down_to,
+            rooms: front.rooms,
+        };
+        known.is_listed = true;
+        known.census.take(reading, self.lag);
+        // The machine may have stood still while the region was read, or nobody may know what time it was.
+        if !self.clock.is_heard() {
+            known.census.distrust();
+            known.undated = Some(begun);
+        }
+        if known.renewed > Some(begun) {
+            known.census.distrust();
+        }
+        known.trust(standstills);
     }
 
     /// The rooms of a region that prove to be this ChatRoom's, as far as known without asking AWS or waiting for a list
     /// that runs.
     pub fn known(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
         let slot = self.slot(account, region);
-        arns(slot.known().rooms_of(identity))
+        let rooms = slot.known().census.rooms_of(identity);
+        rooms.into_iter().map(|room| room.arn).collect()
     }
 
     /// The regions that were ever listed with credentials of this account.
@@ -231,95 +219,65 @@ impl Index {
     /// Lists a region again. Returns its rooms that carry an owner tag, with the tag's value.
     ///
     /// # Errors
-    /// The list's failure.
+    /// A page's failure.
     pub async fn relist(
         &self,
         account: &str,
         region: &str,
     ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
-        let listing = self
-            .listed(&slot, account, region, Some(self.clock.now()))
-            .await?;
-        let owned = listing.by_owner.iter();
-        Ok(owned
-            .flat_map(|(owner, rooms)| rooms.iter().map(|room| (owner.clone(), room.arn.clone())))
-            .collect())
-    }
-
-    /// Rooms that an object of this name has released, as far as the last list shows.
-    pub fn retained(&self, identity: &Identity, account: &str, region: &str) -> Vec<RoomArn> {
-        let slot = self.slot(account, region);
+        let need = Need {
+            whole: true,
+            ..Need::since(self.clock.now())
+        };
+        self.read(&slot, account, region, &need).await?;
         let known = slot.known();
-        let mut rooms: Vec<Summary> = known
-            .listing
-            .as_deref()
-            .and_then(|listing| listing.by_consent.get(&identity.owner.to_string()))
-            .cloned()
-            .unwrap_or_default();
-        for (_, done) in &known.done {
-            rooms.retain(|room| room.arn != *done.arn());
-            if let Done::Made(room) = done {
-                rooms.push(room.clone());
-            }
-        }
-        rooms.retain(|room| identity.retained(&room.tags));
-        rooms.sort_by(|a, b| (a.create_time, &a.arn).cmp(&(b.create_time, &b.arn)));
-        arns(rooms)
+        let owned = known.census.owned();
+        Ok(owned
+            .map(|(owner, arn)| (owner.to_owned(), arn.clone()))
+            .collect())
     }
 
     /// Adds a room that this process has just created, or whose owner or consent it has just changed.
     pub fn made(&self, account: &str, room: &ActualRoom) {
-        let summary = Summary {
-            arn: room.arn.clone(),
-            tags: room.tags.clone(),
-            create_time: room.create_time,
-            update_time: room.update_time,
-        };
-        self.slot(account, room.arn.region())
-            .known()
-            .done
-            .push((Instant::now(), Done::Made(summary)));
+        let slot = self.slot(account, room.arn.region());
+        let mut known = slot.known();
+        known.census.made(room, self.clock.now(), self.lag);
     }
 
     /// Removes a room that this process has just deleted.
     pub fn deleted(&self, account: &str, arn: &RoomArn) {
-        self.slot(account, arn.region())
-            .known()
-            .done
-            .push((Instant::now(), Done::Deleted(arn.clone())));
+        let slot = self.slot(account, arn.region());
+        let mut known = slot.known();
+        known.census.deleted(arn, self.clock.now(), self.lag);
     }
 
-    /// Latest time at which another replica may have created rooms that no list shows yet. Since then only this process has
-    /// led.
-    pub fn since(&self) -> Timestamp {
-        let mut since = self.begun();
-        let heard = self.clock.is_heard();
-        let time = since.time.unwrap_or_else(|| self.clock.at(since.at));
-        if heard {
-            since.time = Some(time);
-        }
-        time
+    /// Takes in that GetRoom does not show a room. One that the newest list does not show either is gone.
+    pub fn missing(&self, account: &str, arn: &RoomArn) {
+        let slot = self.slot(account, arn.region());
+        slot.known().census.missing(arn);
     }
 
-    fn begun(&self) -> MutexGuard<'_, Since> {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on, lists that began earlier do not count: another replica has created and deleted rooms since. What this
+    /// From now on, what was read before proves nothing: another replica has created and deleted rooms since. What this
     /// process has done still counts, since lists may lag behind it.
     pub fn renew(&self) {
-        *self.begun() = Since::now();
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in regions.values() {
+            let mut known = slot.known();
+            known.census.distrust();
+            known.renewed = Some(Instant::now());
+        }
     }
 
     /// Drops the entry of a region that has never been listed: users can name regions that do not exist.
     fn let_go(&self, account: &str, region: &str) {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.to_owned(), region.to_owned());
-        if regions
-            .get(&key)
-            .is_some_and(|slot| slot.known().done.is_empty())
-        {
+        let unlisted = |slot: &Arc<Slot>| {
+            let known = slot.known();
+            !known.is_listed && known.census.is_empty()
+        };
+        if regions.get(&key).is_some_and(unlisted) {
             regions.remove(&key);
         }
     }
@@ -334,77 +292,28 @@ impl Index {
     }
 }
 
-fn arns(rooms: Vec<Summary>) -> Vec<RoomArn> {
-    rooms.into_iter().map(|room| room.arn).collect()
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
 impl Slot {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn unmet(&self, until: Timestamp) -> Unmet {
+        let restless = self.known().census.is_restless();
+        Unmet { until, restless }
+    }
 }
 
 impl Known {
-    /// This ChatRoom's rooms, by the last list and what this process has done since.
-    fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
-        let listing = self.listing.as_ref();
-        let mut rooms = listing
-            .map(|listing| listing.rooms_of(identity))
-            .unwrap_or_default();
-        for (_, done) in &self.done {
-            rooms.retain(|room| room.arn != *done.arn());
-            if let Done::Made(room) = done
-                && identity.prove(&room.tags) == Proof::Ours
-            {
-                rooms.push(room.clone());
-            }
+    /// What was read before the machine stood still cannot be dated any more.
+    fn trust(&mut self, standstills: u32) {
+        if self.standstills != standstills {
+            self.census.distrust();
+            self.standstills = standstills;
         }
-        // Rooms that this object asked for come before those of an earlier object of its name.
-        let age = |room: &Summary| {
-            (
-                !identity.created(&room.tags),
-                room.create_time,
-                room.arn.clone(),
-            )
-        };
-        rooms.sort_by_key(age);
-        rooms
-    }
-}
-
-impl Listing {
-    fn new(begun: Instant, standstills: u32, rooms: Vec<Summary>) -> Self {
-        let mut listing = Self {
-            begun,
-            standstills,
-            listed: Instant::now(),
-            by_owner: BTreeMap::new(),
-            by_creation: BTreeMap::new(),
-            by_consent: BTreeMap::new(),
-        };
-        for room in rooms {
-            if let Some(owner) = room.tags.get(OWNER_TAG).cloned() {
-                listing.by_owner.entry(owner).or_default().push(room);
-            } else if let Some(creation) = room.tags.get(CREATION_TAG).cloned() {
-                listing.by_creation.entry(creation).or_default().push(room);
-            } else if let Some(consent) = room.tags.get(CONSENT_TAG).cloned() {
-                listing.by_consent.entry(consent).or_default().push(room);
-            }
-        }
-        listing
-    }
-
-    fn rooms_of(&self, identity: &Identity) -> Vec<Summary> {
-        let owned = identity
-            .owners()
-            .filter_map(|owner| self.by_owner.get(&owner));
-        let created = self.by_creation.get(&identity.uid).into_iter();
-        owned
-            .chain(created)
-            .flatten()
-            .filter(|room| identity.prove(&room.tags) == Proof::Ours)
-            .cloned()
-            .collect()
     }
 }
 

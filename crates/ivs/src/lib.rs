@@ -2,7 +2,7 @@
 //!
 //! - [`Rooms`]: the calls that read.
 //! - [`Writes`]: the calls that write, as long as a [`Fence`] is open.
-//! - [`Index`]: the rooms of a region, by the owner that they name.
+//! - [`Index`]: the rooms of a region, by the owner that they name, read as surely as is asked.
 //! - [`Account`]: the account of the operator's credentials.
 //! - [`Meter`]: what is counted of all that.
 //! - [`Aws`]: what all that stands on, one attempt of one request. [`connect`] puts it on the SDK.
@@ -34,7 +34,7 @@ pub use clock::Clock;
 pub use connect::{ConnectError, connect};
 pub use fence::Fence;
 pub use index::Index;
-pub use list::{Page, Summary};
+pub use list::Page;
 pub use meter::{Meter, Unmetered};
 pub use operation::Operation;
 pub use port::{Answer, AttemptError, Aws, Refusal, Request, Unknown, Unsent};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use ivschat_core::api::names::OWNER_TAG;
+use ivschat_core::room::census::Summary;
 use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 
 use super::call::Calls;
 use super::fence::Fence;
-use super::list::{Page, Pages, Summary, complete_list};
+use super::list::{Page, Pages, read_front};
 use super::meter::Meter;
 use super::port::{Aws, Request};
 use super::settings::Settings;
@@ -72,7 +73,7 @@ impl Rooms {
     /// # Errors
     /// Any class.
     pub async fn of_owner(&self, region: &str, owner: &str) -> Result<Vec<RoomArn>, Failure> {
-        let rooms = complete_list(&mut self.pages(region)).await?;
+        let rooms = read_front(&mut self.pages(region), None).await?.rooms;
         let theirs = |room: &Summary| room.tags.get(OWNER_TAG).is_some_and(|it| it == owner);
         let theirs = rooms.into_iter().filter(theirs);
         Ok(theirs.map(|room| room.arn).collect())

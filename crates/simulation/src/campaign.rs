@@ -1,13 +1,12 @@
 //! Many seeds, on several threads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::coverage::Coverage;
-use crate::known::Signature;
 use crate::scheduler::run;
 use crate::shrink::{Shrunk, shrink};
 
@@ -16,8 +15,6 @@ use crate::shrink::{Shrunk, shrink};
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// What it comes down to.
-    pub signature: Signature,
     /// As short as it gets.
     pub shrunk: Shrunk,
 }
@@ -33,13 +30,11 @@ pub struct Report {
     pub took: Duration,
     /// Which faults met which calls.
     pub coverage: Coverage,
-    /// Failures that are news.
-    pub news: Vec<Failure>,
-    /// How often each known fault was found, and where first, with as little as it takes.
-    pub known: BTreeMap<&'static str, (u64, u64, BTreeSet<u32>, Signature)>,
+    /// The seeds that fail.
+    pub failures: Vec<Failure>,
 }
 
-/// Runs these seeds. Stops at the first failure that is news, unless all are wanted.
+/// Runs these seeds. Stops at the first that fails, unless all are wanted.
 pub fn run_all(seeds: Range<u64>, threads: usize, all: bool) -> Report {
     let next = AtomicU64::new(seeds.start);
     let stop = AtomicBool::new(false);
@@ -53,49 +48,19 @@ pub fn run_all(seeds: Range<u64>, threads: usize, all: bool) -> Report {
             let begun = Instant::now();
             let outcome = run(seed, &BTreeSet::new(), false);
             let took = begun.elapsed();
-            let failure = outcome.violation.map(|violation| {
-                let shrunk = shrink(seed, violation.oracle);
-                let takes = shrunk
-                    .outcome
-                    .disturbances
-                    .iter()
-                    .map(|(_, kind)| kind.clone());
-                let signature = Signature {
-                    oracle: violation.oracle,
-                    takes: takes.collect(),
-                };
-                Failure {
-                    seed,
-                    signature,
-                    shrunk,
-                }
+            let failure = outcome.violation.map(|violation| Failure {
+                seed,
+                shrunk: shrink(seed, violation.oracle),
             });
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             report.seeds += 1;
             report.steps += outcome.steps;
             report.took += took;
             report.coverage.add(&outcome.coverage);
-            let Some(failure) = failure else { continue };
-            match failure.signature.known() {
-                Some(fault) => {
-                    let Failure {
-                        seed,
-                        signature,
-                        shrunk,
-                    } = failure;
-                    let entry = report.known.entry(fault);
-                    let found = entry
-                        .or_insert_with(|| (0, seed, shrunk.without.clone(), signature.clone()));
-                    found.0 += 1;
-                    if signature.takes.len() < found.3.takes.len() {
-                        (found.1, found.2, found.3) = (seed, shrunk.without, signature);
-                    }
-                }
-                None => {
-                    report.news.push(failure);
-                    stop.store(!all, Ordering::Relaxed);
-                }
+            if failure.is_some() {
+                stop.store(!all, Ordering::Relaxed);
             }
+            report.failures.extend(failure);
         }
     };
     std::thread::scope(|scope| {

@@ -7,7 +7,6 @@ pub mod coverage;
 mod disturb;
 mod exchange;
 mod fault;
-pub mod known;
 mod network;
 mod operator;
 pub mod oracle;

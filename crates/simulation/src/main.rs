@@ -20,7 +20,7 @@ struct Arguments {
     /// How many threads run seeds. By default one for each processor.
     #[arg(long)]
     threads: Option<usize>,
-    /// Run all seeds, even if one fails that is not known.
+    /// Run all seeds, even if one fails.
     #[arg(long)]
     all: bool,
     /// Run this seed alone, and tell its story.
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let seeds = arguments.first..arguments.first + arguments.seeds;
     let report = run_all(seeds, threads, arguments.all);
     show(&report);
-    if report.news.is_empty() {
+    if report.failures.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -90,17 +90,7 @@ fn tell(outcome: &Outcome) {
 
 fn show(report: &Report) {
     println!("{}", report.coverage);
-    for (fault, (times, seed, without, signature)) in &report.known {
-        let takes: Vec<&str> = signature.takes.iter().map(String::as_str).collect();
-        let without: Vec<String> = without.iter().map(u32::to_string).collect();
-        println!(
-            "{fault} (known): {times} times, first {} at seed {seed}, by {} --without {}",
-            signature.oracle,
-            takes.join(", "),
-            without.join(",")
-        );
-    }
-    for failure in &report.news {
+    for failure in &report.failures {
         println!("\nSeed {}:", failure.seed);
         tell(&failure.shrunk.outcome);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ivschat_aws::{Account, Aws, AwsClock, Index, Meter, Rooms, Unmetered};
+use ivschat_core::room::census::Lag;
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Parts, Signature};
 use ivschat_operator::kit::{Election, LeaseSettings};
 use ivschat_operator::telemetry::{Health, Metrics};
@@ -31,7 +32,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         clock: clock.clone(),
     });
     let limits = ivschat_aws::Settings {
-        region: Some(setting.operator.policies.default_region.clone()),
+        region: Some(setting.operator.policies.default_region().to_owned()),
         endpoint: None,
         operation_timeout: setting.operator.operation_timeout,
         quota_factor: 1.0,
@@ -43,7 +44,10 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         Arc::clone(&rooms),
         account.clone(),
         setting.operator.index_interval,
-        setting.lag_bound,
+        Lag {
+            bound: setting.operator.policies.lag_bound,
+            skew: setting.operator.policies.skew,
+        },
         meter,
         clock.clone(),
     );

@@ -91,7 +91,7 @@ impl Course {
         }
         for number in 0..it.setting.operators {
             let ahead = random.i64(-skew..=skew);
-            let region = it.setting.operator.policies.default_region.clone();
+            let region = it.setting.operator.policies.default_region().to_owned();
             it.operators.push(Operator::new(number, &region, ahead));
         }
         for _ in 0..random.u8(..=6) {

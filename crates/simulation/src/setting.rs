@@ -39,8 +39,6 @@ pub(crate) struct Setting {
     pub(crate) kubernetes_timeout: Duration,
     /// Every so often all processes are stopped and started again, even when nothing goes wrong any more.
     pub(crate) restless: Option<Duration>,
-    /// How long a read of AWS may lag a write.
-    pub(crate) lag_bound: Duration,
     /// How far clocks may be apart: what replicas take for AWS's time, and the times of day of their machines.
     pub(crate) clock_skew: Duration,
     /// The operator's settings.
@@ -91,8 +89,9 @@ impl Setting {
             ignored_tags: Vec::new(),
             default_deletion_policy: ivschat_core::api::DeletionPolicy::Delete,
             max_deletions_per_minute: None,
-            default_region: REGIONS[0].to_owned(),
+            regions: REGIONS.map(str::to_owned).to_vec(),
             grace: signed(operation_timeout + lag_bound + clock_skew),
+            lag_bound: signed(lag_bound),
             skew: signed(clock_skew),
         };
         let pace = Pace {
@@ -112,10 +111,10 @@ impl Setting {
             operation_timeout,
         };
         let lease = operation_timeout + millis(random.u64(2..=6) * 500);
-        // Long enough for a leader to be found, and too short for a grace.
+        // Long enough for a lease to be claimed and a list of several pages to be completed, and too short for a grace.
         let grace = operator.grace();
-        let restless = lease / 2 + millis(500);
-        let restless = (random.u8(..8) == 0 && restless < grace).then_some(restless);
+        let restless = lease.max(lag_bound) + millis(1000);
+        let restless = (random.u8(..6) == 0 && restless < grace).then_some(restless);
         Self {
             restless,
             operators: random.usize(2..=3),
@@ -124,7 +123,6 @@ impl Setting {
             page: random.i32(2..=3),
             lease,
             kubernetes_timeout: millis(random.u64(2..=3) * 500),
-            lag_bound,
             clock_skew,
             operator,
             world,

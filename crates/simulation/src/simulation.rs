@@ -104,11 +104,9 @@ impl Simulation {
         operator.starts_at = None;
         let (stop, stopped) = oneshot::channel();
         let mut setting = self.setting.clone();
-        setting
-            .operator
-            .policies
-            .default_region
-            .clone_from(&operator.region);
+        let regions = &mut setting.operator.policies.regions;
+        // The first is that of objects that name none.
+        regions.sort_by_key(|region| *region != operator.region);
         let id = operator.id();
         let seed =
             crate::choices::mix(self.seed ^ (u64::from(id.start) << 32) ^ ((number as u64) << 56));

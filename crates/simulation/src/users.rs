@@ -299,10 +299,6 @@ impl Simulation {
     }
 
     fn delete_lease(&mut self) -> bool {
-        // Processes that end before a lease is over could not take the one that they make.
-        if self.setting.restless.is_some() {
-            return false;
-        }
         let (namespace, name, now) = (LEASE_NAMESPACE, LEASE, stamp(self.now));
         let there = self.cluster.get(Kind::Lease, namespace, name).is_some();
         let done = self.cluster.remove(Kind::Lease, namespace, name, now);

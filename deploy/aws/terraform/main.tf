@@ -17,7 +17,7 @@ variable "cluster_id" {
 }
 
 variable "room_region" {
-  description = "The AWS region of the rooms."
+  description = "The AWS region of the rooms. For several regions see ../README.md."
   type        = string
 }
 

@@ -168,7 +168,7 @@ async fn what_is_no_arn_of_a_room_of_this_account_is_not_adopted() {
     scene.stage.create(THIEF, adopting(&abroad)).await;
     scene
         .stage
-        .condition(THIEF, "Synced", "False", "NotFound")
+        .condition(THIEF, "Stalled", "True", "RegionNotServed")
         .await;
     scene.thief_goes().await;
     // The API server itself refuses these.

@@ -49,7 +49,7 @@ async fn a_forged_region_leads_an_object_back_to_its_own_room_and_makes_none_els
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_forged_into_the_region_of_anothers_room_does_not_find_it() {
-    let scene = Scene::open().await;
+    let scene = Scene::with(Options::abroad()).await;
     let own_tags = scene.stage.own_tags(
         &scene
             .stage

@@ -105,7 +105,11 @@ async fn a_room_with_the_uid_of_an_object_and_no_owner_does_not_replace_its_room
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_in_another_region_with_the_victims_tags_does_not_move_the_victim() {
-    let scene = Scene::with(sweeping()).await;
+    let options = Options {
+        index_interval: "200ms",
+        ..Options::abroad()
+    };
+    let scene = Scene::with(options).await;
     let abroad = json!({"region": "eu-west-1"});
     let other = scene.stage.settle("abroad", abroad).await;
     let victim = scene.stage.chat_rooms.get(VICTIM).await.unwrap();

@@ -32,6 +32,8 @@ pub struct Options {
     pub credentials: Source,
     /// The cluster's id.
     pub cluster: &'static str,
+    /// Where rooms may be made; empty: in the home region alone.
+    pub regions: &'static str,
     /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
     pub lease: Option<&'static str>,
     /// `AWS_SDK_UA_APP_ID`.
@@ -65,6 +67,7 @@ impl Options {
         account: None,
         credentials: Source::Any,
         cluster: CLUSTER,
+        regions: "",
         lease: None,
         app_id: None,
         collector: None,
@@ -83,6 +86,14 @@ impl Options {
     pub fn watchful() -> Self {
         Self {
             drift_interval: "100ms",
+            ..Self::default()
+        }
+    }
+
+    /// Rooms may be made abroad, too.
+    pub fn abroad() -> Self {
+        Self {
+            regions: "us-west-2,eu-west-1",
             ..Self::default()
         }
     }
@@ -221,6 +232,7 @@ pub fn command(
         .env_clear()
         .env("KUBECONFIG", kubeconfig)
         .env("AWS_REGION", REGION)
+        .env("REGIONS", options.regions)
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("RUST_LOG", "warn,ivschat_operator=debug")

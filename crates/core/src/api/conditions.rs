@@ -97,6 +97,8 @@ pub enum Reason {
     ConsentMissing,
     /// Tags that the operator may not remove leave no room for the spec's.
     TagQuota,
+    /// The operator was not told to make rooms in the region.
+    RegionNotServed,
     /// A room that exists already is being taken over.
     Adopting,
     /// The room differs, and is only observed.
@@ -109,7 +111,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Available,
         Self::CreationPending,
         Self::Deleting,
@@ -128,6 +130,7 @@ impl Reason {
         Self::InvalidSpec,
         Self::ConsentMissing,
         Self::TagQuota,
+        Self::RegionNotServed,
         Self::Adopting,
         Self::Drifted,
         Self::Paused,
@@ -155,6 +158,7 @@ impl Reason {
             Self::InvalidSpec => "InvalidSpec",
             Self::ConsentMissing => "ConsentMissing",
             Self::TagQuota => "TagQuota",
+            Self::RegionNotServed => "RegionNotServed",
             Self::Adopting => "Adopting",
             Self::Drifted => "Drifted",
             Self::Paused => "Paused",

@@ -30,13 +30,22 @@ pub struct Policies {
     pub default_deletion_policy: DeletionPolicy,
     /// Rooms deleted in a minute at most; `None`: as many as asked.
     pub max_deletions_per_minute: Option<NonZeroU32>,
-    /// Region of objects that name none.
-    pub default_region: String,
+    /// Regions where rooms are made and taken over, the one of objects that name none first. There is one at least.
+    pub regions: Vec<String>,
     /// How long reads may lag writes, and a call may be under way: how long after a room was asked for, or first seen missing, a
     /// list can prove it absent.
     pub grace: SignedDuration,
+    /// How long reads may lag writes.
+    pub lag_bound: SignedDuration,
     /// How far ahead of this clock a time in a status can be.
     pub skew: SignedDuration,
+}
+
+impl Policies {
+    /// The region of objects that name none.
+    pub fn default_region(&self) -> &str {
+        self.regions.first().map_or("", String::as_str)
+    }
 }
 
 /// What is asked of a pass.
@@ -156,7 +165,7 @@ impl<'a> Case<'a> {
     pub fn desired(&self, record: &Record) -> Result<DesiredRoom, Failure> {
         let origin = Origin {
             name: &self.seen.name,
-            default_region: &self.policies.default_region,
+            default_region: self.policies.default_region(),
             fixed_region: record.region_in_force(),
             default_tags: &self.policies.default_tags,
             ignored_tags: &self.policies.ignored_tags,

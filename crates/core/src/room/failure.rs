@@ -38,6 +38,8 @@ pub enum FailureClass {
     ConsentMissing,
     /// Tags that the operator may not remove leave no space for the spec's tags.
     TagQuota,
+    /// The operator was not told to make rooms in the region.
+    RegionNotServed,
 }
 
 /// First and longest wait between attempts; each attempt doubles it.
@@ -48,7 +50,7 @@ struct Waits {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Throttled,
         Self::Unavailable,
         Self::Denied,
@@ -64,6 +66,7 @@ impl FailureClass {
         Self::Unparseable,
         Self::ConsentMissing,
         Self::TagQuota,
+        Self::RegionNotServed,
     ];
 
     /// The reason that conditions and events give.
@@ -84,6 +87,7 @@ impl FailureClass {
             Self::Unparseable => Reason::InvalidSpec,
             Self::ConsentMissing => Reason::ConsentMissing,
             Self::TagQuota => Reason::TagQuota,
+            Self::RegionNotServed => Reason::RegionNotServed,
         }
     }
 
@@ -98,6 +102,7 @@ impl FailureClass {
                 | Self::AccountUnverified
                 | Self::Unparseable
                 | Self::ConsentMissing
+                | Self::RegionNotServed
         )
     }
 
@@ -127,7 +132,8 @@ impl FailureClass {
             | Self::Foreign
             | Self::OwnershipLost
             | Self::AccountMismatch
-            | Self::Unparseable => (60, 1800),
+            | Self::Unparseable
+            | Self::RegionNotServed => (60, 1800),
         };
         Waits {
             first: Duration::from_secs(first),

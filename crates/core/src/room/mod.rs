@@ -3,7 +3,7 @@
 //! A pass goes through these in turn:
 //!
 //! - [`seen`] reads the object part by part, and [`case`](mod@case) says what is wanted of its room;
-//! - [`search`](mod@search) says what to read of AWS next, or what is there;
+//! - [`search`](mod@search) says what to read of AWS next, or what is there, and [`census`] how surely a list shows it;
 //! - [`decide`](mod@decide) gives the steps, with what [`correction`] finds to differ;
 //! - [`course`], [`record`], [`recall`], [`news`], [`status`] and [`when`] say what follows of what was done.
 
@@ -11,6 +11,7 @@ pub mod absence;
 mod actual;
 mod arn;
 pub mod case;
+pub mod census;
 pub mod correction;
 pub mod course;
 pub mod decide;

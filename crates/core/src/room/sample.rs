@@ -22,7 +22,7 @@ pub(super) fn seen() -> Seen {
     Seen::read(&object)
 }
 
-/// A grace of 100 seconds, clocks 10 seconds apart, rooms in us-west-2.
+/// A grace of 100 seconds, a lag of up to 80, clocks 10 seconds apart, rooms in us-west-2.
 pub(super) fn policies() -> Policies {
     Policies {
         cluster: "prod".parse().unwrap(),
@@ -31,8 +31,9 @@ pub(super) fn policies() -> Policies {
         ignored_tags: Vec::new(),
         default_deletion_policy: DeletionPolicy::Delete,
         max_deletions_per_minute: None,
-        default_region: "us-west-2".to_owned(),
+        regions: vec!["us-west-2".to_owned()],
         grace: SignedDuration::from_secs(100),
+        lag_bound: SignedDuration::from_secs(80),
         skew: SignedDuration::from_secs(10),
     }
 }

@@ -11,9 +11,10 @@ use crate::api::Reason;
 
 use super::absence::Evidence;
 use super::case::{Case, Intent};
+use super::census::{Known, Need};
 use super::record::Record;
 use super::status::Knowledge;
-use super::{ActualRoom, Failure, FailureClass, Proof, RoomArn, Tags};
+use super::{ActualRoom, Cause, Failure, FailureClass, Proof, RoomArn, Tags};
 
 /// What is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +29,8 @@ pub enum Ask {
     Region {
         /// Its name.
         region: String,
-        /// A list that began earlier does not do; `None`: one that is not too old does.
-        not_before: Option<Timestamp>,
-        /// The last answer named rooms that GetRoom shows otherwise.
-        again: bool,
+        /// What the answer has to show.
+        need: Need,
     },
 }
 
@@ -60,9 +59,20 @@ impl From<Failure> for Stop {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listed {
     /// Those that prove to be this object's, the one to keep first.
-    pub ours: Vec<RoomArn>,
+    pub ours: Vec<Known>,
     /// Those that an object of this name has released, oldest first.
-    pub released: Vec<RoomArn>,
+    pub released: Vec<Known>,
+    /// What the list does not show that is needed. What it shows is there all the same.
+    pub unmet: Option<Unmet>,
+}
+
+/// A list may have missed rooms that were updated while it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unmet {
+    /// Nothing that is read earlier can show them.
+    pub until: Timestamp,
+    /// So many rooms are updated that one page has not sufficed to show them.
+    pub restless: bool,
 }
 
 /// What AWS has answered in this pass.
@@ -71,7 +81,7 @@ pub struct Facts {
     account: Option<Result<String, Failure>>,
     known: Option<Vec<RoomArn>>,
     rooms: BTreeMap<RoomArn, Shown>,
-    regions: BTreeMap<String, Region>,
+    regions: BTreeMap<String, Vec<Region>>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,8 +92,7 @@ struct Shown {
 
 #[derive(Debug, Clone)]
 struct Region {
-    not_before: Option<Timestamp>,
-    again: bool,
+    need: Need,
     answer: Result<Listed, Failure>,
 }
 
@@ -113,20 +122,10 @@ impl Facts {
         self.regions.clear();
     }
 
-    /// Takes in what a list of a region showed, which was asked for in this way.
-    pub fn region(
-        &mut self,
-        region: String,
-        not_before: Option<Timestamp>,
-        again: bool,
-        answer: Result<Listed, Failure>,
-    ) {
-        let known = Region {
-            not_before,
-            again,
-            answer,
-        };
-        self.regions.insert(region, known);
+    /// Takes in what a list of a region showed, which this was asked of.
+    pub fn region(&mut self, region: String, need: Need, answer: Result<Listed, Failure>) {
+        let known = self.regions.entry(region).or_default();
+        known.push(Region { need, answer });
     }
 }
 
@@ -205,17 +204,19 @@ pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Ask> {
     Ok(look)
 }
 
-/// Every region the object's room may be in, as far as its status, its spec and the operator's own region tell. They are one,
-/// unless somebody edited the status. If a spec cannot be read, or breaks a rule, only its region is read here.
+/// Every region the object's room may be in. Its status tells, or else it can be any where rooms are made. If a spec cannot be read,
+/// or breaks a rule, only its region is read here.
 fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
     let in_force = record.region_in_force();
     let adopt = case.adopt.as_ref().filter(|_| in_force.is_none());
     let asked = case.region().or(adopt.map(RoomArn::region));
-    let asked = asked.unwrap_or(&case.policies.default_region);
+    let asked = asked.unwrap_or(case.policies.default_region());
     let arn = record.arn.as_ref().map(RoomArn::region);
     let recorded = in_force.into_iter().chain(record.region.as_deref());
+    let served = case.policies.regions.iter().map(String::as_str);
+    let served = served.filter(|_| in_force.is_none());
     let mut regions: Vec<String> = Vec::new();
-    for region in recorded.chain(arn).chain([asked]) {
+    for region in recorded.chain(arn).chain([asked]).chain(served) {
         if !regions.iter().any(|known| known == region) {
             regions.push(region.to_owned());
         }
@@ -249,6 +250,7 @@ impl Search<'_> {
         if matches!(self.case.intent, Intent::Keep | Intent::Observe) {
             let broken = |failure| Stop::Failed(failure, Knowledge::NotAsSpecified);
             self.case.desired(&self.record).map_err(broken)?;
+            self.require_served().map_err(broken)?;
         }
         look.account = Some(self.account()?.to_owned());
         self.require_account()?;
@@ -272,7 +274,7 @@ impl Search<'_> {
         };
         let mut unlisted = None;
         for region in regions(self.case, &self.record) {
-            match told(self.own_in(&region, None))? {
+            match told(self.own_in(&region, Need::default()))? {
                 Ok(Some(room)) if room.arn.account() == account => {
                     self.record.bind(&room);
                     return Ok(());
@@ -336,7 +338,6 @@ impl Search<'_> {
         let case = self.case;
         let mut evidence = Evidence {
             attempt: self.outstanding(),
-            handover: self.handover(),
             ..Evidence::default()
         };
         let mut stranger = None;
@@ -354,43 +355,143 @@ impl Search<'_> {
                 }
             }
         }
+        evidence.handover = self.handover(stranger.is_some());
         let conclusive = evidence.conclusive_from(case.policies.grace);
-        let not_before = match conclusive {
+        let need = match (conclusive, evidence.attempt) {
             // A missing room cannot be proven absent yet, and no list would show it elsewhere: spare AWS the question.
-            Some(conclusive)
-                if conclusive > case.now
-                    && evidence.first_missing.is_some()
-                    && evidence.attempt.is_none() =>
-            {
-                return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
+            (Some(conclusive), None) if conclusive > case.now && evidence.handover.is_none() => {
+                return Ok(Sight::Unsettled(
+                    self.unsettled(evidence, conclusive, false),
+                ));
             }
-            // Of many objects that wait for the same handover each would have the region listed anew.
-            Some(conclusive) if conclusive > case.now && evidence.attempt.is_none() => {
-                evidence.handover
+            // Nothing can be proven yet, but what is shown is there.
+            (Some(conclusive), attempt) if conclusive > case.now => {
+                self.hint(attempt.into_iter().chain(evidence.handover).max())
             }
-            // The room of an attempt may show up any moment.
-            Some(conclusive) => Some(conclusive.min(case.now)),
+            // Only what was tried at a known time can be there, and that is when it was made.
+            (Some(conclusive), Some(attempt)) if evidence.first_missing.is_none() => {
+                Need::complete(conclusive).updated(self.less_skew(attempt))
+            }
+            (Some(conclusive), _) => Need::complete(self.shown_by(conclusive)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
-            None => case.seen.deleted_at,
+            (None, _) => case.seen.deleted_at.map_or_else(Need::default, Need::since),
         };
         let regions = regions(case, &self.record);
         // One region that cannot be listed hides no room of another, but proves nothing absent either.
-        let mut unlisted = None;
+        let (mut unlisted, mut unmet): (_, Option<Unmet>) = (None, None);
         for region in &regions {
-            match told(self.own_in(region, not_before))? {
+            match told(self.own_in(region, need))? {
                 Ok(Some(room)) => return Ok(Sight::Room(room)),
-                Ok(None) => {}
-                Err(failure) => unlisted = Some(failure),
+                Ok(None) => {
+                    let here = self.unmet(region, &need);
+                    unmet = unmet.into_iter().chain(here).max_by_key(|it| it.until);
+                }
+                Err(failure) if self.may_be_in(region) => {
+                    unlisted = Some(self.unlisted(failure, region));
+                }
+                Err(_) => {}
             }
         }
         if let Some(failure) = unlisted {
             return Err(failure.into());
         }
-        // While a create is outstanding, no room of someone else settles anything.
-        if let Some(conclusive) = conclusive.filter(|conclusive| *conclusive > case.now) {
-            return Ok(Sight::Unsettled(self.unsettled(evidence, conclusive)));
+        let conclusive = conclusive.filter(|conclusive| *conclusive > case.now);
+        let until = conclusive.max(unmet.map(|it| it.until));
+        let Some(until) = until else {
+            return self.without_own(stranger, &regions);
+        };
+        // What is somebody else's may be told already, unless a create is outstanding.
+        if evidence.attempt.is_none() && stranger.is_some() && !case.leaving() {
+            match self.without_own(stranger, &regions) {
+                Ok(Sight::Absent | Sight::Adoptable(_)) => {}
+                told => return told,
+            }
         }
-        self.without_own(stranger, &regions)
+        let restless = unmet.is_some_and(|it| it.restless);
+        Ok(Sight::Unsettled(self.unsettled(evidence, until, restless)))
+    }
+
+    /// A list a few seconds old that was begun no earlier than anything was tried: it may show what came of it, and one reading serves
+    /// all who wait.
+    fn hint(&self, tried: Option<Timestamp>) -> Need {
+        let case = self.case;
+        let new = case.now.checked_sub(case.policies.grace / 50);
+        let new = new.unwrap_or(Timestamp::MIN);
+        let Some(attempt) = self.outstanding() else {
+            return tried.map_or_else(Need::default, Need::since);
+        };
+        Need::since(tried.unwrap_or(new).max(new)).updated(self.less_skew(attempt))
+    }
+
+    fn less_skew(&self, time: Timestamp) -> Timestamp {
+        let skew = self.case.policies.skew;
+        time.checked_sub(skew).unwrap_or(Timestamp::MIN)
+    }
+
+    /// From when on a list shows what can be there if this is when absence can be proven. Nothing is made for an object whose status
+    /// may be older than the room that another made, which lists may not show yet.
+    fn shown_by(&self, conclusive: Timestamp) -> Timestamp {
+        let Case {
+            policies,
+            alone_since,
+            ..
+        } = self.case;
+        if self.case.leaving() {
+            return conclusive;
+        }
+        let caught_up = alone_since.checked_add(policies.lag_bound);
+        conclusive.max(caught_up.unwrap_or(Timestamp::MAX))
+    }
+
+    /// The region that the spec asks for, or the operator's default.
+    fn asked_region(&self) -> &str {
+        let adopt = self.case.adopt.as_ref().map(RoomArn::region);
+        let asked = self.case.region().or(adopt);
+        asked.unwrap_or(self.case.policies.default_region())
+    }
+
+    /// Rooms are made and taken over where the operator was told to. Where one was before, it is still looked after.
+    fn require_served(&self) -> Result<(), Failure> {
+        let (asked, served) = (self.asked_region(), &self.case.policies.regions);
+        let is_recorded = self.record.region_in_force().is_some();
+        if is_recorded || served.iter().any(|region| region == asked) {
+            return Ok(());
+        }
+        let message = format!(
+            "This operator makes and takes over no rooms in {asked}: its --regions are {}. Correct spec.region, or add {asked} to \
+             --regions (aws.regions of the chart)",
+            served.join(", ")
+        );
+        Err(Failure::new(FailureClass::RegionNotServed, message))
+    }
+
+    /// What the newest list of a region does not show although it is needed.
+    fn unmet(&self, region: &str, need: &Need) -> Option<Unmet> {
+        let known = self.facts.regions.get(region)?.iter().rev();
+        let mut known = known.filter(|it| it.need.covers(need));
+        known.next()?.answer.as_ref().ok()?.unmet
+    }
+
+    /// A region that cannot be listed holds up objects whose status does not say where their room is.
+    fn unlisted(&self, failure: Failure, region: &str) -> Failure {
+        if self.record.region_in_force().is_some() || self.case.policies.regions.len() < 2 {
+            return failure;
+        }
+        let message = format!(
+            "The room of this object may be in {region}, which is one of --regions and cannot be listed: {}",
+            failure.message()
+        );
+        Failure {
+            cause: Cause::Told(message),
+            operation: None,
+            ..failure
+        }
+    }
+
+    /// Whether a room that this region may hide would be lost. Nothing was tried for an object without the operator's finalizer.
+    fn may_be_in(&self, region: &str) -> bool {
+        let tried = self.record.region_in_force().is_some() || self.case.seen.has_finalizer();
+        tried || region == self.asked_region()
     }
 
     /// What an object sees that has no room of its own. `stranger`: the room that its record names.
@@ -463,9 +564,11 @@ impl Search<'_> {
         let retained = |tags: &Tags| self.case.identity.retained(tags);
         for region in regions {
             // The list may be old, or GetRoom behind: a room made now could be a second one.
-            let room = self.confirmed(region, None, |listed| &listed.released, retained)?;
-            if room.is_some() {
-                return Ok(room);
+            let need = Need::default();
+            match told(self.confirmed(region, need, |it| &it.released, retained))? {
+                Ok(None) => {}
+                Err(_) if !self.may_be_in(region) => {}
+                found => return Ok(found?),
             }
         }
         Ok(None)
@@ -477,7 +580,7 @@ impl Search<'_> {
             if region == arn.region() {
                 continue;
             }
-            if let Ok(Some(room)) = told(self.own_in(&region, None))? {
+            if let Ok(Some(room)) = told(self.own_in(&region, Need::default()))? {
                 return Ok(Some(room));
             }
         }
@@ -485,13 +588,9 @@ impl Search<'_> {
     }
 
     /// A room of a region that a list shows to be the object's, and GetRoom confirms.
-    fn own_in(
-        &self,
-        region: &str,
-        not_before: Option<Timestamp>,
-    ) -> Result<Option<ActualRoom>, Stop> {
+    fn own_in(&self, region: &str, need: Need) -> Result<Option<ActualRoom>, Stop> {
         let ours = |tags: &Tags| self.proves(tags);
-        self.confirmed(region, not_before, |listed| &listed.ours, ours)
+        self.confirmed(region, need, |listed| &listed.ours, ours)
     }
 
     /// The first listed room that GetRoom shows with tags as expected. A list that is not fresh may offer rooms that are gone, or
@@ -499,35 +598,51 @@ impl Search<'_> {
     fn confirmed<'f>(
         &'f self,
         region: &str,
-        not_before: Option<Timestamp>,
-        pick: impl Fn(&'f Listed) -> &'f Vec<RoomArn>,
+        need: Need,
+        pick: impl Fn(&'f Listed) -> &'f Vec<Known>,
         expected: impl Fn(&Tags) -> bool,
     ) -> Result<Option<ActualRoom>, Stop> {
-        let (known, listed) = self.listed(region, not_before)?;
-        let listed = pick(listed);
-        let Some(first) = listed.first() else {
-            return Ok(None);
+        self.listed(region, need)?;
+        let (fresh, listed) = match self.fresh(region) {
+            Some((since, listed)) => (Some(since), listed?),
+            None => (None, self.listed(region, need)?),
         };
-        let mut latest = None;
-        for arn in listed {
+        let (mut latest, mut stale) = (None, None);
+        for Known { arn, current } in pick(listed) {
             let shown = self.facts.rooms.get(arn);
-            let fresh = |shown: &&Shown| !known.again || Some(shown.at) > known.not_before;
-            let Some(shown) = shown.filter(fresh) else {
-                return Err(Ask::Room(arn.clone()).into());
-            };
+            let shown = shown.filter(|shown| fresh.is_none_or(|since| shown.at > since));
+            let shown = shown.ok_or_else(|| Ask::Room(arn.clone()))?;
             match shown.answer.clone()? {
                 Some(room) if expected(&room.tags) => return Ok(Some(room)),
-                Some(_) | None => latest = latest.max(Some(shown.at)),
+                // It was gone a grace ago, too; or the newest list does not show it either.
+                None if !current || self.is_gone(arn) => {}
+                Some(_) | None => {
+                    latest = latest.max(Some(shown.at));
+                    stale = stale.or(Some(arn));
+                }
             }
         }
-        if known.again {
-            return Err(behind(first).into());
+        match stale {
+            None => Ok(None),
+            Some(stale) if fresh.is_some() => Err(behind(stale).into()),
+            Some(_) => Err(Stop::Ask(Ask::Region {
+                region: region.to_owned(),
+                need: Need {
+                    not_before: latest,
+                    whole: true,
+                    ..Need::default()
+                },
+            })),
         }
-        Err(Stop::Ask(Ask::Region {
-            region: region.to_owned(),
-            not_before: latest,
-            again: true,
-        }))
+    }
+
+    /// Whether GetRoom has not shown the room on record for a grace.
+    fn is_gone(&self, arn: &RoomArn) -> bool {
+        let policies = self.case.policies;
+        let over = |since: Timestamp| self.case.now.duration_since(since) >= policies.grace;
+        self.record.arn.as_ref() == Some(arn)
+            && over(self.missing_since(arn))
+            && self.record.create_time.is_none_or(over)
     }
 
     /// What is known of other rooms of the object, beside the one that it has.
@@ -569,24 +684,26 @@ impl Search<'_> {
         }
     }
 
-    fn listed(
-        &self,
-        region: &str,
-        not_before: Option<Timestamp>,
-    ) -> Result<(&Region, &Listed), Stop> {
-        let known = self.facts.regions.get(region);
+    /// What was answered to this or to more than that.
+    fn listed(&self, region: &str, need: Need) -> Result<&Listed, Stop> {
+        let known = self.facts.regions.get(region).into_iter().flatten();
         // What failed is not asked for twice in a pass.
-        match known.filter(|it| it.not_before >= not_before || it.answer.is_err()) {
-            Some(known) => {
-                let listed = known.answer.as_ref();
-                Ok((known, listed.map_err(Clone::clone)?))
-            }
+        let mut known = known.filter(|it| it.need.covers(&need) || it.answer.is_err());
+        match known.next_back() {
+            Some(known) => Ok(known.answer.as_ref().map_err(Clone::clone)?),
             None => Err(Stop::Ask(Ask::Region {
                 region: region.to_owned(),
-                not_before,
-                again: false,
+                need,
             })),
         }
+    }
+
+    /// The list that was asked for because another named rooms that GetRoom shows otherwise, and since when it was to be begun.
+    fn fresh(&self, region: &str) -> Option<(Timestamp, Result<&Listed, Failure>)> {
+        let known = self.facts.regions.get(region)?;
+        let known = known.iter().rfind(|it| it.need.whole)?;
+        let since = known.need.not_before.unwrap_or(Timestamp::MIN);
+        Some((since, known.answer.as_ref().map_err(Clone::clone)))
     }
 
     fn missing_since(&self, arn: &RoomArn) -> Timestamp {
@@ -626,25 +743,28 @@ impl Search<'_> {
     }
 
     /// When another may last have made a room for the object: it has been worked on before this process was the only one, and
-    /// its status names neither a room nor an attempt: somebody may have wiped it, or a backup left it out. Once this process has
-    /// proven the object without a room and written an attempt down, only its own attempts count.
-    fn handover(&self) -> Option<Timestamp> {
+    /// its status names neither an attempt nor a room that could be its own: somebody may have wiped it, or a backup left it out. Once
+    /// this process has proven the object without a room and written an attempt down, only its own attempts count.
+    fn handover(&self, stranger: bool) -> Option<Timestamp> {
         if self.case.recall.absent_since == Some(self.case.alone_since) {
             return None;
         }
         let (released, alone_since) = (&self.case.recall.released, self.case.alone_since);
-        let blank =
-            self.record.arn.is_none() && self.record.creation.is_none() && released.is_empty();
+        let roomless = stranger || self.record.arn.is_none();
+        let blank = roomless && self.record.creation.is_none() && released.is_empty();
         let age = |created: Timestamp| created.duration_since(alone_since);
         let elder = self
             .case
             .seen
             .created_at
             .is_none_or(|created| age(created) <= self.case.policies.skew);
-        (blank && elder && self.case.seen.has_finalizer()).then_some(alone_since)
+        // Nothing is tried any more for an object that is being deleted, whoever works on it.
+        let latest = self.case.seen.deleted_at.unwrap_or(alone_since);
+        let held = self.case.seen.has_finalizer();
+        (blank && elder && held).then_some(latest.min(alone_since))
     }
 
-    fn unsettled(&self, evidence: Evidence, until: Timestamp) -> Unsettled {
+    fn unsettled(&self, evidence: Evidence, until: Timestamp, restless: bool) -> Unsettled {
         let shown = until.round(jiff::Unit::Second).unwrap_or(until);
         let (reason, message) = match (&self.record.arn, &self.record.creation) {
             (Some(arn), _) if evidence.first_missing.is_some() => (
@@ -673,6 +793,8 @@ impl Search<'_> {
                 )
             }
         };
+        let busy = "; more rooms are updated here than one page of ListRooms shows, and it may take until fewer are";
+        let message = message + if restless { busy } else { "" };
         Unsettled {
             reason,
             message,

@@ -15,6 +15,7 @@ use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::Config;
 use aws_sdk_ivschat::types::RoomSummary;
 use futures::future::BoxFuture;
+use ivschat_core::room::census::Summary;
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
 use ivschat_core::room::{Failure, RoomArn};
 
@@ -24,7 +25,7 @@ use credentials::Keeper;
 use error::attempt_error;
 
 use crate::aws_clock::AwsClock;
-use crate::list::{Page, Summary};
+use crate::list::Page;
 use crate::meter::Meter;
 use crate::port::{Answer, AttemptError, Aws, Request};
 use crate::settings::Settings;

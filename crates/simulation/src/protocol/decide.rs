@@ -9,6 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use ivschat_core::api::names::FINALIZER;
 use ivschat_core::api::{ChatRoom, Creation, DeletionPolicy};
 use ivschat_core::room::case::{Case, Policies, Task};
+use ivschat_core::room::census::Known;
 use ivschat_core::room::decide::decide;
 use ivschat_core::room::plan::{Outcome, Plan};
 use ivschat_core::room::recall::Recall;
@@ -99,8 +100,10 @@ impl Mind {
                 ignored_tags: Vec::new(),
                 default_deletion_policy: DeletionPolicy::Delete,
                 max_deletions_per_minute: None,
-                default_region: REGION.to_owned(),
+                regions: vec![REGION.to_owned()],
                 grace: SignedDuration::from_secs(TICK * i64::from(rules.grace)),
+                // Takeovers are waited for by the whole grace here.
+                lag_bound: SignedDuration::ZERO,
                 skew: SignedDuration::ZERO,
             },
             applied: applied(),
@@ -169,15 +172,17 @@ impl Mind {
                     let answer = shown.then(|| self.actual(room, made, &case.identity));
                     facts.room(asked, clock, Ok(answer));
                 }
-                Err(Ask::Region {
-                    region,
-                    not_before,
-                    again,
-                }) => {
+                Err(Ask::Region { region, need }) => {
                     let listed = (0..Bounds::ROOMS).filter(|room| question.view.listed[*room]);
-                    let ours = listed.map(|room| self.arn(room)).collect();
-                    let released = Vec::new();
-                    facts.region(region, not_before, again, Ok(Listed { ours, released }));
+                    let ours = listed.map(|room| Known {
+                        arn: self.arn(room),
+                        current: true,
+                    });
+                    let listed = Listed {
+                        ours: ours.collect(),
+                        ..Listed::default()
+                    };
+                    facts.region(region, need, Ok(listed));
                 }
             }
         }

@@ -1,7 +1,8 @@
 //! The emulator's world behind the AWS port: what a request means to it, and what its answer means to the operator.
 
-use ivschat_aws::{Answer, AttemptError, Page, Refusal, Request, Summary, Unknown};
+use ivschat_aws::{Answer, AttemptError, Page, Refusal, Request, Unknown};
 use ivschat_core::api::FallbackResult;
+use ivschat_core::room::census::Summary;
 use ivschat_core::room::correction::{HandlerUpdate, NewRoom, RoomUpdate};
 use ivschat_core::room::{ActualRoom, Handler, RoomArn};
 use ivschat_emulator::world::{

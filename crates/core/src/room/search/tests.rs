@@ -7,7 +7,7 @@ use super::*;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, Creation, DeletionPolicy};
 use crate::room::Pause;
-use crate::room::case::Task;
+use crate::room::case::{Policies, Task};
 use crate::room::recall::Recall;
 use crate::room::sample::{self, arn, identity, policies, tags};
 use crate::room::seen::Seen;
@@ -68,9 +68,28 @@ impl Aws {
     }
 
     fn listing(mut self, region: &'static str, ours: &[RoomArn], free: &[RoomArn]) -> Self {
+        let known = |arns: &[RoomArn], current| {
+            let known = |arn: &RoomArn| Known {
+                arn: arn.clone(),
+                current,
+            };
+            arns.iter().map(known).collect()
+        };
         let listed = Listed {
-            ours: ours.to_vec(),
-            released: free.to_vec(),
+            ours: known(ours, true),
+            released: known(free, true),
+            unmet: None,
+        };
+        self.lists.entry(region).or_default().push(Ok(listed));
+        self
+    }
+
+    /// The lists of a region do not show what is needed before this second.
+    fn unmet(mut self, region: &'static str, until: i64, restless: bool) -> Self {
+        let until = at(until);
+        let listed = Listed {
+            unmet: Some(Unmet { until, restless }),
+            ..Listed::default()
         };
         self.lists.entry(region).or_default().push(Ok(listed));
         self
@@ -86,6 +105,19 @@ fn failed(class: FailureClass) -> Failure {
     Failure::new(class, "as this test says")
 }
 
+/// What a list has to show, in short.
+fn told(need: &Need) -> String {
+    let seconds = |time: Timestamp| time.duration_since(Timestamp::UNIX_EPOCH).as_secs();
+    let complete = if need.complete { ", complete" } else { "" };
+    let since = need.not_before;
+    let since = since.map(|it| format!(" since {}", seconds(it)));
+    let updated = need.since;
+    let updated = updated.map(|it| format!(", updated since {}", seconds(it)));
+    let whole = if need.whole { " again" } else { "" };
+    let (since, updated) = (since.unwrap_or_default(), updated.unwrap_or_default());
+    format!("{since}{complete}{updated}{whole}")
+}
+
 /// An object that has been seen to long before, in its own words.
 #[derive(Clone)]
 struct Object {
@@ -94,6 +126,7 @@ struct Object {
     alone_since: i64,
     seen: Seen,
     task: Task,
+    regions: Vec<String>,
 }
 
 impl Default for Object {
@@ -107,6 +140,7 @@ impl Default for Object {
             alone_since: 1000,
             seen,
             task: Task::Follow,
+            regions: vec![HOME.to_owned()],
         }
     }
 }
@@ -140,6 +174,12 @@ impl Object {
         Self::default().but(|seen| seen.finalizers.clear())
     }
 
+    /// Rooms are made at home and abroad.
+    fn served_in_both(mut self) -> Self {
+        self.regions = vec![HOME.to_owned(), ABROAD.to_owned()];
+        self
+    }
+
     /// No room is wanted any more.
     fn leaving(mut self) -> Self {
         self.task = Task::Release;
@@ -161,7 +201,10 @@ impl Object {
 
     /// What is asked for, in order, and what comes of it.
     fn look(&self, aws: &Aws) -> (Vec<String>, Look) {
-        let policies = policies();
+        let policies = Policies {
+            regions: self.regions.clone(),
+            ..policies()
+        };
         let (alone, now) = (at(self.alone_since), at(NOW));
         let mut case = Case::of(self.task, &self.seen, &self.recall, &policies, alone, now);
         case.record = self.record.clone();
@@ -184,18 +227,8 @@ impl Object {
                     let answer = aws.rooms.get(&arn).cloned().transpose();
                     facts.room(arn, now, answer.map_err(failed));
                 }
-                Ask::Region {
-                    region,
-                    not_before,
-                    again,
-                } => {
-                    let since = not_before.map(|it| it.duration_since(Timestamp::UNIX_EPOCH));
-                    let since = since.map(|it| format!(" since {}", it.as_secs()));
-                    let once_more = if again { " again" } else { "" };
-                    asked.push(format!(
-                        "list {region}{}{once_more}",
-                        since.unwrap_or_default()
-                    ));
+                Ask::Region { region, need } => {
+                    asked.push(format!("list {region}{}", told(&need)));
                     let lists = lists
                         .entry(if region == HOME { HOME } else { ABROAD })
                         .or_default();
@@ -204,7 +237,7 @@ impl Object {
                         1 => lists[0].clone(),
                         _ => lists.remove(0),
                     };
-                    facts.region(region, not_before, again, answer.map_err(failed));
+                    facts.region(region, need, answer.map_err(failed));
                 }
             }
         }
@@ -264,14 +297,14 @@ fn a_room_that_is_not_on_record_is_found_by_its_tags_whatever_happened_before() 
     assert_sees(
         &wiped,
         &aws,
-        &["list us-west-2 since 1100", "room a"],
+        &["list us-west-2 since 1100, complete", "room a"],
         seen(),
     );
     let attempted = Object::attempted(9990);
     assert_sees(
         &attempted,
         &aws,
-        &["list us-west-2 since 10000", "room a"],
+        &["list us-west-2 since 9998, updated since 9980", "room a"],
         seen(),
     );
 }
@@ -343,7 +376,7 @@ fn a_room_that_is_missing_is_absent_a_grace_after_the_first_404_and_its_creation
     let soon = Object::recorded(&a).missing_since(9901);
     assert_waits(&soon, &none, &["room a"], Reason::NotFound, 10_001);
     let over = Object::recorded(&a).missing_since(9900);
-    let asked = ["room a", "list us-west-2 since 10000"];
+    let asked = ["room a", "list us-west-2 since 10000, complete"];
     assert_sees(&over, &none, &asked, Ok(Sight::Absent));
     let mut young = over.clone();
     young.record.create_time = Some(at(9950));
@@ -392,11 +425,19 @@ fn the_first_404_stands_in_the_record_until_the_room_is_seen_again() {
 #[test]
 fn an_attempt_whose_outcome_is_not_known_is_looked_for_until_a_grace_has_passed() {
     let none = Aws::default();
-    let asked = ["list us-west-2 since 10000"];
-    let young = Object::attempted(9990);
-    assert_waits(&young, &none, &asked, Reason::CreationPending, 10_090);
+    // One list of two seconds ago does for all, but none from before the attempt.
+    for (started, since) in [(9990, 9998), (9999, 9999)] {
+        let asked = format!(
+            "list us-west-2 since {since}, updated since {}",
+            started - 10
+        );
+        let young = Object::attempted(started);
+        let reason = Reason::CreationPending;
+        assert_waits(&young, &none, &[&asked], reason, started + 100);
+    }
     let old = Object::attempted(9800);
-    let asked = ["list us-west-2 since 9900"];
+    let complete = "list us-west-2 since 9900, complete, updated since 9790";
+    let asked = [complete, "list us-west-2"];
     assert_sees(&old, &none, &asked, Ok(Sight::Absent));
 }
 
@@ -444,13 +485,157 @@ fn a_region_that_cannot_be_listed_hides_no_room_of_another_and_proves_nothing_ab
         .unlisted(HOME, FailureClass::Throttled);
     let asked = [
         "room a",
-        "list us-west-2 since 5100",
-        "list eu-west-1 since 5100",
+        "list us-west-2 since 5100, complete",
+        "list eu-west-1 since 5100, complete",
     ];
     assert_sees(&object, &aws, &asked, Err(FailureClass::Throttled));
     let aws = aws.listing(ABROAD, from_ref(&b), &[]);
     let asked = [&asked[..], &["room b"]].concat();
     assert_sees(&object, &aws, &asked, Ok(Sight::Room(own(&b))));
+}
+
+// --- where a room can be --------------------------------------------------------------------------------------------
+
+#[test]
+fn an_object_whose_status_is_lost_has_its_room_in_any_region_where_rooms_are_made() {
+    let b = arn_in(ACCOUNT, ABROAD, "b");
+    let aws = Aws::default()
+        .with(own(&b))
+        .listing(ABROAD, from_ref(&b), &[]);
+    let wiped = Object::default()
+        .but(|seen| seen.created_at = Some(at(500)))
+        .served_in_both();
+    let lists = [
+        "list us-west-2 since 1100, complete",
+        "list eu-west-1 since 1100, complete",
+    ];
+    let asked = [&lists[..], &["room b"]].concat();
+    let found = || Ok(Sight::Room(own(&b)));
+    assert_sees(&wiped, &aws, &asked, found());
+    assert_sees(&wiped.clone().leaving(), &aws, &asked, found());
+    let none = Aws::default();
+    assert_sees(&wiped, &none, &lists, Ok(Sight::Absent));
+    // Its status names a region: it was made nowhere else.
+    let mut recorded = wiped;
+    recorded.record.region = Some(HOME.to_owned());
+    assert_sees(&recorded, &aws, &lists[..1], Ok(Sight::Absent));
+}
+
+#[test]
+fn a_region_that_cannot_be_listed_holds_up_only_objects_for_which_something_was_tried_nobody_knows_where()
+ {
+    let denied = Aws::default().unlisted(ABROAD, FailureClass::Denied);
+    let both = ["list us-west-2", "list eu-west-1"];
+    let new = Object::new().served_in_both();
+    assert_sees(&new, &denied, &both, Ok(Sight::Absent));
+    let held = Object::default().served_in_both();
+    let (asked, look) = held.look(&denied);
+    assert_eq!(asked, both);
+    let (failure, _) = look.sight.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Denied);
+    let told = "The room of this object may be in eu-west-1, which is one of --regions and cannot be listed: as this test says";
+    assert_eq!(failure.message(), told);
+    let mut recorded = held.clone();
+    recorded.record.region = Some(HOME.to_owned());
+    assert_sees(&recorded, &denied, &both[..1], Ok(Sight::Absent));
+    // Where the spec wants it, it is told as it is.
+    let at_home = Aws::default().unlisted(HOME, FailureClass::Denied);
+    assert_sees(&new, &at_home, &both, Err(FailureClass::Denied));
+}
+
+#[test]
+fn no_room_is_made_or_taken_over_in_a_region_that_is_not_served_but_one_on_record_is_kept() {
+    let (none, a) = (Aws::default(), arn_in(ACCOUNT, ABROAD, "a"));
+    let abroad = |seen: &mut Seen| {
+        seen.spec.as_mut().unwrap().region = Some(ABROAD.to_owned());
+    };
+    let new = Object::new().but(abroad);
+    let (asked, look) = new.look(&none);
+    assert!(asked.is_empty());
+    let (failure, _) = look.sight.unwrap_err();
+    assert_eq!(failure.class, FailureClass::RegionNotServed);
+    let told = "This operator makes and takes over no rooms in eu-west-1: its --regions are us-west-2. Correct spec.region, or add \
+                eu-west-1 to --regions (aws.regions of the chart)";
+    assert_eq!(failure.message(), told);
+    let refused = || Err(FailureClass::RegionNotServed);
+    assert_sees(&Object::new().adopting(&a), &none, &[], refused());
+    let served = new.clone().served_in_both();
+    let asked = ["list eu-west-1", "list us-west-2"];
+    assert_sees(&served, &none, &asked, Ok(Sight::Absent));
+    let aws = Aws::default().with(own(&a));
+    let kept = Object::recorded(&a).but(abroad);
+    assert_sees(&kept, &aws, &["room a"], Ok(Sight::Room(own(&a))));
+}
+
+#[test]
+fn while_a_list_may_have_missed_rooms_nothing_is_absent() {
+    let a = arn("a");
+    let missing = Object::recorded(&a).missing_since(5000);
+    let wiped = Object::default().but(|seen| seen.created_at = Some(at(500)));
+    let attempted = Object::attempted(9800);
+    for (object, reason) in [
+        (missing, Reason::NotFound),
+        (wiped, Reason::CreationPending),
+        (attempted, Reason::CreationPending),
+    ] {
+        let sees = |restless| {
+            let aws = Aws::default().unmet(HOME, 10_030, restless);
+            let (_, seen) = object.sees(&aws);
+            let Ok(Sight::Unsettled(unsettled)) = seen else {
+                panic!("{seen:?}");
+            };
+            unsettled
+        };
+        let (calm, restless) = (sees(false), sees(true));
+        assert_eq!((calm.reason, calm.until), (reason, at(10_030)));
+        let told = "; more rooms are updated here than one page of ListRooms shows, and it may take until fewer are";
+        assert_eq!(restless.message, calm.message + told);
+    }
+}
+
+#[test]
+fn a_status_that_may_be_older_than_a_takeover_makes_no_room_before_lists_show_what_was_made_then() {
+    let a = arn("a");
+    let mut object = Object::recorded(&a).missing_since(5000);
+    object.alone_since = 9950;
+    let list = |since: i64| format!("list us-west-2 since {since}, complete");
+    let keeps = list(9950 + 80);
+    let asked = ["room a", &keeps];
+    assert_sees(&object, &Aws::default(), &asked, Ok(Sight::Absent));
+    // A deletion is not held up: what it leaves is reported.
+    let goes = list(5100);
+    let asked = ["room a", &goes];
+    assert_sees(
+        &object.leaving(),
+        &Aws::default(),
+        &asked,
+        Ok(Sight::Absent),
+    );
+}
+
+#[test]
+fn a_room_that_get_room_has_not_shown_for_a_grace_is_gone_though_a_list_shows_it() {
+    let a = arn("a");
+    let aws = Aws::default().listing(HOME, from_ref(&a), &[]);
+    let missing = Object::recorded(&a).missing_since(9900);
+    let asked = ["room a", "list us-west-2 since 10000, complete"];
+    assert_sees(&missing, &aws, &asked, Ok(Sight::Absent));
+}
+
+#[test]
+fn a_status_that_names_somebody_elses_room_does_not_hide_the_objects_own() {
+    let a = arn("a");
+    let aws = Aws::default().with(foreign(&a));
+    let elder = Object::recorded(&a).but(|seen| seen.created_at = Some(at(500)));
+    let complete = "list us-west-2 since 1100, complete";
+    let told = || Ok(Sight::Room(foreign(&a)));
+    assert_sees(&elder, &aws, &["room a", complete], told());
+    let unmet = aws.clone().unmet(HOME, 10_030, false);
+    assert_sees(&elder, &unmet, &["room a", complete], told());
+    // But nothing is let go before it is known.
+    let leaving = elder.leaving();
+    let asked = ["room a", complete];
+    assert_waits(&leaving, &unmet, &asked, Reason::CreationPending, 10_030);
 }
 
 #[test]
@@ -541,11 +726,13 @@ fn a_room_that_was_to_be_adopted_and_was_not_is_nothing_to_an_object_that_wants_
     let aws = Aws::default().with(foreign(&a));
     let mut object = Object::attempted(9800);
     object.record.arn = Some(a.clone());
-    let asked = ["room a", "list us-west-2 since 9900"];
+    let complete = "list us-west-2 since 9900, complete, updated since 9790";
+    let asked = ["room a", complete, "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Absent));
+    let asked = &asked[..2];
     // It was made for the object, and somebody has taken it.
     object.recall.had = Some(a.clone());
-    assert_sees(&object, &aws, &asked, Ok(Sight::Room(foreign(&a))));
+    assert_sees(&object, &aws, asked, Ok(Sight::Room(foreign(&a))));
 }
 
 #[test]
@@ -571,7 +758,7 @@ fn an_adoption_that_came_to_nothing_is_void_and_can_be_made_again() {
     assert_sees(&object, &aws, &asked, Ok(Sight::Adoptable(consents)));
     // It is not wanted any more: what may come of it is waited for.
     object.seen.spec.as_mut().unwrap().adopt = None;
-    let asked = ["room a", "list us-west-2 since 10000"];
+    let asked = ["room a", "list us-west-2 since 9998, updated since 9980"];
     assert_waits(&object, &aws, &asked, Reason::CreationPending, 10_090);
 }
 
@@ -609,7 +796,7 @@ fn nothing_is_asked_where_it_makes_no_difference() {
     }
     // What was tried before may have come to something.
     let attempted = Object::attempted(9800).but(observed);
-    let asked = ["list us-west-2 since 9900"];
+    let asked = ["list us-west-2 since 9900, complete, updated since 9790"];
     assert_sees(&attempted, &Aws::default(), &asked, Ok(Sight::Absent));
 }
 

@@ -1,0 +1,474 @@
+//! What is known of the rooms of one region, from pages of ListRooms and from what this process has done itself.
+//!
+//! ListRooms shows the newest update first, each page from a replica that may be behind by the lag bound. A room that is updated
+//! while pages are read moves to the front, and can be missing from its old page and from the front, too. So a [`Reading`] of
+//! several pages may miss rooms. None is missed once the front was read again, begun a lag bound after that reading ended, down past
+//! (its begin − lag bound), in one page: one page shows one moment, and every room that moved meanwhile is on it. What takes several
+//! pages again is a reading to begin from anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
+
+use super::{ActualRoom, Identity, Proof, RoomArn, Tags};
+
+/// A room as ListRooms shows it, as far as the operator needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The room's ARN.
+    pub arn: RoomArn,
+    /// Every tag.
+    pub tags: Tags,
+    /// When AWS created it, if AWS says.
+    pub create_time: Option<Timestamp>,
+    /// When it was last updated, if AWS says.
+    pub update_time: Option<Timestamp>,
+}
+
+impl From<&ActualRoom> for Summary {
+    fn from(room: &ActualRoom) -> Self {
+        Self {
+            arn: room.arn.clone(),
+            tags: room.tags.clone(),
+            create_time: room.create_time,
+            update_time: room.update_time,
+        }
+    }
+}
+
+/// Which rooms a reading has to show, and how surely. `Need::default()`: every room, in a list that is not too old.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Those that were updated since; `None`: every one.
+    pub since: Option<Timestamp>,
+    /// A reading that began earlier does not do; `None`: one that is not too old does.
+    pub not_before: Option<Timestamp>,
+    /// None may be missing because it was updated meanwhile.
+    pub complete: bool,
+    /// None may be shown that was gone before: the reading has to go down to the oldest room.
+    pub whole: bool,
+}
+
+impl Need {
+    /// Every room, in a reading that began no earlier.
+    pub fn since(not_before: Timestamp) -> Self {
+        Self {
+            not_before: Some(not_before),
+            ..Self::default()
+        }
+    }
+
+    /// Every room, and none missed.
+    pub fn complete(not_before: Timestamp) -> Self {
+        Self {
+            complete: true,
+            ..Self::since(not_before)
+        }
+    }
+
+    /// Only rooms that were updated no earlier than `since`.
+    #[must_use]
+    pub fn updated(self, since: Timestamp) -> Self {
+        Self {
+            since: Some(since),
+            ..self
+        }
+    }
+
+    /// Whether what does for this does for another, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.since <= other.since
+            && self.not_before >= other.not_before
+            && self.complete >= other.complete
+            && self.whole >= other.whole
+    }
+}
+
+/// Pages of ListRooms that were read one after another, from the front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// When the first page was asked for.
+    pub begun: Timestamp,
+    /// When the last one had come.
+    pub ended: Timestamp,
+    /// Every room that was updated no earlier is on them; `None`: every room is.
+    pub down_to: Option<Timestamp>,
+    /// Every room that was updated no earlier is on the first of them; `None`: every room is.
+    pub first_down_to: Option<Timestamp>,
+    /// What they show.
+    pub rooms: Vec<Summary>,
+}
+
+/// What has to be done for a [`Need`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it is met.
+    Nothing,
+    /// The front is to be read, down past every room that was updated no earlier; `None`: to the oldest room.
+    Read(Option<Timestamp>),
+    /// Nothing that is read earlier would do.
+    Wait(Timestamp),
+}
+
+/// The rooms of one region.
+#[derive(Debug, Clone, Default)]
+pub struct Census {
+    rooms: BTreeMap<RoomArn, Entry>,
+    /// The rooms by each tag value by which somebody looks for them.
+    marked: BTreeMap<Mark, BTreeSet<RoomArn>>,
+    /// What readings have shown. None of these covers another.
+    shown: Vec<Need>,
+    /// A reading of several pages, of which nobody knows what it missed.
+    open: Option<Open>,
+    /// The newest reading that went down to the oldest room.
+    whole: Option<Span>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    room: Summary,
+    /// The newest reading that shows it, or that may be behind what this process has done to it, began no later.
+    seen: Timestamp,
+    /// This process has deleted it.
+    deleted: bool,
+    /// Readings that began before do not tell what this process has made of it.
+    ours_until: Option<Timestamp>,
+}
+
+/// By what a room is looked for. Rooms without any of it are nobody's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Owner(String),
+    Creation(String),
+    Consent(String),
+}
+
+impl Mark {
+    fn of(tags: &Tags) -> Option<Self> {
+        let tag = |key| tags.get(key).cloned();
+        let owner = tag(OWNER_TAG).map(Self::Owner);
+        let creation = || tag(CREATION_TAG).map(Self::Creation);
+        owner
+            .or_else(creation)
+            .or_else(|| tag(CONSENT_TAG).map(Self::Consent))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    begun: Timestamp,
+    ended: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// Together with what was known before it, it shows rooms that were updated since.
+    since: Option<Timestamp>,
+    span: Span,
+}
+
+/// How far what AWS shows may be from what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// For how long a page may not show what was written.
+    pub bound: SignedDuration,
+    /// How far AWS's times may be from the times of readings.
+    pub skew: SignedDuration,
+}
+
+impl Lag {
+    /// Rooms that a reading may have missed were updated no earlier.
+    fn before(&self, begun: Timestamp) -> Timestamp {
+        less(less(begun, self.bound), self.skew)
+    }
+
+    /// What was written by then is on every page that is asked for from now on.
+    fn after(&self, time: Timestamp) -> Timestamp {
+        time.checked_add(self.bound).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn less(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+impl Census {
+    /// What is to be done so that readings show what is needed. `now`: when a page could be asked for.
+    pub fn next(&self, need: &Need, now: Timestamp, lag: Lag) -> Next {
+        if self.shown.iter().any(|shown| shown.covers(need)) {
+            return Next::Nothing;
+        }
+        if need.whole || !need.complete {
+            return Next::Read(need.since.filter(|_| !need.whole));
+        }
+        let open = self.open.filter(|open| open.since <= need.since);
+        // A page that adds to what is known from before did not suffice last time.
+        if let Some(open) = open.filter(|open| now < lag.after(open.span.ended)) {
+            return Next::Wait(lag.after(open.span.ended));
+        }
+        let closes = open.map(|open| lag.before(open.span.begun));
+        let adds = self.complete().filter(|it| it.since <= need.since);
+        let adds = adds.filter_map(|it| Some(lag.before(it.not_before?)));
+        Next::Read(adds.chain(closes).chain(need.since).max())
+    }
+
+    /// Whether one page has not sufficed to complete a reading, because too many rooms were updated.
+    pub fn is_restless(&self) -> bool {
+        let newest = self.whole;
+        self.open
+            .is_some_and(|open| newest.is_some_and(|whole| whole.begun < open.span.begun))
+    }
+
+    /// Takes in what was read.
+    pub fn take(&mut self, reading: Reading, lag: Lag) {
+        let span = Span {
+            begun: reading.begun,
+            ended: reading.ended,
+        };
+        for room in reading.rooms {
+            self.show(room, span.begun);
+        }
+        if reading.down_to.is_none() {
+            self.drop_older(span, lag);
+            self.whole = Some(span);
+        }
+        self.note_page(reading.first_down_to, span, lag);
+        self.note_pages(reading.down_to, span, lag);
+        self.drop_covered();
+    }
+
+    /// Notes what the first page of a reading shows by itself, and together with what is known from before.
+    fn note_page(&mut self, down_to: Option<Timestamp>, span: Span, lag: Lag) {
+        let since = self.since_before(down_to, span, lag).min(down_to);
+        self.shown.push(Need {
+            since,
+            not_before: Some(span.begun),
+            complete: true,
+            whole: false,
+        });
+        self.open = self.open.filter(|open| open.since < since);
+    }
+
+    /// Notes what all pages of a reading show. What they missed, one page can show later.
+    fn note_pages(&mut self, down_to: Option<Timestamp>, span: Span, lag: Lag) {
+        let since = self.since_before(down_to, span, lag).min(down_to);
+        let closed = |it: &Need| it.since <= since && it.not_before == Some(span.begun);
+        // An earlier one can be completed earlier.
+        let earlier = |open: Open| open.since <= since && span.begun < lag.after(open.span.ended);
+        if !self.complete().any(closed) && !self.open.is_some_and(earlier) {
+            self.open = Some(Open { since, span });
+        }
+        self.shown.push(Need {
+            since: down_to,
+            not_before: Some(span.begun),
+            complete: false,
+            whole: down_to.is_none(),
+        });
+    }
+
+    /// Since when updated rooms were known before a reading, if that shows every room that those pages may have missed.
+    fn since_before(&self, down_to: Option<Timestamp>, span: Span, lag: Lag) -> Option<Timestamp> {
+        let reaches = |begun: Timestamp| down_to <= Some(lag.before(begun));
+        let complete = self
+            .complete()
+            .filter(|it| it.not_before.is_some_and(reaches));
+        let open = self
+            .open
+            .filter(|open| span.begun >= lag.after(open.span.ended) && reaches(open.span.begun));
+        let known = complete.map(|it| it.since).chain(open.map(|it| it.since));
+        known.min().unwrap_or(Some(Timestamp::MAX))
+    }
+
+    fn complete(&self) -> impl Iterator<Item = &Need> {
+        self.shown.iter().filter(|it| it.complete)
+    }
+
+    /// Of what readings have shown, keeps what nothing later covers; of that the widest and the newest.
+    fn drop_covered(&mut self) {
+        const KEPT: usize = 8;
+        let mut kept: Vec<Need> = Vec::new();
+        for shown in std::mem::take(&mut self.shown).into_iter().rev() {
+            if !kept.iter().any(|it| it.covers(&shown)) {
+                kept.push(shown);
+            }
+        }
+        kept.sort_by_key(|it| (it.since.is_some(), std::cmp::Reverse(it.not_before)));
+        kept.truncate(KEPT);
+        self.shown = kept;
+    }
+
+    /// Drops rooms that neither this whole reading nor the one before shows: they are gone. So is what rested on them.
+    fn drop_older(&mut self, newest: Span, lag: Lag) {
+        let Some(last) = self.whole else { return };
+        let gone =
+            |entry: &Entry| entry.seen < last.begun || (entry.deleted && entry.seen < newest.begun);
+        let gone: Vec<RoomArn> = self
+            .rooms
+            .iter()
+            .filter(|(_, entry)| gone(entry))
+            .map(|(arn, _)| arn.clone())
+            .collect();
+        for arn in &gone {
+            self.remove(arn);
+        }
+        let after = lag.after(last.ended);
+        self.shown.retain(|it| it.not_before >= Some(after));
+    }
+
+    /// Whether no room is known that anybody looks for.
+    pub fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
+    /// Nobody knows any more when the readings were, or others have worked since: they prove nothing. What they showed may still be.
+    pub fn distrust(&mut self) {
+        self.shown.clear();
+        self.open = None;
+        self.whole = None;
+        for entry in self.rooms.values_mut() {
+            if entry.ours_until.is_none() {
+                entry.seen = Timestamp::MIN;
+            }
+        }
+    }
+
+    /// Takes in a room that this process has just made, or whose tags it has just changed.
+    pub fn made(&mut self, room: &ActualRoom, at: Timestamp, lag: Lag) {
+        self.act(Summary::from(room), at, false, lag);
+    }
+
+    /// Takes in that this process has just deleted a room.
+    pub fn deleted(&mut self, arn: &RoomArn, at: Timestamp, lag: Lag) {
+        if let Some(entry) = self.rooms.get(arn) {
+            let room = entry.room.clone();
+            self.act(room, at, true, lag);
+        }
+    }
+
+    fn act(&mut self, room: Summary, at: Timestamp, deleted: bool, lag: Lag) {
+        let until = lag.after(at);
+        self.put(Entry {
+            room,
+            seen: until,
+            deleted,
+            ours_until: Some(until),
+        });
+    }
+
+    /// Takes in that GetRoom does not show a room. One that the newest list does not show either is gone.
+    pub fn missing(&mut self, arn: &RoomArn) {
+        if self.rooms.get(arn).is_some_and(|it| !self.is_current(it)) {
+            self.remove(arn);
+        }
+    }
+
+    fn show(&mut self, mut room: Summary, begun: Timestamp) {
+        if let Some(known) = self.rooms.get(&room.arn) {
+            if known.ours_until.is_some_and(|until| begun < until) {
+                // The page may be behind what this process has done.
+                return;
+            }
+            if room.update_time < known.room.update_time {
+                // The page is behind another one.
+                room = known.room.clone();
+            }
+        }
+        self.put(Entry {
+            room,
+            seen: begun,
+            deleted: false,
+            ours_until: None,
+        });
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let arn = entry.room.arn.clone();
+        self.remove(&arn);
+        if let Some(mark) = Mark::of(&entry.room.tags) {
+            self.marked.entry(mark).or_default().insert(arn.clone());
+            self.rooms.insert(arn, entry);
+        }
+    }
+
+    fn remove(&mut self, arn: &RoomArn) {
+        let Some(entry) = self.rooms.remove(arn) else {
+            return;
+        };
+        if let Some(mark) = Mark::of(&entry.room.tags)
+            && let Some(marked) = self.marked.get_mut(&mark)
+        {
+            marked.remove(arn);
+            if marked.is_empty() {
+                self.marked.remove(&mark);
+            }
+        }
+    }
+
+    /// Whether the newest whole reading shows it, or a later one, or this process has made it since.
+    fn is_current(&self, entry: &Entry) -> bool {
+        let since = self.whole.map(|whole| whole.begun);
+        entry.seen > Timestamp::MIN && Some(entry.seen) >= since
+    }
+
+    fn of_mark(&self, mark: &Mark) -> impl Iterator<Item = &Entry> {
+        let arns = self.marked.get(mark).into_iter().flatten();
+        let entries = arns.filter_map(|arn| self.rooms.get(arn));
+        entries.filter(|entry| !entry.deleted)
+    }
+
+    /// The rooms that prove to be this ChatRoom's: first those that this object asked for, each group oldest first.
+    pub fn rooms_of(&self, identity: &Identity) -> Vec<Known> {
+        let marks = identity.owners().map(Mark::Owner);
+        let marks = marks.chain([Mark::Creation(identity.uid.clone())]);
+        let rooms = marks.flat_map(|mark| self.of_mark(&mark).collect::<Vec<_>>());
+        let mut rooms: Vec<_> = rooms
+            .filter(|it| identity.prove(&it.room.tags) == Proof::Ours)
+            .collect();
+        // Rooms that this object asked for come before those of an earlier object of its name.
+        rooms.sort_by_key(|it| {
+            let room = &it.room;
+            (!identity.created(&room.tags), room.create_time, &room.arn)
+        });
+        self.known(rooms)
+    }
+
+    /// The rooms that an object of this name has released, oldest first.
+    pub fn released(&self, identity: &Identity) -> Vec<Known> {
+        let mark = Mark::Consent(identity.owner.to_string());
+        let rooms = self.of_mark(&mark);
+        let mut rooms: Vec<_> = rooms
+            .filter(|it| identity.retained(&it.room.tags))
+            .collect();
+        rooms.sort_by_key(|it| (it.room.create_time, &it.room.arn));
+        self.known(rooms)
+    }
+
+    fn known(&self, rooms: Vec<&Entry>) -> Vec<Known> {
+        let known = |entry: &Entry| Known {
+            arn: entry.room.arn.clone(),
+            current: self.is_current(entry),
+        };
+        rooms.into_iter().map(known).collect()
+    }
+
+    /// The rooms that carry an owner tag, with its value, as of the newest reading.
+    pub fn owned(&self) -> impl Iterator<Item = (&str, &RoomArn)> {
+        let rooms = self.rooms.values();
+        let rooms = rooms.filter(|entry| !entry.deleted && self.is_current(entry));
+        rooms.filter_map(|it| Some((it.room.tags.get(OWNER_TAG)?.as_str(), &it.room.arn)))
+    }
+}
+
+/// A room that somebody looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its ARN.
+    pub arn: RoomArn,
+    /// The newest list shows it. Otherwise it may be gone: only GetRoom tells.
+    pub current: bool,
+}
+
+#[cfg(test)]
+mod tests;

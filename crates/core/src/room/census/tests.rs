@@ -1,0 +1,294 @@
+use jiff::ToSpan;
+
+use super::*;
+use crate::room::sample::{arn, identity, room, tags};
+
+/// Pages may be behind by 10 seconds; AWS's clock and ours go alike.
+const LAG: Lag = Lag {
+    bound: SignedDuration::from_secs(10),
+    skew: SignedDuration::ZERO,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + second.seconds()
+}
+
+fn summary(id: &str, updated: i64) -> Summary {
+    Summary {
+        update_time: Some(at(updated)),
+        create_time: Some(at(0)),
+        ..Summary::from(&room(&arn(id), identity().tags()))
+    }
+}
+
+/// A reading that took a second. `down_to`: of the first page, and of all of them.
+fn reading(begun: i64, down_to: [Option<i64>; 2], rooms: &[Summary]) -> Reading {
+    Reading {
+        begun: at(begun),
+        ended: at(begun + 1),
+        first_down_to: down_to[0].map(at),
+        down_to: down_to[1].map(at),
+        rooms: rooms.to_vec(),
+    }
+}
+
+fn census(readings: impl IntoIterator<Item = Reading>) -> Census {
+    let mut census = Census::default();
+    for reading in readings {
+        census.take(reading, LAG);
+    }
+    census
+}
+
+/// The ids of rooms, and whether the newest list shows them.
+fn ids(rooms: &[Known]) -> Vec<(&str, bool)> {
+    let id = |known: &'_ Known| known.arn.id().trim_end_matches('x').len();
+    let told = rooms.iter().map(|it| (&it.arn.id()[..id(it)], it.current));
+    told.collect()
+}
+
+#[test]
+fn a_need_is_covered_by_one_that_asks_for_as_much() {
+    let (early, late) = (at(1), at(2));
+    let plain = Need::since(early);
+    let whole = Need {
+        whole: true,
+        ..plain
+    };
+    for (more, less) in [
+        (Need::since(late), plain),
+        (plain, Need::default()),
+        (Need::complete(early), plain),
+        (plain, plain.updated(early)),
+        (plain.updated(early), plain.updated(late)),
+        (whole, plain),
+    ] {
+        assert!(more.covers(&less), "{more:?} {less:?}");
+        assert!(!less.covers(&more), "{more:?} {less:?}");
+    }
+}
+
+#[test]
+fn a_region_of_one_page_is_complete_at_once() {
+    let census = census([reading(100, [None, None], &[])]);
+    for need in [Need::complete(at(100)), Need::since(at(100))] {
+        assert_eq!(census.next(&need, at(101), LAG), Next::Nothing);
+    }
+    // What was updated more than a lag bound before the last reading is known.
+    let later = Need::complete(at(101));
+    assert_eq!(census.next(&later, at(101), LAG), Next::Read(Some(at(90))));
+    let later = Need::since(at(101));
+    assert_eq!(census.next(&later, at(101), LAG), Next::Read(None));
+}
+
+#[test]
+fn several_pages_are_complete_once_the_front_fits_a_page_a_lag_bound_after_them() {
+    let pages = || reading(100, [Some(95), None], &[]);
+    let complete = Need::complete(at(100));
+    let waits = census([pages()]);
+    let next = |time| waits.next(&complete, at(time), LAG);
+    assert_eq!(next(110), Next::Wait(at(111)));
+    assert_eq!(next(111), Next::Read(Some(at(90))));
+    let plain = Need::since(at(100));
+    assert_eq!(waits.next(&plain, at(110), LAG), Next::Nothing);
+    for (front, next) in [
+        // Too early: a replica may still be behind.
+        (
+            reading(110, [Some(90), Some(90)], &[]),
+            Next::Read(Some(at(90))),
+        ),
+        // Not far enough.
+        (
+            reading(111, [Some(91), Some(91)], &[]),
+            Next::Read(Some(at(90))),
+        ),
+        (reading(111, [Some(90), Some(90)], &[]), Next::Nothing),
+        (reading(111, [Some(89), Some(50)], &[]), Next::Nothing),
+        // Two pages: what they missed, the next one shows.
+        (reading(111, [Some(91), Some(90)], &[]), Next::Wait(at(122))),
+    ] {
+        let census = census([pages(), front.clone()]);
+        assert_eq!(census.next(&complete, at(112), LAG), next, "{front:?}");
+    }
+    let restless = census([pages(), reading(111, [Some(91), Some(90)], &[])]);
+    assert!(restless.is_restless() && !waits.is_restless());
+    let next = restless.next(&complete, at(122), LAG);
+    assert_eq!(next, Next::Read(Some(at(101))));
+    let calm = census([
+        pages(),
+        reading(111, [Some(91), Some(90)], &[]),
+        reading(122, [Some(101), Some(101)], &[]),
+    ]);
+    for since in [100, 122] {
+        let need = Need::complete(at(since));
+        assert_eq!(calm.next(&need, at(123), LAG), Next::Nothing);
+    }
+}
+
+#[test]
+fn what_is_complete_stays_so_with_each_page_that_joins_on() {
+    let census = census([
+        reading(100, [None, None], &[]),
+        reading(105, [Some(90), Some(90)], &[]),
+        // This one does not.
+        reading(110, [Some(96), Some(96)], &[]),
+    ]);
+    for (not_before, next) in [(105, Next::Nothing), (106, Next::Read(Some(at(95))))] {
+        let need = Need::complete(at(not_before));
+        assert_eq!(census.next(&need, at(111), LAG), next, "{not_before}");
+    }
+    let updated = Need::complete(at(110)).updated(at(96));
+    assert_eq!(census.next(&updated, at(111), LAG), Next::Nothing);
+}
+
+#[test]
+fn for_rooms_that_were_updated_lately_a_page_that_goes_back_so_far_is_complete() {
+    let need = Need::complete(at(100)).updated(at(50));
+    let none = Census::default();
+    assert_eq!(none.next(&need, at(100), LAG), Next::Read(Some(at(50))));
+    let one = census([reading(100, [Some(50), Some(50)], &[])]);
+    assert_eq!(one.next(&need, at(101), LAG), Next::Nothing);
+    let two = census([reading(100, [Some(60), Some(50)], &[])]);
+    assert_eq!(two.next(&need, at(101), LAG), Next::Wait(at(111)));
+    let hint = Need::since(at(100)).updated(at(50));
+    assert_eq!(two.next(&hint, at(101), LAG), Next::Nothing);
+}
+
+#[test]
+fn a_reading_that_can_be_completed_soon_is_not_given_up_for_a_later_one() {
+    let census = census([
+        reading(100, [Some(99), None], &[]),
+        reading(105, [Some(104), None], &[]),
+    ]);
+    let next = census.next(&Need::complete(at(100)), at(106), LAG);
+    assert_eq!(next, Next::Wait(at(111)));
+}
+
+#[test]
+fn a_room_that_a_list_does_not_show_any_more_is_told_until_get_room_or_two_lists_say_it_is_gone() {
+    let (a, b) = (summary("a", 1), summary("b", 2));
+    let one = |begun| reading(begun, [Some(begun - 10), None], std::slice::from_ref(&b));
+    let mut census = census([reading(100, [Some(90), None], &[b.clone(), a])]);
+    let told = |census: &Census| {
+        let rooms = census.rooms_of(&identity());
+        let told = ids(&rooms);
+        let told = told
+            .into_iter()
+            .map(|(id, current)| (id.to_owned(), current));
+        told.collect::<Vec<_>>()
+    };
+    let expected = |rooms: &[(&str, bool)]| {
+        let rooms = rooms
+            .iter()
+            .map(|(id, current)| ((*id).to_owned(), *current));
+        rooms.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&census), expected(&[("a", true), ("b", true)]));
+    census.missing(&arn("a"));
+    census.take(one(200), LAG);
+    assert_eq!(told(&census), expected(&[("a", false), ("b", true)]));
+    assert_eq!(census.owned().count(), 1);
+    let mut asked = census.clone();
+    asked.missing(&arn("a"));
+    asked.missing(&arn("b"));
+    assert_eq!(told(&asked), expected(&[("b", true)]));
+    census.take(one(300), LAG);
+    assert_eq!(told(&census), expected(&[("b", true)]));
+}
+
+#[test]
+fn what_rested_on_rooms_that_are_dropped_is_dropped_with_them() {
+    let mut census = census([
+        reading(100, [None, None], &[]),
+        reading(105, [Some(90), Some(90)], &[]),
+    ]);
+    let complete = Need::complete(at(100));
+    census.take(reading(200, [Some(199), None], &[]), LAG);
+    assert_ne!(census.next(&complete, at(201), LAG), Next::Nothing);
+}
+
+#[test]
+fn pages_do_not_undo_what_this_process_has_done_until_they_cannot_be_behind_it() {
+    let made = |id: &str, tagged: Tags| ActualRoom {
+        create_time: Some(at(100)),
+        update_time: Some(at(100)),
+        ..room(&arn(id), tagged)
+    };
+    let (a, b) = (made("a", identity().tags()), made("b", identity().tags()));
+    let mut census = census([reading(90, [None, None], &[summary("c", 3)])]);
+    census.made(&a, at(100), LAG);
+    census.made(&b, at(100), LAG);
+    census.deleted(&arn("b"), at(101), LAG);
+    census.deleted(&arn("c"), at(101), LAG);
+    let told = |census: &Census| {
+        let (ours, free) = (census.rooms_of(&identity()), census.released(&identity()));
+        let own = |rooms: &[Known]| ids(rooms).iter().map(|it| it.0).collect::<String>();
+        (own(&ours), own(&free))
+    };
+    let is = |ours: &str, free: &str| (ours.to_owned(), free.to_owned());
+    assert_eq!(told(&census), is("a", ""));
+    let released = made("a", tags(&[(CONSENT_TAG, "prod/live/lobby")]));
+    census.made(&released, at(102), LAG);
+    assert_eq!(told(&census), is("", "a"));
+    // A page that is behind.
+    let behind = [Summary::from(&a), Summary::from(&b), summary("c", 3)];
+    census.take(reading(110, [None, None], &behind), LAG);
+    assert_eq!(told(&census), is("", "a"));
+    // One that cannot be: somebody has put the tags back.
+    census.take(reading(112, [None, None], &[Summary::from(&a)]), LAG);
+    assert_eq!(told(&census), is("a", ""));
+}
+
+#[test]
+fn of_two_pages_the_one_with_the_later_update_tells() {
+    let mut census = Census::default();
+    let (old, mut new) = (summary("a", 5), summary("a", 6));
+    new.tags = tags(&[(OWNER_TAG, "prod/live/other")]);
+    let both = [new, old.clone()];
+    census.take(reading(100, [Some(6), None], &both), LAG);
+    census.take(reading(101, [Some(6), None], &[old]), LAG);
+    assert!(census.rooms_of(&identity()).is_empty());
+    assert_eq!(census.owned().next(), Some(("prod/live/other", &arn("a"))));
+}
+
+#[test]
+fn rooms_are_sorted_by_what_their_tags_say() {
+    let of = |id: &str, created: i64, pairs: &[(&str, &str)]| Summary {
+        create_time: Some(at(created)),
+        tags: tags(pairs),
+        ..summary(id, 9)
+    };
+    let (owner, uid) = ("prod/live/lobby", "uid-1");
+    let rooms = [
+        of("a", 3, &[(OWNER_TAG, owner), (CREATION_TAG, uid)]),
+        of("b", 2, &[(OWNER_TAG, owner), (CREATION_TAG, uid)]),
+        of("c", 1, &[(OWNER_TAG, owner), (CREATION_TAG, "uid-0")]),
+        of("d", 4, &[(CREATION_TAG, uid)]),
+        of("e", 1, &[(CREATION_TAG, "uid-0")]),
+        of(
+            "f",
+            1,
+            &[(OWNER_TAG, "prod/live/other"), (CREATION_TAG, uid)],
+        ),
+        of("g", 2, &[(CONSENT_TAG, owner)]),
+        of("h", 1, &[(CONSENT_TAG, owner)]),
+        of("i", 1, &[(CONSENT_TAG, "prod/live/")]),
+        of("j", 1, &[("team", "live")]),
+    ];
+    let census = census([reading(100, [None, None], &rooms)]);
+    let told = |rooms: &[Known]| ids(rooms).iter().map(|it| it.0).collect::<String>();
+    assert_eq!(told(&census.rooms_of(&identity())), "badc");
+    assert_eq!(told(&census.released(&identity())), "hg");
+    let owners: Vec<_> = census.owned().map(|(owner, _)| owner).collect();
+    assert_eq!(owners, [owner, owner, owner, "prod/live/other"]);
+}
+
+#[test]
+fn after_another_has_led_what_was_shown_may_be_gone_and_proves_nothing() {
+    let mut census = census([reading(100, [None, None], &[summary("a", 1)])]);
+    census.distrust();
+    assert_eq!(ids(&census.rooms_of(&identity())), [("a", false)]);
+    let plain = Need::since(at(50));
+    assert_eq!(census.next(&plain, at(101), LAG), Next::Read(None));
+    assert_eq!(census.owned().count(), 0);
+}

@@ -212,9 +212,15 @@ impl Act<'_, '_, '_> {
             Step::Turn(_) => self.turn()?,
             Step::Confirm(kept) if self.object.names(kept).await? => Done::Ready,
             Step::Confirm(_) => return Err(Error::Stale.into()),
-            Step::Delete { arn, twin } => Done::Deleted {
-                was_there: self.writes.delete(arn).await?,
+            Step::Rehearse => self.object.rehearse().await.map(|()| Done::Ready)?,
+            Step::Delete {
+                arn,
+                create_time,
+                twin,
+            } => Done::Deleted {
+                answer: self.writes.delete(arn).await?,
                 arn: arn.clone(),
+                create_time: *create_time,
                 twin: *twin,
             },
             Step::TellOfTwin(arn) => Done::TwinLeft(arn.clone()),
@@ -255,6 +261,9 @@ impl Act<'_, '_, '_> {
         require_time(self.context)?;
         let deadline = Instant::now() + self.context.settings.operation_timeout;
         let attempt = Creation {
+            id: std::iter::repeat_with(fastrand::alphanumeric)
+                .take(12)
+                .collect(),
             started_at: self.context.clock.now(),
             region: region.to_owned(),
             account: self.plan.account.clone(),
@@ -293,7 +302,7 @@ impl Act<'_, '_, '_> {
         let deadline = self.attempt.as_ref().map(|(_, deadline)| *deadline);
         let deadline = deadline.unwrap_or_else(Instant::now);
         self.require_young()?;
-        match self.writes.create(new, deadline).await {
+        match self.writes.create(new, &self.plan.account, deadline).await {
             Ok(room) => Ok(Done::Created {
                 room,
                 applied: new.room.tags.keys().cloned().collect(),

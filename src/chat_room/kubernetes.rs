@@ -134,7 +134,21 @@ impl Kubernetes {
     ) -> Result<DynamicObject, Error> {
         let mut finalizers = object.finalizers.clone();
         finalizers.push(FINALIZER.to_owned());
-        self.set_finalizers(object, version, &finalizers).await
+        self.set_finalizers(object, version, &finalizers, false)
+            .await
+    }
+
+    /// Asks whether the finalizer could be removed from the object as it was at `version`.
+    ///
+    /// # Errors
+    /// It could not.
+    pub(super) async fn rehearse(&self, object: &Seen, version: &str) -> Result<(), Error> {
+        let others = object.others_finalizers();
+        match self.set_finalizers(object, version, &others, true).await {
+            // It may let the write through in earnest.
+            Err(error) if error.knows_no_dry_run() => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Removes the finalizer from the object as it was at `version`. `None`: the object is gone.
@@ -144,7 +158,7 @@ impl Kubernetes {
         version: &str,
     ) -> Result<Option<DynamicObject>, Error> {
         let others = object.others_finalizers();
-        match self.set_finalizers(object, version, &others).await {
+        match self.set_finalizers(object, version, &others, false).await {
             // Another finalizer's owner was faster, or our own earlier try succeeded.
             Err(Error::Api(error)) if is_status(&error, 404) => Ok(None),
             outcome => outcome.map(Some),
@@ -156,10 +170,15 @@ impl Kubernetes {
         object: &Seen,
         version: &str,
         finalizers: &[String],
+        dry_run: bool,
     ) -> Result<DynamicObject, Error> {
         let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version, "uid": object.uid}});
         let api = self.api(object);
-        self.in_time(api.patch(&object.name, &self.parameters(), &Patch::Merge(patch)))
+        let parameters = PatchParams {
+            dry_run,
+            ..self.parameters()
+        };
+        self.in_time(api.patch(&object.name, &parameters, &Patch::Merge(patch)))
             .await
     }
 
@@ -186,15 +205,17 @@ impl Kubernetes {
         status: &ChatRoomStatus,
     ) -> Result<DynamicObject, Error> {
         let test = |path, value| PatchOperation::Test(TestOperation { path, value });
+        let attempted = |member| PointerBuf::from_tokens(["status", "creation", member]);
         let patch = JsonPatch(vec![
             test(
                 PointerBuf::from_tokens(["metadata", "uid"]),
                 json!(object.uid),
             ),
-            test(
-                PointerBuf::from_tokens(["status", "creation", "startedAt"]),
-                json!(attempt.started_at),
-            ),
+            if attempt.id.is_empty() {
+                test(attempted("startedAt"), json!(attempt.started_at))
+            } else {
+                test(attempted("id"), json!(attempt.id))
+            },
             PatchOperation::Add(AddOperation {
                 path: PointerBuf::from_tokens(["status"]),
                 value: serde_json::to_value(status)?,
@@ -311,6 +332,7 @@ mod tests {
         let time = Some(Timestamp::UNIX_EPOCH);
         let text = || Some("x".to_owned());
         let creation = Creation {
+            id: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
             region: "us-west-2".to_owned(),
             account: "1".to_owned(),

@@ -31,6 +31,7 @@ pub(super) fn failed(error: &Error) -> &'static str {
     match error {
         Error::Stale => "conflict",
         Error::Deposed => "deposed",
+        refused if refused.refusal().is_some() => "refused",
         Error::Timeout(_) | Error::Api(_) | Error::Patch(_) => "error",
     }
 }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::telemetry::Shown;
 
 /// How a pass can end.
-pub(super) const OUTCOMES: [&str; 10] = [
+pub(super) const OUTCOMES: [&str; 11] = [
     "synced", "waiting", "drifted", "paused", "released", "failed", "gone", "conflict", "deposed",
-    "error",
+    "refused", "error",
 ];
 
 /// What is known of an object for the metrics.

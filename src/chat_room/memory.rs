@@ -33,6 +33,8 @@ pub(super) struct Entry {
     pub(super) measured: Measured,
     /// Which other operators have written to it.
     pub(super) others: Others,
+    /// What the API server said when it refused the last write, and people were told.
+    pub(super) refused: Option<String>,
 }
 
 /// An object as a pass left it.

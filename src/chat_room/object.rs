@@ -57,6 +57,15 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
+    /// Asks the API server whether it would let the finalizer be removed.
+    pub(super) async fn rehearse(&self) -> Result<(), Error> {
+        if self.has_finalizer {
+            let asked = self.kubernetes.rehearse(self.seen, &self.version);
+            asked.await?;
+        }
+        Ok(())
+    }
+
     /// Removes the finalizer, if it is there.
     pub(super) async fn let_go(&mut self) -> Result<(), Error> {
         if self.has_finalizer {
@@ -85,7 +94,8 @@ impl<'a> Object<'a> {
             // An earlier try of the same write may have gone through without an answer: then it counts as ours.
             Err(error @ (Error::Stale | Error::Timeout(_))) => {
                 let object = self.kubernetes.get(self.seen).await?;
-                if seen::status(&object).creation.as_ref() != Some(attempt) {
+                let stored = seen::status(&object).creation;
+                if !stored.is_some_and(|stored| stored.is(attempt)) {
                     return Err(error);
                 }
                 object
@@ -102,6 +112,8 @@ impl<'a> Object<'a> {
         attempt: &Creation,
         status: &ChatRoomStatus,
     ) -> Result<(), Error> {
+        let stored = self.stored.creation.as_ref();
+        let attempt = stored.filter(|it| it.is(attempt)).unwrap_or(attempt);
         let written = self.kubernetes.write_created(self.seen, attempt, status);
         let object = written.await?;
         self.written(&object);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ivschat_core::room::case::Case;
 use ivschat_core::room::course::Course;
-use ivschat_core::room::news;
+use ivschat_core::room::news::{self, News};
 use ivschat_core::room::plan::Outcome;
 use ivschat_core::room::status::{self, Verdict};
 use ivschat_core::room::when::When;
@@ -49,6 +49,7 @@ pub(super) async fn report(
     match ended {
         Err(error) => {
             publish_news(case, &course, context).await;
+            tell_refusal(case, &error, context).await;
             timer.outcome = measure::failed(&error);
             Err(error)
         }
@@ -87,7 +88,11 @@ async fn conclude(
         Err(error) => measure::failed(error),
     };
     publish_news(case, &course, context).await;
+    if let Err(error) = &written {
+        tell_refusal(case, error, context).await;
+    }
     written?;
+    context.memory.of(&seen.uid, |entry| entry.refused = None);
     if let Some(notice) = news::warning(&seen.status, &verdict) {
         tracing::warn!(object = %seen, reason = notice.reason, "{}", notice.note);
         context.kubernetes.publish(seen, &notice).await;
@@ -101,6 +106,20 @@ async fn conclude(
         .memory
         .settle(&seen.uid, fingerprint, rest, object.superseded);
     Ok(Passed { verdict, rest })
+}
+
+/// Tells of a write that schema, policy or rights forbid, once for each answer.
+async fn tell_refusal(case: &Case<'_>, error: &Error, context: &Context) {
+    let Some(words) = error.refusal() else { return };
+    let memory = &context.memory;
+    let known = memory.of(&case.seen.uid, |entry| {
+        entry.refused.replace(words.to_owned())
+    });
+    if known.as_deref() != Some(words) {
+        let notice = News::WriteRefused(words.to_owned()).notice();
+        tracing::warn!(object = %case.seen, reason = notice.reason, "{}", notice.note);
+        context.kubernetes.publish(case.seen, &notice).await;
+    }
 }
 
 async fn publish_news(case: &Case<'_>, course: &Course<'_>, context: &Context) {

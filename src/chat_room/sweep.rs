@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use ivschat_core::api::{ChatRoom, names};
@@ -25,22 +26,18 @@ pub(super) fn sweeps(
         context,
         store,
         orphans: Orphans::default(),
+        term: None,
     };
     stream::unfold(sweep, async |mut sweep| {
-        let interval = sweep.context.settings.index_interval;
-        tokio::time::sleep(
-            sweep
-                .context
-                .settings
-                .pace
-                .jittered(interval, fastrand::f64()),
-        )
-        .await;
+        sweep.wait().await;
         let leads = sweep.context.leadership.mandate().is_some();
         let listed = sweep.context.listed.of(&sweep.context.settings.namespaces);
         let found = match listed.filter(|_| leads) {
             Some(namespaces) => sweep.sweep(&namespaces).await,
-            None => Vec::new(),
+            None => {
+                tokio::time::sleep(UNREADY_WAIT).await;
+                Vec::new()
+            }
         };
         Some((stream::iter(found), sweep))
     })
@@ -51,19 +48,41 @@ struct Sweep {
     context: Arc<Context>,
     store: Store<DynamicObject>,
     orphans: Orphans,
+    /// The term in which the last sweep began.
+    term: Option<Instant>,
 }
 
+/// Until a namespace is listed, a sweep would take its rooms for those without an object.
+const UNREADY_WAIT: Duration = Duration::from_secs(1);
+
 impl Sweep {
+    /// Waits until the next sweep is due: at once when a term begins, so that every region is listed from the start, then at the interval.
+    async fn wait(&mut self) {
+        let context = Arc::clone(&self.context);
+        let settings = &context.settings;
+        if self.term == Some(context.term.at()) {
+            let interval = settings.index_interval;
+            let interval = settings.pace.jittered(interval, fastrand::f64());
+            tokio::time::sleep(interval).await;
+        } else {
+            context.leadership.begin().await;
+        }
+    }
+
     /// Sweeps for the objects of these namespaces; empty: of all.
     async fn sweep(&mut self, namespaces: &[String]) -> Vec<ObjectRef<DynamicObject>> {
         let begun = Instant::now();
         let context = Arc::clone(&self.context);
+        let term = context.term.at();
+        // What passes have read since the term began does for its first sweep.
+        let again = self.term.replace(term) == Some(term);
+        let since = again.then(|| context.clock.now());
         let Ok(account) = context.account.id().await else {
             return Vec::new();
         };
         let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
         for region in self.regions() {
-            match context.index.relist(&account, &region).await {
+            match context.index.relist(&account, &region, since).await {
                 Ok(listed) => rooms.extend(listed),
                 Err(failure) => {
                     tracing::warn!(region, %failure, "could not sweep a region");

@@ -32,7 +32,12 @@ impl Term {
         };
     }
 
-    /// When it began.
+    /// When it began, by the steady clock.
+    pub(crate) fn at(&self) -> Instant {
+        self.lock().at
+    }
+
+    /// When it began, by AWS's clock.
     pub(crate) fn begun(&self, clock: &AwsClock) -> Timestamp {
         let mut begun = self.lock();
         let heard = clock.is_heard();

@@ -132,7 +132,8 @@ impl<'a> Scratch<'a> {
             tags: self.identity.tags(),
         };
         self.writes().admit_create(&self.aws.region).await;
-        match self.writes().create(&new, Instant::now() + CALL).await {
+        let (writes, deadline) = (self.writes(), Instant::now() + CALL);
+        match writes.create(&new, self.account, deadline).await {
             Ok(room) => Ok(room.arn),
             Err(CreateError::Refused(failure)) => Err(remedy("CreateRoom", &failure)),
             Err(CreateError::Unknown(failure)) => {

@@ -29,6 +29,25 @@ pub enum Error {
     Patch(#[from] serde_json::Error),
 }
 
+impl Error {
+    /// What the API server says where schema, policy or rights forbid what was asked. It would say so again.
+    pub fn refusal(&self) -> Option<&str> {
+        let Self::Api(error) = self else { return None };
+        let KubeError::Api(status) = &**error else {
+            return None;
+        };
+        // A webhook may choose any code, and one that cannot be called is an internal error.
+        let forbids = matches!(status.code, 400 | 403 | 422) || status.message.contains("webhook");
+        forbids.then_some(&status.message)
+    }
+
+    /// Whether a webhook cannot say what it would do.
+    pub(crate) fn knows_no_dry_run(&self) -> bool {
+        let message = self.refusal().unwrap_or_default();
+        message.contains("does not support dry run")
+    }
+}
+
 /// Objects in a page of a list.
 pub(crate) const PAGE: u32 = 500;
 

@@ -45,7 +45,7 @@ mod tests {
     fn every_kind() -> Vec<News> {
         use News::{
             Adopted, Bound, Created, Deleted, DriftCorrected, InvalidClass, LeftBehind, Orphan,
-            Overlap, Rebound, Retained, TwinDeleted, TwinLeft, Updated,
+            Overlap, Rebound, Retained, TwinDeleted, TwinLeft, Updated, WriteRefused,
         };
         let arn = || -> RoomArn {
             "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl"
@@ -68,7 +68,8 @@ mod tests {
                 Deleted(_) => LeftBehind(arn(), ""),
                 LeftBehind(..) => Overlap(String::new()),
                 Overlap(_) => InvalidClass(String::new()),
-                InvalidClass(_) => break,
+                InvalidClass(_) => WriteRefused(String::new()),
+                WriteRefused(_) => break,
             });
         }
         kinds

@@ -30,9 +30,9 @@ pub struct Recording {
 impl Recording {
     /// Several runs, since a look or a list that is due by the clock may fall into some of them only.
     pub async fn of(workload: Workload, control_plane: &ControlPlane) -> Outcome<Self> {
-        let (end, mut points) = run(workload, control_plane).await?;
+        let (end, mut points) = Box::pin(run(workload, control_plane)).await?;
         for _ in 1..RUNS {
-            let (other_end, others) = run(workload, control_plane).await?;
+            let (other_end, others) = Box::pin(run(workload, control_plane)).await?;
             if end != other_end {
                 let name = workload.name();
                 return Err(format!(

@@ -1,7 +1,11 @@
 //! From the end of an object to the end of its room, and rooms that end on their own.
 
+use std::time::{Duration, Instant};
+
+use ivschat_core::api::ChatRoom;
 use ivschat_emulator::fault::Fault;
-use ivschat_emulator::world::{Call, Operation, Scope};
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
@@ -18,47 +22,106 @@ fn delete_room(stage: &Stage, arn: &str) {
         .unwrap();
 }
 
+/// Waits until the object's room is older than the grace of these tests, 2 s.
+async fn age(object: &ChatRoom) {
+    let created = object.status.as_ref().unwrap().create_time.unwrap();
+    let left = created + 2.seconds() - Timestamp::now();
+    tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+}
+
+/// How long from when the object's room was made until it is gone.
+async fn goes(stage: &Stage, object: &ChatRoom) -> SignedDuration {
+    stage.gone("lobby").await;
+    let created = object.status.as_ref().unwrap().create_time.unwrap();
+    Timestamp::now().duration_since(created)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_room_goes_first_and_the_object_only_once_it_is_proven_gone() {
+async fn the_room_goes_first_and_the_object_once_a_grace_has_passed_since_the_room_was_created() {
     let stage = Stage::open().await;
-    let arn = arn_of(&stage.settle("lobby", json!({})).await);
+    let object = stage.settle("lobby", json!({})).await;
+    let arn = arn_of(&object);
     stage.delete("lobby").await;
     let deleting = stage
         .until("lobby", "deleting", |object| {
             status_of(object, "Ready").1 == "Deleting"
+                && message_of(object, "Ready").contains("shows up until")
         })
         .await;
     assert_eq!(status_of(&deleting, "Ready").0, "False");
-    assert!(
-        message_of(&deleting, "Ready").contains(&arn),
-        "{}",
-        message_of(&deleting, "Ready")
+    let message = message_of(&deleting, "Ready");
+    let told = format!(
+        "Room {arn} is deleted; the object goes if no other room of its own shows up until"
     );
-    stage.gone("lobby").await;
-
+    assert!(message.starts_with(&told), "{message}");
     assert_eq!(stage.rooms_in(REGION), []);
-    assert_eq!(
-        stage.event("lobby", "Deleted").await,
-        format!("Deleted room {arn}")
-    );
+    let took = goes(&stage, &object).await;
+    assert!(took >= SignedDuration::from_secs(2), "{took:?}");
+
+    let told = stage.event("lobby", "Deleted").await;
+    assert_eq!(told, format!("Deleted room {arn}"));
     let journal = stage.emulator.journal();
     assert_eq!(calls(&journal, Operation::DeleteRoom), 1);
-    // GetRoom answered 404 twice, a grace of 2 s apart, and a list begun after that showed no room.
-    let misses: Vec<_> = journal
-        .iter()
-        .filter(|entry| entry.status == Some(404))
-        .map(|entry| entry.at)
-        .collect();
+    let end = journal.last().unwrap();
+    let proof = (Operation::ListRooms, Some(200));
+    assert_eq!((end.operation, end.status), proof);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_room_is_older_than_a_grace_goes_with_it_at_once() {
+    let stage = Stage::open().await;
+    let object = stage.settle("lobby", json!({})).await;
+    age(&object).await;
+    let before = stage.emulator.journal().len();
+    let begun = Instant::now();
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+    let journal = stage.emulator.journal();
+    let made: Vec<_> = journal[before..].iter().map(|it| it.operation).collect();
+    let needed = [
+        Operation::GetRoom,
+        Operation::DeleteRoom,
+        Operation::ListRooms,
+    ];
+    assert_eq!(made, needed);
+    assert_eq!(stage.rooms_in(REGION), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_with_a_second_room_takes_both_along() {
+    let stage = Stage::open().await;
+    let object = stage.settle("lobby", json!({})).await;
+    let twin = CreateRoom {
+        tags: Some(stage.own_tags(&object)),
+        ..CreateRoom::default()
+    };
+    let home = Scope::in_region(REGION);
+    stage.emulator.call(&home, Call::CreateRoom(twin)).unwrap();
+    age(&object).await;
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+    assert_eq!(stage.calls(Operation::DeleteRoom), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_aws_confirms_only_at_the_second_attempt_is_proven_by_404s_a_grace_apart() {
+    let stage = Stage::open().await;
+    let object = stage.settle("lobby", json!({})).await;
+    age(&object).await;
+    let fails = Fault::refuse(Operation::DeleteRoom, 500, "InternalServerException", "no");
+    stage.emulator.inject(fails.times(1));
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
+    let journal = stage.emulator.journal();
+    assert_eq!(calls(&journal, Operation::DeleteRoom), 2);
+    let misses = journal.iter().filter(|entry| entry.status == Some(404));
+    let misses: Vec<_> = misses.map(|entry| entry.at).collect();
     let apart = misses.last().unwrap().duration_since(misses[0]);
-    assert!(
-        apart >= jiff::SignedDuration::from_secs(2),
-        "proven after {apart:?}"
-    );
-    let last = journal.last().unwrap();
-    assert_eq!(
-        (last.operation, last.status),
-        (Operation::ListRooms, Some(200))
-    );
+    assert!(apart >= SignedDuration::from_secs(2), "{apart:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

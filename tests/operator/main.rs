@@ -34,6 +34,7 @@ mod metrics;
 mod ownership; // oldest
 mod policies;
 mod process;
+mod quotas;
 mod rbac;
 mod regions;
 mod release;

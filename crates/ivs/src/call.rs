@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ivschat_core::room::Failure;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error;
 use super::fence::{self, Fence};
@@ -69,12 +69,11 @@ impl Calls {
 
     /// A call that reads, once its quota lets it through.
     pub(crate) async fn read(&self, request: &Request) -> Result<Answer, Failure> {
-        self.quotas
-            .admit(request.region(), request.operation())
-            .await;
+        self.admit(request).await;
         let end = Instant::now() + self.timeout;
-        let answer = self.repeat(request, None, end).await;
-        answer.map_err(|error| error.failure(request))
+        let answered = self.repeat(request, None, end).await;
+        let answered = answered.map_err(|error| error.failure(request));
+        answered.map(|(answer, _)| answer)
     }
 
     /// A call that writes, once its quota lets it through, as long as the fence is open.
@@ -83,33 +82,48 @@ impl Calls {
         request: &Request,
         fence: &dyn Fence,
     ) -> Result<Answer, Failure> {
-        self.quotas
-            .admit(request.region(), request.operation())
-            .await;
-        let answer = self.write_admitted(request, fence, None).await;
-        answer.map_err(|error| error.failure(request))
+        let counted = self.write_counted(request, fence).await;
+        counted.map(|(answer, _)| answer)
     }
 
-    /// A call that writes and has its quota, as long as the fence is open and not beyond the deadline.
+    /// The same, and which attempt was answered.
+    pub(crate) async fn write_counted(
+        &self,
+        request: &Request,
+        fence: &dyn Fence,
+    ) -> Result<(Answer, u32), Failure> {
+        self.admit(request).await;
+        let end = Instant::now() + self.timeout;
+        let answered = self.repeat(request, Some(fence), end).await;
+        answered.map_err(|error| error.failure(request))
+    }
+
+    /// A call that writes, is sent once and has its quota, as long as the fence is open and not beyond the deadline.
     pub(crate) async fn write_admitted(
         &self,
         request: &Request,
         fence: &dyn Fence,
-        deadline: Option<Instant>,
+        deadline: Instant,
     ) -> Result<Answer, CallError> {
-        let end = Instant::now() + self.timeout;
-        let end = deadline.map_or(end, |deadline| deadline.min(end));
-        self.repeat(request, Some(fence), end).await
+        let end = deadline.min(Instant::now() + self.timeout);
+        let answered = self.repeat(request, Some(fence), end).await;
+        answered.map(|(answer, _)| answer)
     }
 
+    async fn admit(&self, request: &Request) {
+        let (region, operation) = (request.region(), request.operation());
+        self.quotas.admit(region, operation).await;
+    }
+
+    /// Gives the answer, and which attempt it came to.
     async fn repeat(
         &self,
         request: &Request,
         fence: Option<&dyn Fence>,
         end: Instant,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<(Answer, u32), CallError> {
         let attempts = match request {
-            Request::Create(_) => 1,
+            Request::Create(..) => 1,
             _ => ATTEMPTS,
         };
         let mut outcome = CallError::Fenced;
@@ -118,7 +132,7 @@ impl Calls {
                 break;
             };
             let error = match self.attempt(request, fence, end.min(until)).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok((answer, attempt)),
                 Err(error) => error,
             };
             let wait = self.wait(attempt, &error);
@@ -130,6 +144,10 @@ impl Calls {
                 break;
             }
             sleep(wait).await;
+            // A repeated call counts for AWS's quota as the first does.
+            if timeout_at(end, self.admit(request)).await.is_err() {
+                break;
+            }
         }
         Err(outcome)
     }
@@ -197,4 +215,4 @@ fn is_transient_refusal(refusal: &Refusal) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

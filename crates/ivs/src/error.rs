@@ -11,7 +11,7 @@ use super::port::{AttemptError, Refusal, Request, Unknown, Unsent};
 pub(crate) fn failure(request: &Request, error: &AttemptError) -> Failure {
     let class = match (request, class(error)) {
         (Request::Get(_) | Request::List { .. } | Request::Delete(_), class) => valueless(class),
-        (Request::Create(new), class) => {
+        (Request::Create(new, _), class) => {
             beside_logging(class, &new.room.logging_configuration_identifiers, error)
         }
         (Request::Update(_, update), class) => {

@@ -124,7 +124,7 @@ mod tests {
             arn(),
             Instant::now() + Duration::from_secs(30),
         );
-        let created = writes.create(&new_room(), soon).await;
+        let created = writes.create(&new_room(), "123456789012", soon).await;
         let Err(CreateError::Refused(refused)) = created else {
             panic!("it is certain that no room was made: {created:?}");
         };

@@ -216,7 +216,7 @@ impl Index {
         here.map(|(_, region)| region.clone()).collect()
     }
 
-    /// Lists a region again. Returns its rooms that carry an owner tag, with the tag's value.
+    /// Lists a region again, unless a list was begun since; `None`: unless one is not too old. Returns its rooms that carry an owner tag, with the tag's value.
     ///
     /// # Errors
     /// A page's failure.
@@ -224,11 +224,13 @@ impl Index {
         &self,
         account: &str,
         region: &str,
+        since: Option<Timestamp>,
     ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
         let need = Need {
+            not_before: since,
             whole: true,
-            ..Need::since(self.clock.now())
+            ..Need::default()
         };
         self.read(&slot, account, region, &need).await?;
         let known = slot.known();

@@ -1,7 +1,7 @@
 //! The operations of IVS Chat that the operator uses.
 
 /// An operation of IVS Chat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "each is AWS's operation of that name")]
 pub enum Operation {
     CreateRoom,

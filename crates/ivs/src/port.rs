@@ -22,8 +22,8 @@ pub trait Aws: Send + Sync + Debug {
 /// A request to IVS Chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// CreateRoom.
-    Create(NewRoom),
+    /// CreateRoom in this account: it is not signed with credentials of another, whenever they have changed.
+    Create(NewRoom, String),
     /// GetRoom.
     Get(RoomArn),
     /// UpdateRoom with only the members that are named.
@@ -47,7 +47,7 @@ impl Request {
     /// The operation that it asks for.
     pub const fn operation(&self) -> Operation {
         match self {
-            Self::Create(_) => Operation::CreateRoom,
+            Self::Create(..) => Operation::CreateRoom,
             Self::Get(_) => Operation::GetRoom,
             Self::Update(..) => Operation::UpdateRoom,
             Self::Delete(_) => Operation::DeleteRoom,
@@ -60,7 +60,7 @@ impl Request {
     /// The region that it goes to.
     pub fn region(&self) -> &str {
         match self {
-            Self::Create(new) => &new.room.region,
+            Self::Create(new, _) => &new.room.region,
             Self::List { region, .. } => region,
             Self::Get(arn)
             | Self::Update(arn, _)

@@ -1,16 +1,13 @@
 //! Call quotas: AWS's figures hold per account, region and operation, and cannot be raised.
 //!
-//! One bucket per region and operation, so that AWS refuses no call of ours for exceeding a quota.
+//! Calls of a region and operation are sent evenly, so that AWS refuses none of ours for exceeding a quota. Not a second's worth at
+//! once: AWS's own bucket may be empty when a process starts, because the one before has just used it.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use crate::meter::Meter;
 use crate::operation::Operation;
@@ -20,27 +17,14 @@ const ROOM_CALLS: f64 = 5.0;
 /// Calls per second that AWS grants each tagging operation.
 const TAG_CALLS: f64 = 10.0;
 
-/// Above this number, buckets that nobody uses are dropped: users can name regions that do not exist.
-const MAX_BUCKETS: usize = 100;
-
-type Key = (String, Operation);
-type Buckets = RateLimiter<Key, HashMapStateStore<Key>, Steady, NoOpMiddleware<Duration>>;
-
-/// Tells the time since it was made, on tokio's clock, which a test can pause.
-#[derive(Debug, Clone)]
-struct Steady(Instant);
-
-impl Clock for Steady {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
+/// Above this number, places that nobody waits for are forgotten: users can name regions that do not exist.
+const MAX_PLACES: usize = 100;
 
 pub(crate) struct Quotas {
-    room: Buckets,
-    tag: Buckets,
+    /// The share of AWS's figures to use.
+    factor: f64,
+    /// From when on a call of a region and an operation may be sent.
+    next: Mutex<BTreeMap<(String, Operation), Instant>>,
     meter: Arc<dyn Meter>,
 }
 
@@ -48,44 +32,37 @@ impl Quotas {
     /// `factor`: the share of AWS's figures to use, more than 0.
     pub(crate) fn new(factor: f64, meter: Arc<dyn Meter>) -> Self {
         Self {
-            room: bucket(ROOM_CALLS * factor),
-            tag: bucket(TAG_CALLS * factor),
+            factor,
+            next: Mutex::default(),
             meter,
         }
     }
 
-    /// Returns once the call may be sent.
+    /// Returns once the call may be sent. First come, first served.
     pub(crate) async fn admit(&self, region: &str, operation: Operation) {
-        let buckets = if operation.is_tagging() {
-            &self.tag
-        } else {
-            &self.room
-        };
-        if buckets.len() > MAX_BUCKETS {
-            // A bucket that is full again is as good as a new one.
-            buckets.retain_recent();
-        }
         let asked = Instant::now();
-        let key = (region.to_owned(), operation);
-        // Not governor's own `until_key_ready`: it waits on another timer than tokio's.
-        while let Err(early) = buckets.check_key(&key) {
-            sleep(early.wait_time_from(buckets.clock().now())).await;
-        }
+        // The time is taken at once, so that one call that is late delays no other.
+        sleep_until(self.take(region, operation, asked)).await;
         self.meter.waited(operation.name(), asked.elapsed());
     }
-}
 
-/// `per_second` calls, at most one second's worth of them at once.
-fn bucket(per_second: f64) -> Buckets {
-    let period = Duration::from_secs_f64(1.0 / per_second).max(Duration::from_nanos(1));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates, which is what is wanted"
-    )]
-    let burst = NonZeroU32::new(per_second as u32).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst));
-    RateLimiter::hashmap_with_clock(quota.allow_burst(burst), Steady(Instant::now()))
+    /// Takes the next time at which such a call may be sent.
+    fn take(&self, region: &str, operation: Operation, now: Instant) -> Instant {
+        let calls = if operation.is_tagging() {
+            TAG_CALLS
+        } else {
+            ROOM_CALLS
+        };
+        let period = Duration::try_from_secs_f64(1.0 / (calls * self.factor));
+        let mut places = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() > MAX_PLACES {
+            places.retain(|_, next| *next > now);
+        }
+        let next = places.entry((region.to_owned(), operation)).or_insert(now);
+        let time = now.max(*next);
+        *next = time + period.unwrap_or_default();
+        time
+    }
 }
 
 #[cfg(test)]
@@ -94,35 +71,42 @@ mod tests {
     use crate::meter::Unmetered;
 
     #[tokio::test]
-    async fn buckets_of_regions_that_users_invent_do_not_pile_up() {
+    async fn regions_that_users_invent_do_not_pile_up() {
         let quotas = Quotas::new(1000.0, Arc::new(Unmetered));
         for region in 0..1000 {
             quotas
                 .admit(&format!("aa-bb-{region}"), Operation::GetRoom)
                 .await;
         }
-        assert!(
-            quotas.room.len() <= 2 * MAX_BUCKETS,
-            "{} buckets",
-            quotas.room.len()
-        );
+        let places = quotas.next.lock().unwrap().len();
+        assert!(places <= 2 * MAX_PLACES, "{places}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn past_the_burst_calls_are_spread_at_the_quota_and_each_region_and_operation_has_its_own()
-     {
-        let quotas = Quotas::new(20.0, Arc::new(Unmetered));
+    async fn calls_are_spread_at_the_quota_and_each_region_and_operation_has_its_own() {
+        let quotas = Quotas::new(1.0, Arc::new(Unmetered));
         let start = Instant::now();
-        for _ in 0..100 {
+        for count in 0..20 {
             quotas.admit("us-west-2", Operation::GetRoom).await;
             quotas.admit("eu-west-1", Operation::GetRoom).await;
             quotas.admit("us-west-2", Operation::UpdateRoom).await;
+            quotas.admit("us-west-2", Operation::TagResource).await;
+            // 5 a second; where nobody waits, at once.
+            assert_eq!(start.elapsed(), Duration::from_millis(200 * count));
         }
-        assert_eq!(start.elapsed(), Duration::ZERO, "three bursts");
-        for _ in 0..20 {
-            quotas.admit("us-west-2", Operation::GetRoom).await;
-        }
-        // 20 calls past the burst at 100 per second take 200 ms.
-        assert_eq!(start.elapsed(), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn times_are_taken_in_turn_however_late_who_has_one_comes() {
+        let quotas = Quotas::new(1.0, Arc::new(Unmetered));
+        let start = Instant::now();
+        let take = |asked| {
+            let asked = start + Duration::from_millis(asked);
+            let time = quotas.take("us-west-2", Operation::GetRoom, asked);
+            time.duration_since(start).as_millis()
+        };
+        assert_eq!([take(0), take(0), take(1)], [0, 200, 400]);
+        // 550 ms: nobody has waited since 400.
+        assert_eq!([take(550), take(550), take(1000)], [600, 800, 1000]);
     }
 }

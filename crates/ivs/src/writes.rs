@@ -1,6 +1,7 @@
 //! The calls that write, one method each, in the domain's terms. None is sent once the fence is closed.
 
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
+use ivschat_core::room::step::Deletion;
 use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, RoomArn, Tags};
 use tokio::time::Instant;
 
@@ -32,13 +33,14 @@ impl Writes<'_> {
     }
 
     /// One CreateRoom, which is never repeated: the call has no idempotency token, and a repeated call creates a second room.
-    /// After `deadline` nothing is sent, and no answer awaited.
+    /// After `deadline` nothing is sent, and no answer awaited. `account`: whose credentials alone may sign it.
     ///
     /// # Errors
     /// [`CreateError`] says whether a room may have been created.
     pub async fn create(
         &self,
         new: &NewRoom,
+        account: &str,
         deadline: Instant,
     ) -> Result<ActualRoom, CreateError> {
         if Instant::now() >= deadline {
@@ -49,10 +51,8 @@ impl Writes<'_> {
                 Cause::Told(late),
             )));
         }
-        let request = Request::Create(new.clone());
-        let call = self
-            .calls
-            .write_admitted(&request, self.fence, Some(deadline));
+        let request = Request::Create(new.clone(), account.to_owned());
+        let call = self.calls.write_admitted(&request, self.fence, deadline);
         match call.await {
             Ok(answer) => answer.room(&request).map_err(CreateError::Unknown),
             Err(error) if error.proves_no_effect() => {
@@ -71,15 +71,16 @@ impl Writes<'_> {
         self.calls.write(&request, self.fence).await?.room(&request)
     }
 
-    /// DeleteRoom. False: the room was gone already, which is as good.
+    /// DeleteRoom. That the room was gone already is as good.
     ///
     /// # Errors
     /// Any class but `NotFound`.
-    pub async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
+    pub async fn delete(&self, arn: &RoomArn) -> Result<Deletion, Failure> {
         let request = Request::Delete(arn.clone());
-        match self.calls.write(&request, self.fence).await {
-            Ok(_) => Ok(true),
-            Err(failure) if failure.class == FailureClass::NotFound => Ok(false),
+        match self.calls.write_counted(&request, self.fence).await {
+            Ok((_, 1)) => Ok(Deletion::AtOnce),
+            Ok(_) => Ok(Deletion::Repeated),
+            Err(failure) if failure.class == FailureClass::NotFound => Ok(Deletion::NotThere),
             Err(failure) => Err(failure),
         }
     }

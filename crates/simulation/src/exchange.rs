@@ -114,7 +114,7 @@ impl Simulation {
         } else {
             fate
         };
-        if let AwsRequest::Create(new) = request {
+        if let AwsRequest::Create(new, _) = request {
             let attempt = Attempt {
                 serial: arrived.serial,
                 begun: arrived.written,
@@ -152,7 +152,7 @@ impl Simulation {
         });
         self.story.note((arrived.serial, region, fate.effect));
         self.tell_of(arrived, fate, || match (request, &answer) {
-            (AwsRequest::Create(_), Some(Ok(ivschat_emulator::world::Answer::Room(room)))) => {
+            (AwsRequest::Create(..), Some(Ok(ivschat_emulator::world::Answer::Room(room)))) => {
                 room.arn.clone()
             }
             (
@@ -302,7 +302,7 @@ impl Simulation {
                 .filter(|it| it.reply.is_none() && it.deadline >= self.now && !it.frozen);
             let creates = open.filter_map(|request| match &request.call {
                 Call::Aws(call) => match &**call {
-                    AwsRequest::Create(new) => Some(new.tags.clone()),
+                    AwsRequest::Create(new, _) => Some(new.tags.clone()),
                     _ => None,
                 },
                 Call::Kubernetes(_) => None,

@@ -11,7 +11,7 @@ use kube::api::{
 use serde_json::{Value, json};
 
 use super::{CRD, Kubectl, crds, current, until};
-use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of};
+use crate::stage::{ControlPlane, Options, REGION, SERVING, Scrape, Stage, arn_of};
 
 const SAID: &str = "the platform team says no";
 
@@ -158,12 +158,15 @@ async fn no_room_is_made_for_an_object_that_may_have_no_finalizer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_deleted_while_a_policy_refuses_every_write_goes_with_its_room_once_it_is_lifted()
-{
+async fn an_object_deleted_while_a_policy_refuses_every_write_keeps_its_room_until_it_is_lifted() {
     if current().await.is_none() {
         return;
     }
-    let mut stage = Stage::open().await;
+    let mut stage = Stage::with(Options {
+        flags: SERVING,
+        ..Options::default()
+    })
+    .await;
     stage.settle("lobby", json!({})).await;
     let policy = Policy::enforce(&stage, "*", "false").await;
     in_force(
@@ -174,12 +177,22 @@ async fn an_object_deleted_while_a_policy_refuses_every_write_goes_with_its_room
     )
     .await;
     stage.delete("lobby").await;
+    let told = stage.event("lobby", "WriteRefused").await;
+    let whole = "The API server refuses what the operator writes to this ChatRoom, so no room is created or deleted for it: ";
+    assert!(told.starts_with(whole) && told.contains(SAID), "{told}");
     told_of_refusals(&mut stage, 2).await;
     assert!(stage.chat_rooms.get_opt("lobby").await.unwrap().is_some());
+    assert_eq!(stage.calls(Operation::DeleteRoom), 0);
+    let series = "reconciles_total{outcome=\"refused\"}";
+    let counted = |scrape: &Scrape| scrape.of(series) >= 2.0;
+    stage.operator.scrape_until(counted).await;
     policy.lift().await;
     stage.gone("lobby").await;
     assert_eq!(stage.rooms_in(REGION), []);
     assert_eq!(stage.calls(Operation::CreateRoom), 1);
+    let events = stage.events("lobby").await;
+    let told = events.iter().filter(|(reason, _)| reason == "WriteRefused");
+    assert_eq!(told.count(), 1, "{events:?}");
 }
 
 /// The chart's own policies, where they are asked for.

@@ -65,7 +65,7 @@ use super::limits;
     .message("adopt.arn: the room must be in spec.region")
 )]
 pub struct ChatRoomSpec {
-    /// AWS region of the room, e.g. us-west-2. Absent: the operator's own region. Fixed from the first attempt to create
+    /// AWS region of the room, e.g. us-west-2. Absent: the first of the operator's regions. Fixed from the first attempt to create
     /// the room; the region in force stands in status.region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::REGION_MAX), regex(pattern = limits::REGION_PATTERN))]
@@ -281,6 +281,10 @@ pub struct Drift {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Creation {
+    /// Tells this attempt from every other, made at random. Attempts of operators that knew of no id have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+
     /// When the attempt began; written before it was sent.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
@@ -290,6 +294,17 @@ pub struct Creation {
 
     /// The AWS account of the credentials it was sent with.
     pub account: String,
+}
+
+impl Creation {
+    /// Whether this is the other attempt, as an API server may store it whose CRD knows of no id.
+    pub fn is(&self, other: &Self) -> bool {
+        let pruned = Self {
+            id: String::new(),
+            ..other.clone()
+        };
+        *self == *other || *self == pruned
+    }
 }
 
 fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

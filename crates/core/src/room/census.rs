@@ -122,18 +122,20 @@ pub struct Census {
     shown: Vec<Need>,
     /// A reading of several pages, of which nobody knows what it missed.
     open: Option<Open>,
-    /// The newest reading that went down to the oldest room.
-    whole: Option<Span>,
+    /// How many readings were taken in. Times may go back a little between two of them.
+    readings: u64,
+    /// The newest reading that went down to the oldest room, and which it was.
+    whole: Option<(u64, Span)>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     room: Summary,
-    /// The newest reading that shows it, or that may be behind what this process has done to it, began no later.
-    seen: Timestamp,
+    /// Which reading shows it last; 0: none that can still be trusted.
+    seen: u64,
     /// This process has deleted it.
     deleted: bool,
-    /// Readings that began before do not tell what this process has made of it.
+    /// Readings that begin before do not tell what this process has done to it.
     ours_until: Option<Timestamp>,
 }
 
@@ -218,7 +220,7 @@ impl Census {
     pub fn is_restless(&self) -> bool {
         let newest = self.whole;
         self.open
-            .is_some_and(|open| newest.is_some_and(|whole| whole.begun < open.span.begun))
+            .is_some_and(|open| newest.is_some_and(|(_, whole)| whole.begun < open.span.begun))
     }
 
     /// Takes in what was read.
@@ -227,12 +229,13 @@ impl Census {
             begun: reading.begun,
             ended: reading.ended,
         };
+        self.readings += 1;
         for room in reading.rooms {
             self.show(room, span.begun);
         }
         if reading.down_to.is_none() {
             self.drop_older(span, lag);
-            self.whole = Some(span);
+            self.whole = Some((self.readings, span));
         }
         self.note_page(reading.first_down_to, span, lag);
         self.note_pages(reading.down_to, span, lag);
@@ -301,15 +304,21 @@ impl Census {
 
     /// Drops rooms that neither this whole reading nor the one before shows: they are gone. So is what rested on them.
     fn drop_older(&mut self, newest: Span, lag: Lag) {
-        let Some(last) = self.whole else { return };
-        let gone =
-            |entry: &Entry| entry.seen < last.begun || (entry.deleted && entry.seen < newest.begun);
-        let gone: Vec<RoomArn> = self
-            .rooms
-            .iter()
-            .filter(|(_, entry)| gone(entry))
-            .map(|(arn, _)| arn.clone())
-            .collect();
+        let Some((number, last)) = self.whole else {
+            return;
+        };
+        let mut gone = Vec::new();
+        for (arn, entry) in &mut self.rooms {
+            // This reading is not behind what this process has done.
+            let told = entry.ours_until.take_if(|until| *until <= newest.begun);
+            let deleted = told.is_some() && entry.deleted;
+            if told.is_some() {
+                entry.seen = entry.seen.max(number);
+            }
+            if deleted || (entry.ours_until.is_none() && entry.seen < number) {
+                gone.push(arn.clone());
+            }
+        }
         for arn in &gone {
             self.remove(arn);
         }
@@ -328,9 +337,7 @@ impl Census {
         self.open = None;
         self.whole = None;
         for entry in self.rooms.values_mut() {
-            if entry.ours_until.is_none() {
-                entry.seen = Timestamp::MIN;
-            }
+            entry.seen = 0;
         }
     }
 
@@ -351,7 +358,7 @@ impl Census {
         let until = lag.after(at);
         self.put(Entry {
             room,
-            seen: until,
+            seen: self.readings,
             deleted,
             ours_until: Some(until),
         });
@@ -377,7 +384,7 @@ impl Census {
         }
         self.put(Entry {
             room,
-            seen: begun,
+            seen: self.readings,
             deleted: false,
             ours_until: None,
         });
@@ -408,8 +415,9 @@ impl Census {
 
     /// Whether the newest whole reading shows it, or a later one, or this process has made it since.
     fn is_current(&self, entry: &Entry) -> bool {
-        let since = self.whole.map(|whole| whole.begun);
-        entry.seen > Timestamp::MIN && Some(entry.seen) >= since
+        let newest = self.whole.map(|(number, _)| number);
+        let shown = entry.seen > 0 && Some(entry.seen) >= newest;
+        shown || entry.ours_until.is_some()
     }
 
     fn of_mark(&self, mark: &Mark) -> impl Iterator<Item = &Entry> {

@@ -11,7 +11,7 @@ use super::news::News;
 use super::plan::{Finding, Outcome, Plan};
 use super::record::Record;
 use super::status::{Knowledge, Verdict};
-use super::step::{Done, Halt};
+use super::step::{Deletion, Done, Halt};
 use super::when::When;
 use super::{ActualRoom, RoomArn};
 
@@ -56,6 +56,12 @@ impl<'a> Course<'a> {
         match done {
             Done::Created { room, .. } => self.otherwise.kept = self.differences(room),
             Done::Shown(Some(room)) | Done::Behind(room) => self.compare(room),
+            // A list from before may already show that nothing else is left.
+            Done::Deleted {
+                twin: false,
+                answer: Deletion::AtOnce,
+                ..
+            } => self.sooner = Some(When::Now),
             _ => {}
         }
     }
@@ -209,7 +215,10 @@ impl<'a> Course<'a> {
             Done::Deleted {
                 arn, twin: true, ..
             } => Some(News::TwinDeleted(arn.clone())),
-            Done::Deleted { arn, was_there, .. } => was_there.then(|| News::Deleted(arn.clone())),
+            Done::Deleted { arn, answer, .. } => {
+                let was_there = *answer != Deletion::NotThere;
+                was_there.then(|| News::Deleted(arn.clone()))
+            }
             Done::TwinLeft(arn) => Some(News::TwinLeft(arn.clone())),
             Done::Released(room) => Some(News::Retained(room.arn.clone())),
             Done::LetGo => {

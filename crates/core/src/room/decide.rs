@@ -264,7 +264,11 @@ fn others(case: &Case<'_>, others: Vec<Another>, kept: Option<Timestamp>, mut pl
                 plan.others.extend(turn(case, &arn));
                 // Another operator may keep the twin instead. The status that the API server has now decides.
                 plan.others.extend(plan.kept().map(Step::Confirm));
-                plan.others.push(Step::Delete { arn, twin: true });
+                plan.others.push(Step::Delete {
+                    arn,
+                    create_time: twin.create_time,
+                    twin: true,
+                });
             }
         }
     }
@@ -304,10 +308,18 @@ fn delete(case: &Case<'_>, sight: Sight, mut record: Record) -> Plan {
                     When::Now,
                 )
             } else {
-                let arn = room.arn.clone();
-                let delete = Step::Delete { arn, twin: false };
+                let delete = Step::Delete {
+                    arn: room.arn.clone(),
+                    create_time: room.create_time,
+                    twin: false,
+                };
+                let turn = turn(case, &room.arn).into_iter();
                 (
-                    turn(case, &room.arn).into_iter().chain([delete]).collect(),
+                    [Step::Rehearse]
+                        .into_iter()
+                        .chain(turn)
+                        .chain([delete])
+                        .collect(),
                     format!("Deleted room {}; making sure that none is left", room.arn),
                     // An immediate check would only meet a read that lags.
                     When::Backoff(FailureClass::NotFound),
@@ -389,7 +401,11 @@ fn releasing(case: &Case<'_>, room: &ActualRoom) -> Vec<Step> {
 
 /// A room that has been deleted has had its turn.
 fn turn(case: &Case<'_>, arn: &RoomArn) -> Option<Step> {
-    let had = case.recall.deleted.as_ref() == Some(arn);
+    let had = case
+        .recall
+        .deleted
+        .as_ref()
+        .is_some_and(|it| it.arn == *arn);
     (!had).then(|| Step::Turn(arn.clone()))
 }
 

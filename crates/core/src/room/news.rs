@@ -38,6 +38,8 @@ pub enum News {
     Deleted(RoomArn),
     /// The object goes, and a room stays, for this reason.
     LeftBehind(RoomArn, &'static str),
+    /// The API server refuses what the operator writes to the object, in these words.
+    WriteRefused(String),
 }
 
 /// News in the words of an event.
@@ -81,6 +83,13 @@ impl News {
             Self::LeftBehind(arn, why) => {
                 let note = format!("Room {arn} stays: {why}");
                 return Notice::warning("LeftBehind", "DeleteRoom", note);
+            }
+            Self::WriteRefused(words) => {
+                let note = format!(
+                    "The API server refuses what the operator writes to this ChatRoom, so no room is created or deleted for it: \
+                     {words}. Check the CRD, admission policies and the operator's rights"
+                );
+                return Notice::warning("WriteRefused", "Reconcile", note);
             }
             Self::TwinDeleted(arn) => (
                 "TwinDeleted",

@@ -9,7 +9,7 @@ use crate::api::Creation;
 use super::RoomArn;
 use super::correction::{Difference, Otherwise};
 use super::record::Record;
-use super::step::{Done, Halt};
+use super::step::{Deletion, Done, Halt};
 
 /// What is known of one object since this process works on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Recall {
     /// Rooms that were the object's, and were let go.
     pub released: BTreeSet<RoomArn>,
     /// The room that was deleted last. Reads may still show it.
-    pub deleted: Option<RoomArn>,
+    pub deleted: Option<Deleted>,
     /// Other rooms that prove to be the object's, and have been reported.
     pub twins: BTreeSet<RoomArn>,
     /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
@@ -33,6 +33,15 @@ pub struct Recall {
     pub otherwise: Vec<(Difference, Option<Timestamp>)>,
     /// What of that stayed so after a correction: another one would change nothing.
     pub resists: Vec<Difference>,
+}
+
+/// A room that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its ARN.
+    pub arn: RoomArn,
+    /// When AWS created it, if it was deleted for certain: GetRoom had just shown it, and the first DeleteRoom succeeded.
+    pub create_time: Option<Timestamp>,
 }
 
 impl Recall {
@@ -78,7 +87,17 @@ impl Recall {
                 self.attempt = None;
                 self.absent_since = None;
             }
-            Done::Deleted { arn, .. } => self.deleted = Some(arn.clone()),
+            Done::Deleted {
+                arn,
+                create_time,
+                answer,
+                ..
+            } => {
+                self.deleted = Some(Deleted {
+                    arn: arn.clone(),
+                    create_time: create_time.filter(|_| *answer == Deletion::AtOnce),
+                });
+            }
             Done::TwinLeft(arn) => {
                 self.twins.insert(arn.clone());
             }
@@ -139,8 +158,14 @@ mod tests {
         Timestamp::UNIX_EPOCH + seconds.seconds()
     }
 
+    fn gone(id: &str, create_time: Option<Timestamp>) -> Deleted {
+        let arn = arn(id);
+        Deleted { arn, create_time }
+    }
+
     fn attempt(started: i64) -> Creation {
         Creation {
+            id: String::new(),
             started_at: at(started),
             region: "us-west-2".to_owned(),
             account: "123456789012".to_owned(),
@@ -158,7 +183,7 @@ mod tests {
             had: Some(arn("a")),
             attempt: Some(attempt(5)),
             released: BTreeSet::from([arn("x")]),
-            deleted: Some(arn("y")),
+            deleted: Some(gone("y", None)),
             twins: BTreeSet::from([arn("z")]),
             absent_since: Some(at(1)),
             otherwise: Vec::new(),
@@ -283,7 +308,8 @@ mod tests {
         let deleted = Done::Deleted {
             arn: arn("b"),
             twin: true,
-            was_there: false,
+            create_time: Some(at(1)),
+            answer: Deletion::AtOnce,
         };
         for (done, expected) in [
             // A user may wipe the status before it names the room, and reads may lag.
@@ -324,7 +350,7 @@ mod tests {
             (
                 deleted,
                 Recall {
-                    deleted: Some(arn("b")),
+                    deleted: Some(gone("b", Some(at(1)))),
                     ..full()
                 },
             ),

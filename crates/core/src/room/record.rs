@@ -177,6 +177,7 @@ mod tests {
 
     fn attempt() -> Creation {
         Creation {
+            id: String::new(),
             started_at: at(5),
             region: "eu-west-1".to_owned(),
             account: "123456789012".to_owned(),
@@ -221,7 +222,8 @@ mod tests {
         let deleted = Done::Deleted {
             arn: arn("a"),
             twin: false,
-            was_there: true,
+            create_time: None,
+            answer: crate::room::step::Deletion::AtOnce,
         };
         for (done, expected) in [
             (ahead(None), asked),
@@ -326,6 +328,7 @@ mod tests {
     #[test]
     fn a_record_survives_the_status_it_was_written_to() {
         let creation = Creation {
+            id: String::new(),
             started_at: at(5),
             region: "us-west-2".to_owned(),
             account: "123456789012".to_owned(),
@@ -349,6 +352,7 @@ mod tests {
             (Timestamp::MAX, at(100), None),
         ] {
             let creation = |started_at| Creation {
+                id: String::new(),
                 started_at,
                 region: "us-west-2".to_owned(),
                 account: "123456789012".to_owned(),

@@ -341,7 +341,13 @@ impl Search<'_> {
             ..Evidence::default()
         };
         let mut stranger = None;
-        if let Some(arn) = &self.record.arn {
+        if let Some((arn, made)) = self.deleted() {
+            evidence.create_time = Some(made);
+            if case.now.duration_since(made) < case.policies.grace {
+                // Another process may have to go on without knowing of this: the status says since when it is missing.
+                let _ = told(self.room(arn))?;
+            }
+        } else if let Some(arn) = &self.record.arn {
             match told(self.room(arn))? {
                 Err(failure) => {
                     let elsewhere = self.found_elsewhere(arn)?;
@@ -409,6 +415,18 @@ impl Search<'_> {
         }
         let restless = unmet.is_some_and(|it| it.restless);
         Ok(Sight::Unsettled(self.unsettled(evidence, until, restless)))
+    }
+
+    /// The object's last room, which this process has deleted for certain, and when it was created. Where AWS still shows it, AWS is
+    /// behind.
+    fn deleted(&self) -> Option<(&RoomArn, Timestamp)> {
+        let case = self.case;
+        let deleted = case.recall.deleted.as_ref()?;
+        let is_last = case.intent == Intent::Delete
+            && self.record.arn.as_ref() == Some(&deleted.arn)
+            && self.record.creation.is_none();
+        let made = deleted.create_time.filter(|_| is_last);
+        made.map(|made| (&deleted.arn, made))
     }
 
     /// A list a few seconds old that was begun no earlier than anything was tried: it may show what came of it, and one reading serves
@@ -771,6 +789,12 @@ impl Search<'_> {
                 Reason::NotFound,
                 format!(
                     "AWS does not show room {arn}; it counts as deleted if it is still missing at {shown}"
+                ),
+            ),
+            (Some(arn), None) if self.deleted().is_some() => (
+                Reason::NotFound,
+                format!(
+                    "Room {arn} is deleted; the object goes if no other room of its own shows up until {shown}"
                 ),
             ),
             (None, None) => (

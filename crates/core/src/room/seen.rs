@@ -406,6 +406,7 @@ mod tests {
         attempted.finalizers.clear();
         attempted.status.arn = None;
         attempted.status.creation = Some(crate::api::Creation {
+            id: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
             region: String::new(),
             account: String::new(),

@@ -47,10 +47,14 @@ pub enum Step {
     Turn(RoomArn),
     /// Requires that the status on the API server names this room.
     Confirm(RoomArn),
+    /// Requires that the API server would let the finalizer be taken off: otherwise the object would stay, without a room.
+    Rehearse,
     /// DeleteRoom.
     Delete {
         /// Which room.
         arn: RoomArn,
+        /// When AWS created it.
+        create_time: Option<Timestamp>,
         /// Whether it is a second one of the object's.
         twin: bool,
     },
@@ -108,10 +112,12 @@ pub enum Done {
     Deleted {
         /// Which room.
         arn: RoomArn,
+        /// When AWS created it.
+        create_time: Option<Timestamp>,
         /// Whether it was a second one of the object's.
         twin: bool,
-        /// Whether it was there: else it had been deleted before, and AWS still shows it.
-        was_there: bool,
+        /// What AWS said.
+        answer: Deletion,
     },
     /// A second room has been told of.
     TwinLeft(RoomArn),
@@ -119,6 +125,17 @@ pub enum Done {
     Released(ActualRoom),
     /// The object goes.
     LetGo,
+}
+
+/// What DeleteRoom answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// The room was there, and was deleted at the first attempt.
+    AtOnce,
+    /// It was deleted when the call was repeated.
+    Repeated,
+    /// It was not there: it had been deleted before, and AWS still shows it.
+    NotThere,
 }
 
 /// Why a step could not be taken. Nothing comes after it.

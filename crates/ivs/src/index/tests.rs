@@ -132,7 +132,7 @@ async fn regions_are_told_in_the_order_of_their_names() {
     let aws = Arc::new(OneRoom::default());
     let index = index(&aws);
     for region in ["us-west-2", "ap-south-1", "eu-west-1"] {
-        index.relist(ACCOUNT, region).await.unwrap();
+        index.relist(ACCOUNT, region, None).await.unwrap();
     }
     let regions = index.regions(ACCOUNT);
     assert_eq!(regions, ["ap-south-1", "eu-west-1", "us-west-2"]);

@@ -96,6 +96,14 @@ impl Keeper {
         config.identity_cache(IdentityCache::no_cache()).build()
     }
 
+    /// Credentials like these, as long as they are this account's.
+    pub(super) fn only_of(&self, account: &str) -> SharedCredentialsProvider {
+        SharedCredentialsProvider::new(OnlyOf {
+            keeper: self.clone(),
+            account: account.to_owned(),
+        })
+    }
+
     /// The account's id, as of the credentials that calls are signed with now. One finds it out while the others wait, and all
     /// of them share the answer.
     ///
@@ -127,6 +135,18 @@ impl Keeper {
             .as_ref()
             .map(|known| known.account.clone())
             .unwrap_or_default())
+    }
+
+    /// Takes these for the credentials that were found.
+    #[cfg(test)]
+    pub(super) async fn hold(&self, credentials: Credentials, account: &str) {
+        let mut last = self.0.last.lock().await;
+        last.known = Some(Known {
+            access_key: credentials.access_key_id().to_owned(),
+            account: account.to_owned(),
+        });
+        let read = Instant::now();
+        last.credentials = Some(Held { credentials, read });
     }
 
     /// Fetches credentials, and finds out whose they are: from themselves where they carry it, else from STS
@@ -201,20 +221,57 @@ impl Keeper {
     }
 }
 
+impl Keeper {
+    /// Credentials, and the account that they belong to.
+    async fn provide(&self) -> Result<(Credentials, String), Failure> {
+        let mut last = self.0.last.lock().await;
+        let current = |held: &&Held| held.is_current(|| self.0.attempts.take_denied());
+        let held = last.credentials.as_ref().filter(current);
+        let credentials = match held {
+            Some(held) => held.credentials.clone(),
+            None => self.renew(&mut last).await?,
+        };
+        let known = last.known.as_ref();
+        let account = known.map(|known| known.account.clone());
+        Ok((credentials, account.unwrap_or_default()))
+    }
+}
+
 impl ProvideCredentials for Keeper {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
         future::ProvideCredentials::new(async move {
-            let mut last = self.0.last.lock().await;
-            if let Some(held) = &last.credentials
-                && held.is_current(|| self.0.attempts.take_denied())
-            {
-                return Ok(held.credentials.clone());
-            }
-            let renewed = self.renew(&mut last).await;
-            renewed.map_err(CredentialsError::provider_error)
+            let provided = self.provide().await;
+            let provided = provided.map(|(credentials, _)| credentials);
+            provided.map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+/// A keeper's credentials, as long as they are one account's.
+#[derive(Debug)]
+struct OnlyOf {
+    keeper: Keeper,
+    account: String,
+}
+
+impl ProvideCredentials for OnlyOf {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            let provided = self.keeper.provide().await;
+            let provided = provided.and_then(|(credentials, account)| {
+                if account == self.account {
+                    return Ok(credentials);
+                }
+                let changed = "the operator's AWS credentials changed to another account meanwhile";
+                Err(Failure::new(FailureClass::Unavailable, changed))
+            });
+            provided.map_err(CredentialsError::provider_error)
         })
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ivschat::Client;
-use aws_sdk_ivschat::config::Config;
+use aws_sdk_ivschat::config::{Builder, Config};
 use aws_sdk_ivschat::types::RoomSummary;
 use futures::future::BoxFuture;
 use ivschat_core::room::census::Summary;
@@ -38,6 +38,8 @@ const MAX_CLIENTS: usize = 64;
 pub(crate) struct Sdk {
     config: Config,
     keeper: Keeper,
+    /// Gives the credentials that sign, and whose account is known.
+    signer: Option<Keeper>,
     clients: Mutex<BTreeMap<String, Client>>,
 }
 
@@ -49,9 +51,13 @@ impl Sdk {
         meter: &Arc<dyn Meter>,
         clock: &AwsClock,
     ) -> Self {
-        Self::with(config, settings, meter, clock, |keeper| {
-            keeper.watch(config)
-        })
+        let attempts = Attempts::new(Arc::clone(meter), clock.clone());
+        let keeper = Keeper::new(config, settings.clone(), attempts.clone());
+        let watched = keeper.watch(config);
+        Self {
+            signer: Some(keeper.clone()),
+            ..Self::with(&watched, settings, attempts, keeper)
+        }
     }
 
     /// Signs with the credentials of `config`, whatever else is found.
@@ -62,24 +68,27 @@ impl Sdk {
         meter: &Arc<dyn Meter>,
         clock: &AwsClock,
     ) -> Self {
-        Self::with(config, settings, meter, clock, |_| config.clone())
-    }
-
-    /// `signing`: the configuration whose credentials sign.
-    fn with(
-        config: &SdkConfig,
-        settings: &Settings,
-        meter: &Arc<dyn Meter>,
-        clock: &AwsClock,
-        signing: impl FnOnce(&Keeper) -> SdkConfig,
-    ) -> Self {
         let attempts = Attempts::new(Arc::clone(meter), clock.clone());
         let keeper = Keeper::new(config, settings.clone(), attempts.clone());
-        let config = config::once(&signing(&keeper), settings);
+        Self::with(config, settings, attempts, keeper)
+    }
+
+    /// `config`: whose credentials sign.
+    fn with(config: &SdkConfig, settings: &Settings, attempts: Attempts, keeper: Keeper) -> Self {
+        let config = config::once(config, settings);
         Self {
             config: config.interceptor(attempts).build(),
             keeper,
+            signer: None,
             clients: Mutex::default(),
+        }
+    }
+
+    /// What is to be told a call that only credentials of this account may sign.
+    fn signing_for(&self, account: &str) -> Builder {
+        match &self.signer {
+            Some(keeper) => Builder::new().credentials_provider(keeper.only_of(account)),
+            None => Builder::new(),
         }
     }
 
@@ -106,7 +115,9 @@ impl Aws for Sdk {
         let client = self.client(request.region());
         Box::pin(async move {
             match request {
-                Request::Create(new) => create(&client, new).await,
+                Request::Create(new, account) => {
+                    create(&client, new, self.signing_for(account)).await
+                }
                 Request::Get(arn) => get(&client, arn).await,
                 Request::Update(arn, changes) => update(&client, arn, changes).await,
                 Request::Delete(arn) => {
@@ -129,7 +140,7 @@ impl Aws for Sdk {
     }
 }
 
-async fn create(client: &Client, new: &NewRoom) -> Result<Answer, AttemptError> {
+async fn create(client: &Client, new: &NewRoom, signing: Builder) -> Result<Answer, AttemptError> {
     let NewRoom { room, tags } = new;
     let handler = room.message_review_handler.as_ref();
     let logging = &room.logging_configuration_identifiers;
@@ -140,7 +151,9 @@ async fn create(client: &Client, new: &NewRoom) -> Result<Answer, AttemptError> 
         .maximum_message_rate_per_second(room.maximum_message_rate_per_second)
         .set_message_review_handler(handler.map(convert::sdk_handler))
         .set_logging_configuration_identifiers((!logging.is_empty()).then(|| logging.clone()))
-        .set_tags(Some(tags.clone().into_iter().collect()));
+        .set_tags(Some(tags.clone().into_iter().collect()))
+        .customize()
+        .config_override(signing);
     let output = call.send().await.map_err(|error| attempt_error(&error))?;
     Ok(Answer::Room(actual_room!(output)))
 }

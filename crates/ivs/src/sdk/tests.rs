@@ -12,6 +12,7 @@ use ivschat_emulator::world;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::call::tests::new_room;
 use crate::meter::Unmetered;
 use crate::port::{Unknown, Unsent};
 use crate::{Clock, Rooms};
@@ -226,4 +227,30 @@ async fn every_answer_tells_the_time_of_aws_also_one_that_refuses() {
         assert!(off.abs() <= SignedDuration::from_secs(1), "{off:?}");
         assert!(clock.is_heard());
     }
+}
+
+#[tokio::test]
+async fn create_room_is_signed_with_credentials_of_its_account_alone_whenever_they_have_changed() {
+    let emulator = Emulator::start(world::Settings::default()).await.unwrap();
+    let meter: Arc<dyn Meter> = Arc::new(Unmetered);
+    let clock = AwsClock::new(&Clock::system(), Duration::from_secs(10));
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(credentials())
+        .region(Region::new(REGION))
+        .endpoint_url(emulator.endpoint())
+        .load()
+        .await;
+    let sdk = Sdk::new(&config, &settings(), &meter, &clock);
+    let own = "123456789012";
+    sdk.keeper.hold(credentials(), own).await;
+    let create = |account: &str| Request::Create(new_room(), account.to_owned());
+    let refused = sdk.send(&create("999999999999")).await.unwrap_err();
+    let AttemptError::Unsent(Unsent::NoCredentials(failure)) = refused else {
+        panic!("{refused:?}");
+    };
+    let told = "the operator's AWS credentials changed to another account meanwhile";
+    assert_eq!(failure, Failure::new(FailureClass::Unavailable, told));
+    assert!(emulator.journal().is_empty());
+    sdk.send(&create(own)).await.unwrap();
+    assert_eq!(emulator.journal().len(), 1);
 }

@@ -68,7 +68,7 @@ impl Oracles {
     /// Something was written in AWS.
     pub(crate) fn written(&mut self, request: &Request, frozen: bool, world: &World, now: Time) {
         let tags = match request {
-            Request::Create(new) => &new.tags,
+            Request::Create(new, _) => &new.tags,
             Request::Tag(_, tags) => tags,
             _ => return,
         };
@@ -80,7 +80,7 @@ impl Oracles {
             let owner = room.tags.get(OWNER_TAG);
             let ours = owner.is_none_or(|owner| owner.starts_with(&format!("{CLUSTER}/")));
             // Before a room is made, a copy has to be found that every read shows.
-            let creates = matches!(request, Request::Create(_));
+            let creates = matches!(request, Request::Create(..));
             let copied = self.copies.get(&room.arn);
             let copied = copied.is_some_and(|made| !creates || now < *made + self.grace);
             ours && !copied && room.tags.get(CREATION_TAG) == Some(uid)
@@ -157,7 +157,7 @@ impl Oracles {
                     proofs.insert(room.arn.to_string());
                 }
             }
-            (Request::Create(new), Err(AttemptError::Answered(refusal)))
+            (Request::Create(new, _), Err(AttemptError::Answered(refusal)))
                 if (400..500).contains(&refusal.status) =>
             {
                 if let Some(attempt) = self.attempt(serial) {

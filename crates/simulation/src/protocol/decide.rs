@@ -278,6 +278,7 @@ fn applied() -> Seen {
 
 fn attempt(age: Age) -> Creation {
     Creation {
+        id: String::new(),
         started_at: at(age),
         region: REGION.to_owned(),
         account: ACCOUNT.to_owned(),

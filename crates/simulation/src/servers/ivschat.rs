@@ -12,7 +12,7 @@ use ivschat_emulator::world::{
 /// The call that a request is to the world. `page`: how many rooms a page of a list holds.
 pub(crate) fn call(request: &Request, page: i32) -> Call {
     match request {
-        Request::Create(new) => Call::CreateRoom(create(new)),
+        Request::Create(new, _) => Call::CreateRoom(create(new)),
         Request::Get(arn) => Call::GetRoom {
             identifier: arn.to_string(),
         },

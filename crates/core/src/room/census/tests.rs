@@ -197,6 +197,34 @@ fn a_room_that_a_list_does_not_show_any_more_is_told_until_get_room_or_two_lists
 }
 
 #[test]
+fn a_room_that_this_process_made_and_no_list_shows_since_may_be_gone() {
+    let made = room(&arn("a"), identity().tags());
+    let mut census = census([reading(90, [None, None], &[])]);
+    census.made(&made, at(100), LAG);
+    let told = |census: &Census| {
+        let rooms = census.rooms_of(&identity());
+        rooms.first().map(|it| it.current)
+    };
+    for (begun, current) in [
+        (109, Some(true)),
+        (110, Some(false)),
+        (111, None),
+        (112, None),
+    ] {
+        census.take(reading(begun, [None, None], &[]), LAG);
+        assert_eq!(told(&census), current, "{begun}");
+    }
+}
+
+#[test]
+fn that_time_goes_back_a_little_drops_no_room() {
+    let a = summary("a", 1);
+    let readings =
+        [103, 102, 101, 100].map(|begun| reading(begun, [None, None], std::slice::from_ref(&a)));
+    assert_eq!(ids(&census(readings).rooms_of(&identity())), [("a", true)]);
+}
+
+#[test]
 fn what_rested_on_rooms_that_are_dropped_is_dropped_with_them() {
     let mut census = census([
         reading(100, [None, None], &[]),

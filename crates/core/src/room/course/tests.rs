@@ -40,6 +40,7 @@ fn ours() -> ActualRoom {
 
 fn attempt() -> Creation {
     Creation {
+        id: String::new(),
         started_at: Timestamp::UNIX_EPOCH,
         region: "us-west-2".to_owned(),
         account: "123456789012".to_owned(),
@@ -98,8 +99,13 @@ fn a_room_that_is_bound_is_news_where_the_record_did_not_name_it_as_the_objects(
 fn news_follow_from_what_was_done() {
     let deleted = |twin, was_there| Done::Deleted {
         arn: arn("a"),
+        create_time: None,
         twin,
-        was_there,
+        answer: if was_there {
+            Deletion::Repeated
+        } else {
+            Deletion::NotThere
+        },
     };
     let created = Done::Created {
         room: ours(),

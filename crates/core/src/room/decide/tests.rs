@@ -3,7 +3,7 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, DeletionPolicy};
 use crate::room::case::{Policies, Task};
 use crate::room::correction::NewRoom;
-use crate::room::recall::Recall;
+use crate::room::recall::{Deleted, Recall};
 use crate::room::sample::{self, arn, identity, policies, room, tags};
 use crate::room::search::Unsettled;
 use crate::room::seen::Seen;
@@ -303,6 +303,7 @@ fn an_object_that_observes_reports_writes_nothing_to_aws_and_needs_no_finalizer(
     // The room of an attempt that was made before may still come.
     let mut look = looked_at(Sight::Unsettled(unsettled(Reason::CreationPending)));
     look.record.creation = Some(crate::api::Creation {
+        id: String::new(),
         started_at: Timestamp::UNIX_EPOCH,
         region: "us-west-2".to_owned(),
         account: "123456789012".to_owned(),
@@ -347,6 +348,7 @@ fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_no
         Step::Confirm(arn("a")),
         Step::Delete {
             arn: arn("b"),
+            create_time: Some(second(30)),
             twin: true,
         },
     ];
@@ -358,7 +360,10 @@ fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_no
     assert_eq!(done(None), []);
     assert_eq!(done(Some(foreign())), []);
     let mut had_its_turn = lobby();
-    had_its_turn.recall.deleted = Some(arn("b"));
+    had_its_turn.recall.deleted = Some(Deleted {
+        arn: arn("b"),
+        create_time: None,
+    });
     let again = about(&had_its_turn, Some(Ok(Some(twin("uid-1", 30)))));
     assert_eq!(again.others, goes[1..]);
 }
@@ -379,9 +384,11 @@ fn a_second_room_that_cannot_be_judged_yet_is_come_back_for() {
 #[test]
 fn an_object_that_is_deleted_takes_its_own_room_along_and_waits_for_no_other() {
     let deletes = vec![
+        Step::Rehearse,
         Step::Turn(arn("a")),
         Step::Delete {
             arn: arn("a"),
+            create_time: None,
             twin: false,
         },
     ];

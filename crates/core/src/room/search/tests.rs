@@ -8,7 +8,7 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, Creation, DeletionPolicy};
 use crate::room::Pause;
 use crate::room::case::{Policies, Task};
-use crate::room::recall::Recall;
+use crate::room::recall::{Deleted, Recall};
 use crate::room::sample::{self, arn, identity, policies, tags};
 use crate::room::seen::Seen;
 
@@ -157,6 +157,7 @@ impl Object {
     fn attempted(started: i64) -> Self {
         let mut object = Self::default();
         object.record.creation = Some(Creation {
+            id: String::new(),
             started_at: at(started),
             region: HOME.to_owned(),
             account: ACCOUNT.to_owned(),
@@ -172,6 +173,12 @@ impl Object {
     /// Without the operator's finalizer: nothing was ever tried for it.
     fn new() -> Self {
         Self::default().but(|seen| seen.finalizers.clear())
+    }
+
+    /// It is not deleted, but let go.
+    fn leaving_by_release(mut self) -> Self {
+        self.seen.deleted_at = None;
+        self.leaving()
     }
 
     /// Rooms are made at home and abroad.
@@ -591,6 +598,67 @@ fn while_a_list_may_have_missed_rooms_nothing_is_absent() {
         let told = "; more rooms are updated here than one page of ListRooms shows, and it may take until fewer are";
         assert_eq!(restless.message, calm.message + told);
     }
+}
+
+#[test]
+fn an_object_goes_as_soon_as_a_list_since_its_rooms_youth_shows_no_other_once_the_room_is_deleted_for_certain()
+ {
+    let a = arn("a");
+    let deleted = |created: i64| {
+        let mut object = Object::recorded(&a).but(|seen| seen.deleted_at = Some(at(9999)));
+        object.recall.deleted = Some(Deleted {
+            arn: a.clone(),
+            create_time: Some(at(created)),
+        });
+        object
+    };
+    let none = Aws::default();
+    let list = "list us-west-2 since 9890, complete";
+    assert_sees(&deleted(9790), &none, &[list], Ok(Sight::Absent));
+    let b = arn("b");
+    let twin = none.clone().with(own(&b)).listing(HOME, from_ref(&b), &[]);
+    let asked = [list, "room b"];
+    assert_sees(&deleted(9790), &twin, &asked, Ok(Sight::Room(own(&b))));
+    // What is missing of the grace. Another process knows since when the room is missing.
+    let young = deleted(9950);
+    assert_waits(&young, &none, &["room a"], Reason::NotFound, 10_050);
+    let (_, look) = young.look(&none);
+    let noted = at(NOW) + 1.millisecond();
+    assert_eq!(look.record.missing_since, Some(noted));
+    // Not for certain, another room, or with an attempt under way.
+    let mut uncertain = deleted(9790);
+    uncertain.recall.deleted.as_mut().unwrap().create_time = None;
+    let mut other = deleted(9790);
+    other.recall.deleted.as_mut().unwrap().arn = b;
+    let mut attempted = deleted(9790);
+    attempted.record.creation = Object::attempted(9990).record.creation;
+    for object in [
+        uncertain,
+        other,
+        attempted,
+        deleted(9790).leaving_by_release(),
+    ] {
+        let (asked, look) = object.look(&none);
+        assert_eq!(asked[0], "room a");
+        assert!(matches!(look.sight, Ok(Sight::Unsettled(_))), "{look:?}");
+    }
+}
+
+#[test]
+fn a_blank_object_that_is_being_deleted_waits_for_a_grace_since_then_however_often_others_take_over()
+ {
+    let wiped = |deleted: fn(&mut Seen)| {
+        let mut object = Object::default().but(|seen| seen.created_at = Some(at(500)));
+        object.alone_since = 9999;
+        object.but(deleted)
+    };
+    let none = Aws::default();
+    let waits = wiped(|seen| seen.deleted_at = Some(at(9950)));
+    let asked = ["list us-west-2 since 9950"];
+    assert_waits(&waits, &none, &asked, Reason::CreationPending, 10_050);
+    let over = wiped(|seen| seen.deleted_at = Some(at(9800)));
+    let asked = ["list us-west-2 since 9900, complete"];
+    assert_sees(&over, &none, &asked, Ok(Sight::Absent));
 }
 
 #[test]

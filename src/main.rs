@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use clap::Parser;
 use ivschat_aws::{AwsClock, Clock, Meter, Unmetered};
-use ivschat_core::room::census::Lag;
 use ivschat_core::{api, errors};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
@@ -184,10 +183,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
         Arc::clone(&rooms),
         account.clone(),
         arguments.index_interval,
-        Lag {
-            bound: settings.policies.lag_bound,
-            skew: settings.policies.skew,
-        },
+        settings.policies.lag(),
         meter,
         clock.clone(),
     );

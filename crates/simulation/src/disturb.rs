@@ -212,6 +212,7 @@ impl Simulation {
             self.oracles.all_disturbed();
         }
         self.oracles.disturbed(id);
+        self.oracles.unsteady(id, self.now);
         true
     }
 

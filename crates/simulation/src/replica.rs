@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ivschat_aws::{Account, Aws, AwsClock, Index, Meter, Rooms, Unmetered};
-use ivschat_core::room::census::Lag;
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Parts, Signature};
 use ivschat_operator::kit::{Election, LeaseSettings};
 use ivschat_operator::telemetry::{Health, Metrics};
@@ -44,10 +43,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         Arc::clone(&rooms),
         account.clone(),
         setting.operator.index_interval,
-        Lag {
-            bound: setting.operator.policies.lag_bound,
-            skew: setting.operator.policies.skew,
-        },
+        setting.operator.policies.lag(),
         meter,
         clock.clone(),
     );

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{ChatRoomSpec, DeletionPolicy};
 
+use super::census::Lag;
 use super::recall::Recall;
 use super::record::Record;
 use super::seen::Seen;
@@ -42,6 +43,14 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// How far what AWS shows may be from what is.
+    pub fn lag(&self) -> Lag {
+        Lag {
+            bound: self.lag_bound,
+            skew: self.skew,
+        }
+    }
+
     /// The region of objects that name none.
     pub fn default_region(&self) -> &str {
         self.regions.first().map_or("", String::as_str)

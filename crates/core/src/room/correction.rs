@@ -218,14 +218,10 @@ pub fn adopt(actual: &ActualRoom, identity: &Identity) -> Result<Edit, Failure> 
 /// The calls that release a room: it stays as it is, without the operator's tags, and consents to an object of the same
 /// name.
 pub fn release(tags: &Tags, identity: &Identity) -> Vec<Edit> {
-    let ours = |key: &&str| tags.contains_key(*key);
     let untag = |keys: &[&str]| {
-        let keys: Vec<String> = keys
-            .iter()
-            .filter(|key| ours(key))
-            .map(ToString::to_string)
-            .collect();
-        (!keys.is_empty()).then_some(Edit::Untag(keys))
+        // All of them, although one may not be shown: a read may be behind a tag that was just put back.
+        let any = keys.iter().any(|key| tags.contains_key(*key));
+        any.then(|| Edit::Untag(keys.iter().map(ToString::to_string).collect()))
     };
     let owner = identity.owner.to_string();
     let consent = Tags::from([(CONSENT_TAG.to_owned(), owner.clone())]);

@@ -32,15 +32,15 @@ impl Oracles {
             return;
         }
         let named = Named::of(before);
-        let grace = self.grace;
+        let (grace, list_age) = (self.grace, self.list_age);
         let mut rooms = all_rooms(world);
         rooms.retain(|room| named.owns(room));
-        // Reads may not show a copy yet that somebody has just made.
+        // The list that proves the object to have no other room may be older than a copy that somebody has made.
         for room in &rooms {
             if self
                 .copies
                 .get(&room.arn)
-                .is_some_and(|made| now < *made + grace)
+                .is_some_and(|made| now < *made + list_age)
             {
                 self.unseen.insert(room.arn.clone());
             }

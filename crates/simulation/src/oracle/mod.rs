@@ -111,6 +111,8 @@ impl Life {
 pub(crate) struct Oracles {
     pub(crate) violation: Option<Violation>,
     grace: Duration,
+    /// How old a list can be that proves an object to have no other room: regions are listed again after the index interval.
+    list_age: Duration,
     skew: Duration,
     wait_factor: f64,
     lives: BTreeMap<String, Life>,
@@ -130,12 +132,15 @@ pub(crate) struct Oracles {
     /// Processes that have ended. What they have sent may still be under way.
     ended: BTreeSet<ProcessId>,
     throttled: BTreeMap<String, u32>,
+    /// When something went wrong for a process last.
+    unsteady: BTreeMap<ProcessId, Time>,
 }
 
 impl Oracles {
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             grace: setting.operator.grace(),
+            list_age: setting.operator.index_interval * 2 + setting.operator.grace(),
             skew: setting.clock_skew,
             wait_factor: setting.operator.pace.wait_factor,
             ..Self::default()

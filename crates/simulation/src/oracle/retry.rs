@@ -29,8 +29,10 @@ impl Oracles {
             .wait(*times)
             .mul_f64(self.wait_factor * 1.1);
         *times += 1;
+        // What was under way when something went wrong promises nothing either.
+        let disturbed = self.unsteady.get(&by).is_some_and(|at| now < *at + SLACK);
         // Else nobody could tell the one wait from the other.
-        if wait + SLACK < self.grace {
+        if wait + SLACK < self.grace && !disturbed {
             self.refused.push(Refused {
                 uid: uid.to_owned(),
                 by,
@@ -49,6 +51,11 @@ impl Oracles {
     /// Something went wrong for a process: it promises nothing any more.
     pub(crate) fn disturbed(&mut self, process: ProcessId) {
         self.refused.retain(|refused| refused.by != process);
+    }
+
+    /// Something went wrong for a process now.
+    pub(crate) fn unsteady(&mut self, process: ProcessId, now: Time) {
+        self.unsteady.insert(process, now);
     }
 
     /// Something went wrong for everybody.

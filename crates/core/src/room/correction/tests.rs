@@ -372,7 +372,7 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
         ),
         (
             tags(&[creation]),
-            vec![consenting(), untag(&[CREATION_TAG])],
+            vec![consenting(), untag(&[OWNER_TAG, CREATION_TAG])],
         ),
         (
             tags(&[owner, creation, consent]),
@@ -380,16 +380,19 @@ fn a_room_is_released_with_the_proof_last_and_never_more_than_fifty_tags() {
         ),
         (
             tags(&[owner, (CONSENT_TAG, "prod/")]),
-            vec![consenting(), untag(&[OWNER_TAG])],
+            vec![consenting(), untag(&[OWNER_TAG, CREATION_TAG])],
         ),
         (
             full(&[owner, creation]),
             vec![untag(&[CREATION_TAG]), consenting(), untag(&[OWNER_TAG])],
         ),
-        (full(&[owner]), vec![untag(&[OWNER_TAG]), consenting()]),
+        (
+            full(&[owner]),
+            vec![untag(&[OWNER_TAG, CREATION_TAG]), consenting()],
+        ),
         (
             full(&[creation]),
-            vec![untag(&[CREATION_TAG]), consenting()],
+            vec![untag(&[OWNER_TAG, CREATION_TAG]), consenting()],
         ),
         (tags(&[consent]), vec![]),
     ];

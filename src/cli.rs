@@ -133,8 +133,7 @@ pub struct RunArguments {
         env = "REGIONS",
         value_name = "REGION",
         value_delimiter = ',',
-        value_parser = region,
-        conflicts_with = "region"
+        value_parser = region
     )]
     pub regions: Vec<String>,
 
@@ -274,6 +273,10 @@ impl RunArguments {
         }
         match regions.len() {
             0 => Ok(vec![own]),
+            _ if self.region.is_some() => Err(
+                "--regions and --region: give one of them, the first of --regions is the default"
+                    .to_owned(),
+            ),
             1..=MOST_REGIONS => Ok(regions),
             more => Err(format!("--regions: at most {MOST_REGIONS}, found {more}")),
         }
@@ -460,7 +463,6 @@ mod tests {
             ("--max-deletions-per-minute", "0"),
             ("--regions", "Oregon"),
             ("--regions", "us-west-2,eu-west-1a"),
-            ("--regions=us-west-2", "--region=us-west-2"),
             ("--concurrency", "0"),
             ("--drift-interval", "soon"),
             ("--drift-interval", "-5m"),
@@ -535,6 +537,8 @@ mod tests {
         let both = (Some(west.clone()), vec![west, east]);
         assert_eq!(parse(&["--regions=us-west-2, us-east-1,,us-west-2"]), both);
         let many: Vec<_> = (0..17).map(|n| format!("xx-west-{n}")).collect();
+        let both = run_arguments(&["--regions=us-west-2", "--region=us-west-2"]);
+        assert!(both.regions(String::new()).is_err());
         let many = run_arguments(&["--regions", &many.join(",")]);
         let refused = many.regions(String::new()).unwrap_err();
         assert_eq!(refused, "--regions: at most 16, found 17");

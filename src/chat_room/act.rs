@@ -212,7 +212,7 @@ impl Act<'_, '_, '_> {
             Step::Turn(_) => self.turn()?,
             Step::Confirm(kept) if self.object.names(kept).await? => Done::Ready,
             Step::Confirm(_) => return Err(Error::Stale.into()),
-            Step::Rehearse => self.object.rehearse().await.map(|()| Done::Ready)?,
+            Step::Rehearse => self.rehearse().await?,
             Step::Delete {
                 arn,
                 create_time,
@@ -229,6 +229,16 @@ impl Act<'_, '_, '_> {
                 let status = self.status(&Verdict::Released);
                 self.object.write(&status).await.map(|()| Done::Written)?
             }
+        })
+    }
+
+    async fn rehearse(&self) -> Result<Done, Stop> {
+        let asked = self.object.rehearse().await;
+        asked.map(|()| Done::Ready).map_err(|error| {
+            let words = error.refusal().map(ToOwned::to_owned);
+            words.map_or(Stop::Kubernetes(error), |words| {
+                Stop::Halt(Halt::Forbidden(words))
+            })
         })
     }
 

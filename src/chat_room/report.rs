@@ -49,7 +49,9 @@ pub(super) async fn report(
     match ended {
         Err(error) => {
             publish_news(case, &course, context).await;
-            tell_refusal(case, &error, context).await;
+            if let Some(words) = error.refusal() {
+                tell_refusal(case, words, context).await;
+            }
             timer.outcome = measure::failed(&error);
             Err(error)
         }
@@ -84,15 +86,18 @@ async fn conclude(
     let next = status::next(&object.stored, &course.record, &verdict, generation, now);
     let written = object.write(&next).await;
     timer.outcome = match &written {
+        Ok(()) if course.forbidden.is_some() => "refused",
         Ok(()) => measure::outcome(&verdict),
         Err(error) => measure::failed(error),
     };
     publish_news(case, &course, context).await;
-    if let Err(error) = &written {
-        tell_refusal(case, error, context).await;
+    let refused = written.as_ref().err().and_then(Error::refusal);
+    match refused.or(course.forbidden.as_deref()) {
+        Some(words) => tell_refusal(case, words, context).await,
+        None if written.is_ok() => context.memory.of(&seen.uid, |entry| entry.refused = None),
+        None => {}
     }
     written?;
-    context.memory.of(&seen.uid, |entry| entry.refused = None);
     if let Some(notice) = news::warning(&seen.status, &verdict) {
         tracing::warn!(object = %seen, reason = notice.reason, "{}", notice.note);
         context.kubernetes.publish(seen, &notice).await;
@@ -109,8 +114,7 @@ async fn conclude(
 }
 
 /// Tells of a write that schema, policy or rights forbid, once for each answer.
-async fn tell_refusal(case: &Case<'_>, error: &Error, context: &Context) {
-    let Some(words) = error.refusal() else { return };
+async fn tell_refusal(case: &Case<'_>, words: &str, context: &Context) {
     let memory = &context.memory;
     let known = memory.of(&case.seen.uid, |entry| {
         entry.refused.replace(words.to_owned())

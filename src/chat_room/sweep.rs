@@ -75,11 +75,13 @@ impl Sweep {
         let context = Arc::clone(&self.context);
         let term = context.term.at();
         // What passes have read since the term began does for its first sweep.
-        let again = self.term.replace(term) == Some(term);
+        let again = self.term == Some(term);
         let since = again.then(|| context.clock.now());
         let Ok(account) = context.account.id().await else {
+            tokio::time::sleep(UNREADY_WAIT).await;
             return Vec::new();
         };
+        self.term = Some(term);
         let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
         for region in self.regions() {
             match context.index.relist(&account, &region, since).await {

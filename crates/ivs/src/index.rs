@@ -123,7 +123,14 @@ impl Index {
             }
             let begun = Instant::now();
             match self.front(account, region, next).await {
-                Ok(front) => self.take(slot, begun, front),
+                Ok(front) => {
+                    let whole = front.down_to.is_none();
+                    self.take(slot, begun, front);
+                    // What it is called may be earlier than what was asked for, as time goes back a little.
+                    if need.whole && whole {
+                        return Ok(None);
+                    }
+                }
                 Err(failure) => {
                     *failed = Some((Instant::now(), failure.clone()));
                     self.let_go(account, region);

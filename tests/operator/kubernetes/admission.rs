@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ivschat_core::api::chat_room_crd;
+use ivschat_core::api::{ChatRoom, chat_room_crd};
 use ivschat_emulator::world::{Operation, Settings};
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
@@ -11,7 +11,9 @@ use kube::api::{
 use serde_json::{Value, json};
 
 use super::{CRD, Kubectl, crds, current, until};
-use crate::stage::{ControlPlane, Options, REGION, SERVING, Scrape, Stage, arn_of};
+use crate::stage::{
+    ControlPlane, Options, REGION, SERVING, Scrape, Stage, arn_of, message_of, status_of,
+};
 
 const SAID: &str = "the platform team says no";
 
@@ -168,7 +170,7 @@ async fn an_object_deleted_while_a_policy_refuses_every_write_keeps_its_room_unt
     })
     .await;
     stage.settle("lobby", json!({})).await;
-    let policy = Policy::enforce(&stage, "*", "false").await;
+    let policy = Policy::enforce(&stage, "*/*", "false").await;
     in_force(
         &stage,
         "lobby",
@@ -193,6 +195,29 @@ async fn an_object_deleted_while_a_policy_refuses_every_write_keeps_its_room_unt
     let events = stage.events("lobby").await;
     let told = events.iter().filter(|(reason, _)| reason == "WriteRefused");
     assert_eq!(told.count(), 1, "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_finalizer_may_not_be_taken_off_keeps_its_room_and_its_condition_says_so() {
+    if current().await.is_none() {
+        return;
+    }
+    let stage = Stage::open().await;
+    stage.settle("lobby", json!({})).await;
+    let policy = Policy::enforce(&stage, "chatrooms", "false").await;
+    let edit = json!({"spec": {"maximumMessageLength": 7}});
+    in_force(&stage, "lobby", false, edit).await;
+    stage.delete("lobby").await;
+    let says = |object: &ChatRoom| message_of(object, "Ready").contains(SAID);
+    let object = stage.until("lobby", "held, and says so", says).await;
+    let deleting = ("False".to_owned(), "Deleting".to_owned());
+    assert_eq!(status_of(&object, "Ready"), deleting);
+    let told = "The room is not deleted, because the API server would not let this object go: ";
+    assert!(message_of(&object, "Ready").starts_with(told));
+    assert_eq!(stage.calls(Operation::DeleteRoom), 0);
+    policy.lift().await;
+    stage.gone("lobby").await;
+    assert_eq!(stage.rooms_in(REGION), []);
 }
 
 /// The chart's own policies, where they are asked for.

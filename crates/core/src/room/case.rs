@@ -161,6 +161,23 @@ impl<'a> Case<'a> {
         self.seen.deletion_policy.is_some() || self.retains()
     }
 
+    /// Rooms are made and taken over where the operator was told to.
+    ///
+    /// # Errors
+    /// `RegionNotServed`: not in this region.
+    pub fn require_served(&self, region: &str) -> Result<(), Failure> {
+        let served = &self.policies.regions;
+        if served.iter().any(|it| it == region) {
+            return Ok(());
+        }
+        let message = format!(
+            "This operator makes and takes over no rooms in {region}: its --regions are {}. Correct spec.region, or add {region} to \
+             --regions (aws.regions of the chart)",
+            served.join(", ")
+        );
+        Err(Failure::new(FailureClass::RegionNotServed, message))
+    }
+
     /// The region that the spec asks for, if it can be one. It is read even if the spec breaks another rule.
     pub fn region(&self) -> Option<&'a str> {
         let region = spec(self.seen)?.region.as_deref();

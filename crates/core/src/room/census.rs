@@ -122,6 +122,8 @@ pub struct Census {
     shown: Vec<Need>,
     /// A reading of several pages, of which nobody knows what it missed.
     open: Option<Open>,
+    /// Rooms that this process has deleted and no reading had shown, and until when readings that begin may still show them.
+    gone: BTreeMap<RoomArn, Timestamp>,
     /// How many readings were taken in. Times may go back a little between two of them.
     readings: u64,
     /// The newest reading that went down to the oldest room, and which it was.
@@ -168,6 +170,8 @@ struct Span {
 struct Open {
     /// Together with what was known before it, it shows rooms that were updated since.
     since: Option<Timestamp>,
+    /// How far its first page went.
+    page: Option<Timestamp>,
     span: Span,
 }
 
@@ -202,14 +206,20 @@ impl Census {
         if self.shown.iter().any(|shown| shown.covers(need)) {
             return Next::Nothing;
         }
+        if let Some(later) = need.not_before.filter(|it| *it > now) {
+            return Next::Wait(later);
+        }
         if need.whole || !need.complete {
             return Next::Read(need.since.filter(|_| !need.whole));
         }
         let open = self.open.filter(|open| open.since <= need.since);
-        // A page that adds to what is known from before did not suffice last time.
-        if let Some(open) = open.filter(|open| now < lag.after(open.span.ended)) {
+        // One page did not suffice last time, neither to add to what is known from before nor to go back as far as this needs.
+        let one_page = |open: &Open| need.since.is_some() && open.page <= need.since;
+        let waits = |open: &Open| now < lag.after(open.span.ended) && !one_page(open);
+        if let Some(open) = open.filter(waits) {
             return Next::Wait(lag.after(open.span.ended));
         }
+        let open = open.filter(|open| now >= lag.after(open.span.ended));
         let closes = open.map(|open| lag.before(open.span.begun));
         let adds = self.complete().filter(|it| it.since <= need.since);
         let adds = adds.filter_map(|it| Some(lag.before(it.not_before?)));
@@ -238,7 +248,7 @@ impl Census {
             self.whole = Some((self.readings, span));
         }
         self.note_page(reading.first_down_to, span, lag);
-        self.note_pages(reading.down_to, span, lag);
+        self.note_pages(reading.down_to, reading.first_down_to, span, lag);
         self.drop_covered();
     }
 
@@ -255,13 +265,21 @@ impl Census {
     }
 
     /// Notes what all pages of a reading show. What they missed, one page can show later.
-    fn note_pages(&mut self, down_to: Option<Timestamp>, span: Span, lag: Lag) {
+    fn note_pages(
+        &mut self,
+        down_to: Option<Timestamp>,
+        page: Option<Timestamp>,
+        span: Span,
+        lag: Lag,
+    ) {
         let since = self.since_before(down_to, span, lag).min(down_to);
         let closed = |it: &Need| it.since <= since && it.not_before == Some(span.begun);
-        // An earlier one can be completed earlier.
-        let earlier = |open: Open| open.since <= since && span.begun < lag.after(open.span.ended);
-        if !self.complete().any(closed) && !self.open.is_some_and(earlier) {
-            self.open = Some(Open { since, span });
+        // An earlier one can be completed earlier, and one that shows more is worth more.
+        let better = |open: Open| {
+            open.since < since || open.since == since && span.begun < lag.after(open.span.ended)
+        };
+        if !self.complete().any(closed) && !self.open.is_some_and(better) {
+            self.open = Some(Open { since, page, span });
         }
         self.shown.push(Need {
             since: down_to,
@@ -307,6 +325,7 @@ impl Census {
         let Some((number, last)) = self.whole else {
             return;
         };
+        self.gone.retain(|_, until| *until > newest.begun);
         let mut gone = Vec::new();
         for (arn, entry) in &mut self.rooms {
             // This reading is not behind what this process has done.
@@ -351,6 +370,8 @@ impl Census {
         if let Some(entry) = self.rooms.get(arn) {
             let room = entry.room.clone();
             self.act(room, at, true, lag);
+        } else {
+            self.gone.insert(arn.clone(), lag.after(at));
         }
     }
 
@@ -372,6 +393,9 @@ impl Census {
     }
 
     fn show(&mut self, mut room: Summary, begun: Timestamp) {
+        if self.gone.get(&room.arn).is_some_and(|until| begun < *until) {
+            return;
+        }
         if let Some(known) = self.rooms.get(&room.arn) {
             if known.ours_until.is_some_and(|until| begun < until) {
                 // The page may be behind what this process has done.

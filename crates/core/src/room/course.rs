@@ -13,7 +13,7 @@ use super::record::Record;
 use super::status::{Knowledge, Verdict};
 use super::step::{Deletion, Done, Halt};
 use super::when::When;
-use super::{ActualRoom, RoomArn};
+use super::{ActualRoom, FailureClass, RoomArn};
 
 /// A plan that is being carried out.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Course<'a> {
     pub record: Record,
     /// What people are to be told.
     pub news: Vec<News>,
+    /// What the API server said where it would not let the object go.
+    pub forbidden: Option<String>,
     complete: bool,
     halted: Option<Outcome>,
     sooner: Option<When>,
@@ -38,6 +40,7 @@ impl<'a> Course<'a> {
             plan,
             record: plan.record.clone(),
             news: Vec::new(),
+            forbidden: None,
             complete: false,
             halted: None,
             sooner: plan.sooner,
@@ -149,6 +152,19 @@ impl<'a> Course<'a> {
                 },
                 when: When::At(*until),
             },
+            Halt::Forbidden(words) => {
+                self.forbidden = Some(words.clone());
+                let message = format!(
+                    "The room is not deleted, because the API server would not let this object go: {words}"
+                );
+                Outcome::Stays {
+                    verdict: Verdict::Pending {
+                        reason: Reason::Deleting,
+                        message,
+                    },
+                    when: When::Backoff(FailureClass::Denied),
+                }
+            }
         });
     }
 
@@ -157,6 +173,7 @@ impl<'a> Course<'a> {
         self.sooner = Some(match halt {
             Halt::Failed(failure) | Halt::Refused(failure) => When::Backoff(failure.class),
             Halt::Queued(until) => When::At(*until),
+            Halt::Forbidden(_) => When::Backoff(FailureClass::Denied),
         });
     }
 

@@ -80,6 +80,8 @@ fn keep(case: &Case<'_>, sight: Sight, beside: Vec<Another>, record: Record) -> 
             match correct(&desired, None, &case.identity, scope).map_err(not_as_specified)? {
                 Correction::Create(new) => {
                     let region = new.room.region.clone();
+                    // The one on record may be served no longer, or made up.
+                    case.require_served(&region).map_err(not_as_specified)?;
                     let ahead = Step::WriteAhead {
                         region: region.clone(),
                         adopts: None,
@@ -175,6 +177,8 @@ fn apply(
 /// Takes over a room that consents. The next pass finds it by its tags, like any room of the object, and brings it to the spec. So
 /// every step can be interrupted.
 fn adopt(case: &Case<'_>, room: ActualRoom, record: Record) -> Planned {
+    case.require_served(room.arn.region())
+        .map_err(not_as_specified)?;
     require_consent(&room, &case.identity).map_err(not_as_specified)?;
     let edit = correction::adopt(&room, &case.identity).map_err(not_as_specified)?;
     let (arn, region) = (room.arn.clone(), room.arn.region().to_owned());

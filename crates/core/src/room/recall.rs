@@ -93,9 +93,12 @@ impl Recall {
                 answer,
                 ..
             } => {
+                let known = self.deleted.take().filter(|it| it.arn == *arn);
+                let surely = create_time.filter(|_| *answer == Deletion::AtOnce);
                 self.deleted = Some(Deleted {
                     arn: arn.clone(),
-                    create_time: create_time.filter(|_| *answer == Deletion::AtOnce),
+                    // AWS may show it once more, and say then that it is not there.
+                    create_time: surely.or(known.and_then(|it| it.create_time)),
                 });
             }
             Done::TwinLeft(arn) => {

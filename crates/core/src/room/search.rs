@@ -215,8 +215,10 @@ fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
     let recorded = in_force.into_iter().chain(record.region.as_deref());
     let served = case.policies.regions.iter().map(String::as_str);
     let served = served.filter(|_| in_force.is_none());
+    // Nothing was ever made where the operator makes nothing, whatever the spec of an object says that is being deleted.
+    let asked = Some(asked).filter(|it| in_force.is_some() || case.require_served(it).is_ok());
     let mut regions: Vec<String> = Vec::new();
-    for region in recorded.chain(arn).chain([asked]).chain(served) {
+    for region in recorded.chain(arn).chain(asked).chain(served) {
         if !regions.iter().any(|known| known == region) {
             regions.push(region.to_owned());
         }
@@ -380,7 +382,10 @@ impl Search<'_> {
             }
             (Some(conclusive), _) => Need::complete(self.shown_by(conclusive)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
-            (None, _) => case.seen.deleted_at.map_or_else(Need::default, Need::since),
+            (None, _) => case
+                .seen
+                .deleted_at
+                .map_or_else(Need::default, Need::complete),
         };
         let regions = regions(case, &self.record);
         // One region that cannot be listed hides no room of another, but proves nothing absent either.
@@ -468,19 +473,12 @@ impl Search<'_> {
         asked.unwrap_or(self.case.policies.default_region())
     }
 
-    /// Rooms are made and taken over where the operator was told to. Where one was before, it is still looked after.
+    /// Where a room was before, it is still looked after.
     fn require_served(&self) -> Result<(), Failure> {
-        let (asked, served) = (self.asked_region(), &self.case.policies.regions);
-        let is_recorded = self.record.region_in_force().is_some();
-        if is_recorded || served.iter().any(|region| region == asked) {
-            return Ok(());
+        match self.record.region_in_force() {
+            Some(_) => Ok(()),
+            None => self.case.require_served(self.asked_region()),
         }
-        let message = format!(
-            "This operator makes and takes over no rooms in {asked}: its --regions are {}. Correct spec.region, or add {asked} to \
-             --regions (aws.regions of the chart)",
-            served.join(", ")
-        );
-        Err(Failure::new(FailureClass::RegionNotServed, message))
     }
 
     /// What the newest list of a region does not show although it is needed.
@@ -579,7 +577,7 @@ impl Search<'_> {
         if self.case.intent != Intent::Keep || !self.case.takes_back() {
             return Ok(None);
         }
-        let retained = |tags: &Tags| self.case.identity.retained(tags);
+        let retained = |tags: &Tags| self.case.identity.retained(tags).then_some(true);
         for region in regions {
             // The list may be old, or GetRoom behind: a room made now could be a second one.
             let need = Need::default();
@@ -607,18 +605,29 @@ impl Search<'_> {
 
     /// A room of a region that a list shows to be the object's, and GetRoom confirms.
     fn own_in(&self, region: &str, need: Need) -> Result<Option<ActualRoom>, Stop> {
-        let ours = |tags: &Tags| self.proves(tags);
-        self.confirmed(region, need, |listed| &listed.ours, ours)
+        let fits = |tags: &Tags| {
+            let fit = self.is_for_here(region) || self.case.identity.created(tags);
+            self.proves(tags).then_some(fit)
+        };
+        self.confirmed(region, need, |listed| &listed.ours, fits)
     }
 
-    /// The first listed room that GetRoom shows with tags as expected. A list that is not fresh may offer rooms that are gone, or
+    /// Whether a room in this region can be what the spec asks for. An earlier object's room of the name cannot, if the spec asks for
+    /// another region: it would be out of place for ever.
+    fn is_for_here(&self, region: &str) -> bool {
+        let asked = self.case.region();
+        let elsewhere = asked.is_some_and(|asked| asked != region);
+        !elsewhere || self.case.leaving() || self.record.region_in_force().is_some()
+    }
+
+    /// The first listed room that GetRoom shows with tags that fit; `None`: they are not as the list says. A list that is not fresh may offer rooms that are gone, or
     /// changed: then a fresh one decides, and GetRoom once more.
     fn confirmed<'f>(
         &'f self,
         region: &str,
         need: Need,
         pick: impl Fn(&'f Listed) -> &'f Vec<Known>,
-        expected: impl Fn(&Tags) -> bool,
+        fits: impl Fn(&Tags) -> Option<bool>,
     ) -> Result<Option<ActualRoom>, Stop> {
         self.listed(region, need)?;
         let (fresh, listed) = match self.fresh(region) {
@@ -630,8 +639,11 @@ impl Search<'_> {
             let shown = self.facts.rooms.get(arn);
             let shown = shown.filter(|shown| fresh.is_none_or(|since| shown.at > since));
             let shown = shown.ok_or_else(|| Ask::Room(arn.clone()))?;
-            match shown.answer.clone()? {
-                Some(room) if expected(&room.tags) => return Ok(Some(room)),
+            let room = shown.answer.clone()?;
+            let fit = room.as_ref().and_then(|room| fits(&room.tags));
+            match room {
+                Some(room) if fit == Some(true) => return Ok(Some(room)),
+                Some(_) if fit.is_some() => {}
                 // It was gone a grace ago, too; or the newest list does not show it either.
                 None if !current || self.is_gone(arn) => {}
                 Some(_) | None => {

@@ -147,4 +147,6 @@ pub enum Halt {
     Refused(Failure),
     /// The room's turn to be deleted has not come; it is looked at again then.
     Queued(Timestamp),
+    /// The API server would not let the object go, and says this.
+    Forbidden(String),
 }

@@ -86,12 +86,15 @@ impl Oracles {
             ours && !copied && room.tags.get(CREATION_TAG) == Some(uid)
         });
         let arns: Vec<&str> = made.map(|room| room.arn.as_str()).collect();
+        let grace = self.grace;
         let life = self.life(uid);
+        // Reads may still show the tags as they were.
+        let touched = life.touched.is_some_and(|at| now < at + grace);
         let frozen = frozen || life.attempts.iter().any(|attempt| attempt.frozen);
         if frozen {
             life.excuse = Some("its process froze between its last check and the wire");
         }
-        if arns.len() > 1 && !life.is_excused() {
+        if arns.len() > 1 && !life.is_excused() && !touched {
             let owner = tags.get(OWNER_TAG).cloned().unwrap_or_default();
             let what = format!("{owner} has more than one room: {}", arns.join(", "));
             self.broken(Oracle::OneRoom, what);

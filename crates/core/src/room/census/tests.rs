@@ -155,6 +155,47 @@ fn for_rooms_that_were_updated_lately_a_page_that_goes_back_so_far_is_complete()
 }
 
 #[test]
+fn what_a_list_from_later_alone_can_show_is_not_read_before() {
+    let census = census([reading(100, [None, None], &[])]);
+    let later = Need::complete(at(130));
+    assert_eq!(census.next(&later, at(120), LAG), Next::Wait(at(130)));
+    assert_eq!(census.next(&later, at(130), LAG), Next::Read(Some(at(90))));
+}
+
+#[test]
+fn a_list_of_several_pages_holds_up_nothing_that_one_page_shows() {
+    // A sweep, whose first page went back to 95.
+    let census = census([reading(100, [Some(95), None], &[])]);
+    for (since, next) in [(95, Next::Read(Some(at(95)))), (94, Next::Wait(at(111)))] {
+        let need = Need::complete(at(102)).updated(at(since));
+        assert_eq!(census.next(&need, at(103), LAG), next, "{since}");
+    }
+}
+
+#[test]
+fn a_look_for_what_came_of_an_attempt_costs_no_list_that_others_wait_for() {
+    let census = census([
+        reading(100, [Some(99), None], &[]),
+        // It could be completed now, and this does not reach so far.
+        reading(112, [Some(111), Some(105)], &[]),
+    ]);
+    let next = census.next(&Need::complete(at(100)), at(113), LAG);
+    assert_eq!(next, Next::Read(Some(at(90))));
+}
+
+#[test]
+fn a_room_that_was_deleted_before_any_list_showed_it_is_not_told_by_a_page_that_is_behind() {
+    let mut census = Census::default();
+    census.deleted(&arn("a"), at(100), LAG);
+    let a = summary("a", 1);
+    for (begun, told) in [(105, 0), (109, 0), (110, 1)] {
+        let shown = std::slice::from_ref(&a);
+        census.take(reading(begun, [None, None], shown), LAG);
+        assert_eq!(census.rooms_of(&identity()).len(), told, "{begun}");
+    }
+}
+
+#[test]
 fn a_reading_that_can_be_completed_soon_is_not_given_up_for_a_later_one() {
     let census = census([
         reading(100, [Some(99), None], &[]),

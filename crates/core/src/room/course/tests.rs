@@ -107,6 +107,12 @@ fn news_follow_from_what_was_done() {
             Deletion::NotThere
         },
     };
+    let at_once = || Done::Deleted {
+        arn: arn("a"),
+        create_time: None,
+        twin: false,
+        answer: Deletion::AtOnce,
+    };
     let created = Done::Created {
         room: ours(),
         applied: vec!["team".to_owned()],
@@ -118,6 +124,7 @@ fn news_follow_from_what_was_done() {
         (deleted(false, false), Vec::new()),
         (deleted(true, true), vec![News::TwinDeleted(a())]),
         (deleted(true, false), vec![News::TwinDeleted(a())]),
+        (at_once(), vec![News::Deleted(a())]),
         (Done::TwinLeft(a()), vec![News::TwinLeft(a())]),
         (Done::Released(ours()), vec![News::Retained(a())]),
         (Done::LetGo, Vec::new()),

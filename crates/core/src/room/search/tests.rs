@@ -477,7 +477,7 @@ fn what_was_proven_absent_and_then_refused_does_not_wait_for_another_process_aga
 #[test]
 fn an_object_that_is_being_deleted_needs_a_list_begun_since_and_nothing_to_adopt() {
     let leaving = Object::default().but(|seen| seen.deleted_at = Some(at(9999)));
-    let asked = ["list us-west-2 since 9999"];
+    let asked = ["list us-west-2 since 9999, complete"];
     assert_sees(&leaving, &Aws::default(), &asked, Ok(Sight::Absent));
 }
 
@@ -526,6 +526,30 @@ fn an_object_whose_status_is_lost_has_its_room_in_any_region_where_rooms_are_mad
     let mut recorded = wiped;
     recorded.record.region = Some(HOME.to_owned());
     assert_sees(&recorded, &aws, &lists[..1], Ok(Sight::Absent));
+}
+
+#[test]
+fn a_room_of_an_earlier_object_of_the_name_is_not_taken_where_the_spec_asks_for_another_region() {
+    let b = arn_in(ACCOUNT, ABROAD, "b");
+    let earlier = tags(&[(OWNER_TAG, "prod/live/lobby"), (CREATION_TAG, "uid-0")]);
+    let there = |tags: Tags| {
+        let aws = Aws::default().with(room(&b, tags));
+        aws.listing(ABROAD, from_ref(&b), &[])
+    };
+    let (anywhere, at_home) = (Object::new().served_in_both(), |seen: &mut Seen| {
+        seen.spec.as_mut().unwrap().region = Some(HOME.to_owned());
+    });
+    let asked = ["list us-west-2", "list eu-west-1", "room b"];
+    let taken = |tags: Tags| Ok(Sight::Room(room(&b, tags)));
+    let aws = there(earlier.clone());
+    assert_sees(&anywhere, &aws, &asked, taken(earlier.clone()));
+    let placed = anywhere.but(at_home);
+    assert_sees(&placed, &aws, &asked, Ok(Sight::Absent));
+    // It goes with the object all the same.
+    assert_sees(&placed.clone().leaving(), &aws, &asked, taken(earlier));
+    // This very object asked for it there.
+    let own = identity().tags();
+    assert_sees(&placed, &there(own.clone()), &asked, taken(own));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! The rules are written straight down. Where they lack a fact they stop and say what to [ask](Ask) AWS; whoever asks adds the
 //! answer to the [`Facts`] and begins again. So each rule of ownership and absence can be tried without a client.
 
-use std::collections::BTreeMap;
+mod edited;
+mod facts;
+mod lists;
 
 use jiff::Timestamp;
 
@@ -11,28 +13,13 @@ use crate::api::Reason;
 
 use super::absence::Evidence;
 use super::case::{Case, Intent};
-use super::census::{Known, Need};
+use super::census::Need;
 use super::record::Record;
 use super::status::Knowledge;
-use super::{ActualRoom, Cause, Failure, FailureClass, Proof, RoomArn, Tags};
+use super::{ActualRoom, Failure, FailureClass, Proof, RoomArn, Tags};
 
-/// What is to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// The account of the operator's credentials.
-    Account,
-    /// The rooms of every region that are known to be this object's, without another list.
-    Known,
-    /// GetRoom.
-    Room(RoomArn),
-    /// The rooms of a region that tell by their tags that they are this object's or may be.
-    Region {
-        /// Its name.
-        region: String,
-        /// What the answer has to show.
-        need: Need,
-    },
-}
+pub use facts::{Ask, Facts, Listed, Unmet};
+use lists::regions;
 
 /// Why a search goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,80 +39,6 @@ impl From<Ask> for Stop {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure, Knowledge::Nothing)
-    }
-}
-
-/// The rooms of a region that a list shows to be this object's, or to be ready to be taken back by it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listed {
-    /// Those that prove to be this object's, the one to keep first.
-    pub ours: Vec<Known>,
-    /// Those that an object of this name has released, oldest first.
-    pub released: Vec<Known>,
-    /// What the list does not show that is needed. What it shows is there all the same.
-    pub unmet: Option<Unmet>,
-}
-
-/// A list may have missed rooms that were updated while it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unmet {
-    /// Nothing that is read earlier can show them.
-    pub until: Timestamp,
-    /// So many rooms are updated that one page has not sufficed to show them.
-    pub restless: bool,
-}
-
-/// What AWS has answered in this pass.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    account: Option<Result<String, Failure>>,
-    known: Option<Vec<RoomArn>>,
-    rooms: BTreeMap<RoomArn, Shown>,
-    regions: BTreeMap<String, Vec<Region>>,
-}
-
-#[derive(Debug, Clone)]
-struct Shown {
-    at: Timestamp,
-    answer: Result<Option<ActualRoom>, Failure>,
-}
-
-#[derive(Debug, Clone)]
-struct Region {
-    need: Need,
-    answer: Result<Listed, Failure>,
-}
-
-impl Facts {
-    /// Takes in whose the credentials are.
-    pub fn account(&mut self, account: Result<String, Failure>) {
-        self.account = Some(account);
-    }
-
-    /// Takes in which rooms are known to be this object's.
-    pub fn known(&mut self, known: Vec<RoomArn>) {
-        self.known = Some(known);
-    }
-
-    /// Takes in what GetRoom answered. `None`: it knows of no such room. `at`: when the answer came.
-    pub fn room(
-        &mut self,
-        arn: RoomArn,
-        at: Timestamp,
-        answer: Result<Option<ActualRoom>, Failure>,
-    ) {
-        self.rooms.insert(arn, Shown { at, answer });
-    }
-
-    /// Lists that were asked for count no more.
-    pub fn forget_regions(&mut self) {
-        self.regions.clear();
-    }
-
-    /// Takes in what a list of a region showed, which this was asked of.
-    pub fn region(&mut self, region: String, need: Need, answer: Result<Listed, Failure>) {
-        let known = self.regions.entry(region).or_default();
-        known.push(Region { need, answer });
     }
 }
 
@@ -204,28 +117,6 @@ pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Ask> {
     Ok(look)
 }
 
-/// Every region the object's room may be in. Its status tells, or else it can be any where rooms are made. If a spec cannot be read,
-/// or breaks a rule, only its region is read here.
-fn regions(case: &Case<'_>, record: &Record) -> Vec<String> {
-    let in_force = record.region_in_force();
-    let adopt = case.adopt.as_ref().filter(|_| in_force.is_none());
-    let asked = case.region().or(adopt.map(RoomArn::region));
-    let asked = asked.unwrap_or(case.policies.default_region());
-    let arn = record.arn.as_ref().map(RoomArn::region);
-    let recorded = in_force.into_iter().chain(record.region.as_deref());
-    let served = case.policies.regions.iter().map(String::as_str);
-    let served = served.filter(|_| in_force.is_none());
-    // Nothing was ever made where the operator makes nothing, whatever the spec of an object says that is being deleted.
-    let asked = Some(asked).filter(|it| in_force.is_some() || case.require_served(it).is_ok());
-    let mut regions: Vec<String> = Vec::new();
-    for region in recorded.chain(arn).chain(asked).chain(served) {
-        if !regions.iter().any(|known| known == region) {
-            regions.push(region.to_owned());
-        }
-    }
-    regions
-}
-
 struct Search<'a> {
     case: &'a Case<'a>,
     facts: &'a Facts,
@@ -263,75 +154,6 @@ impl Search<'_> {
         look.others = self.others(&sight)?;
         look.record = self.record.clone();
         Ok(sight)
-    }
-
-    // --- the record: is it this account's, and does it agree with itself? -------------------------------------------
-
-    /// Refuses credentials of another account than the record's: through them, the room would look missing. A record that
-    /// somebody has edited is told from credentials that have changed by the object's own room, where this account has it.
-    fn require_account(&mut self) -> Result<(), Stop> {
-        let account = self.account()?;
-        let Some(other) = self.recorded_elsewhere(account) else {
-            return Ok(());
-        };
-        let mut unlisted = None;
-        for region in regions(self.case, &self.record) {
-            match told(self.own_in(&region, Need::default()))? {
-                Ok(Some(room)) if room.arn.account() == account => {
-                    self.record.bind(&room);
-                    return Ok(());
-                }
-                // Where it cannot be told now, it may be later.
-                Err(failure) if failure.class != FailureClass::Denied => unlisted = Some(failure),
-                Ok(_) | Err(_) => {}
-            }
-        }
-        // Nobody waits for what is to be left anyway: the region may be as made up as the account.
-        let stays = self.case.leaving() && self.case.retains();
-        if let Some(failure) = unlisted.filter(|_| !stays) {
-            return Err(failure.into());
-        }
-        let message = format!(
-            "The operator's credentials belong to account {account}, the room to account {other}: nothing is done until the \
-             credentials are those of {other} again. To delete this object and leave the room, set spec.deletionPolicy to Retain"
-        );
-        Err(Failure::new(FailureClass::AccountMismatch, message).into())
-    }
-
-    /// The account that the record names, or the spec, if it is another one.
-    fn recorded_elsewhere(&self, account: &str) -> Option<String> {
-        let attempt = self.record.creation.as_ref();
-        let adopt = self.case.adopt.as_ref();
-        let adopt = adopt.filter(|_| !self.case.leaving());
-        let recorded = self.record.arn.as_ref().map(RoomArn::account).into_iter();
-        let recorded = recorded
-            .chain(attempt.map(|attempt| attempt.account.as_str()))
-            .chain(adopt.map(RoomArn::account));
-        let mut others = recorded.filter(|it| *it != account);
-        others.next().map(ToOwned::to_owned)
-    }
-
-    /// An ARN and a region that disagree were edited: the room itself tells which is right, else the ARN is worth nothing.
-    fn mend_region(&mut self) -> Result<(), Stop> {
-        let Some(arn) = self.record.arn.clone() else {
-            return Ok(());
-        };
-        if !self.record.contradicts_itself() {
-            return Ok(());
-        }
-        self.require_account()?;
-        if self.record.arn.as_ref() != Some(&arn) {
-            return Ok(());
-        }
-        match told(self.room(&arn))? {
-            Ok(Some(room)) if self.proves(&room.tags) => self.record.bind(&room),
-            Ok(_) => self.record.arn = None,
-            Err(failure) => match self.found_elsewhere(&arn)? {
-                Some(room) => self.record.bind(&room),
-                None => return Err(failure.into()),
-            },
-        }
-        Ok(())
     }
 
     // --- the room: first where the record says, then in every region it may be in -----------------------------------
@@ -434,82 +256,6 @@ impl Search<'_> {
         made.map(|made| (&deleted.arn, made))
     }
 
-    /// A list a few seconds old that was begun no earlier than anything was tried: it may show what came of it, and one reading serves
-    /// all who wait.
-    fn hint(&self, tried: Option<Timestamp>) -> Need {
-        let case = self.case;
-        let new = case.now.checked_sub(case.policies.grace / 50);
-        let new = new.unwrap_or(Timestamp::MIN);
-        let Some(attempt) = self.outstanding() else {
-            return tried.map_or_else(Need::default, Need::since);
-        };
-        Need::since(tried.unwrap_or(new).max(new)).updated(self.less_skew(attempt))
-    }
-
-    fn less_skew(&self, time: Timestamp) -> Timestamp {
-        let skew = self.case.policies.skew;
-        time.checked_sub(skew).unwrap_or(Timestamp::MIN)
-    }
-
-    /// From when on a list shows what can be there if this is when absence can be proven. Nothing is made for an object whose status
-    /// may be older than the room that another made, which lists may not show yet.
-    fn shown_by(&self, conclusive: Timestamp) -> Timestamp {
-        let Case {
-            policies,
-            alone_since,
-            ..
-        } = self.case;
-        if self.case.leaving() {
-            return conclusive;
-        }
-        let caught_up = alone_since.checked_add(policies.lag_bound);
-        conclusive.max(caught_up.unwrap_or(Timestamp::MAX))
-    }
-
-    /// The region that the spec asks for, or the operator's default.
-    fn asked_region(&self) -> &str {
-        let adopt = self.case.adopt.as_ref().map(RoomArn::region);
-        let asked = self.case.region().or(adopt);
-        asked.unwrap_or(self.case.policies.default_region())
-    }
-
-    /// Where a room was before, it is still looked after.
-    fn require_served(&self) -> Result<(), Failure> {
-        match self.record.region_in_force() {
-            Some(_) => Ok(()),
-            None => self.case.require_served(self.asked_region()),
-        }
-    }
-
-    /// What the newest list of a region does not show although it is needed.
-    fn unmet(&self, region: &str, need: &Need) -> Option<Unmet> {
-        let known = self.facts.regions.get(region)?.iter().rev();
-        let mut known = known.filter(|it| it.need.covers(need));
-        known.next()?.answer.as_ref().ok()?.unmet
-    }
-
-    /// A region that cannot be listed holds up objects whose status does not say where their room is.
-    fn unlisted(&self, failure: Failure, region: &str) -> Failure {
-        if self.record.region_in_force().is_some() || self.case.policies.regions.len() < 2 {
-            return failure;
-        }
-        let message = format!(
-            "The room of this object may be in {region}, which is one of --regions and cannot be listed: {}",
-            failure.message()
-        );
-        Failure {
-            cause: Cause::Told(message),
-            operation: None,
-            ..failure
-        }
-    }
-
-    /// Whether a room that this region may hide would be lost. Nothing was tried for an object without the operator's finalizer.
-    fn may_be_in(&self, region: &str) -> bool {
-        let tried = self.record.region_in_force().is_some() || self.case.seen.has_finalizer();
-        tried || region == self.asked_region()
-    }
-
     /// What an object sees that has no room of its own. `stranger`: the room that its record names.
     fn without_own(&self, stranger: Option<ActualRoom>, regions: &[String]) -> Result<Sight, Stop> {
         let (case, identity) = (self.case, &self.case.identity);
@@ -572,109 +318,6 @@ impl Search<'_> {
         }
     }
 
-    /// A room that an object of this name has released.
-    fn released_in(&self, regions: &[String]) -> Result<Option<ActualRoom>, Stop> {
-        if self.case.intent != Intent::Keep || !self.case.takes_back() {
-            return Ok(None);
-        }
-        let retained = |tags: &Tags| self.case.identity.retained(tags).then_some(true);
-        for region in regions {
-            // The list may be old, or GetRoom behind: a room made now could be a second one.
-            let need = Need::default();
-            match told(self.confirmed(region, need, |it| &it.released, retained))? {
-                Ok(None) => {}
-                Err(_) if !self.may_be_in(region) => {}
-                found => return Ok(found?),
-            }
-        }
-        Ok(None)
-    }
-
-    /// The object's own room, where the record names one in a region that cannot be asked: somebody may have made that up.
-    fn found_elsewhere(&self, arn: &RoomArn) -> Result<Option<ActualRoom>, Ask> {
-        for region in regions(self.case, &self.record) {
-            if region == arn.region() {
-                continue;
-            }
-            if let Ok(Some(room)) = told(self.own_in(&region, Need::default()))? {
-                return Ok(Some(room));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A room of a region that a list shows to be the object's, and GetRoom confirms.
-    fn own_in(&self, region: &str, need: Need) -> Result<Option<ActualRoom>, Stop> {
-        let fits = |tags: &Tags| {
-            let fit = self.is_for_here(region) || self.case.identity.created(tags);
-            self.proves(tags).then_some(fit)
-        };
-        self.confirmed(region, need, |listed| &listed.ours, fits)
-    }
-
-    /// Whether a room in this region can be what the spec asks for. An earlier object's room of the name cannot, if the spec asks for
-    /// another region: it would be out of place for ever.
-    fn is_for_here(&self, region: &str) -> bool {
-        let asked = self.case.region();
-        let elsewhere = asked.is_some_and(|asked| asked != region);
-        !elsewhere || self.case.leaving() || self.record.region_in_force().is_some()
-    }
-
-    /// The first listed room that GetRoom shows with tags that fit; `None`: they are not as the list says. A list that is not fresh may offer rooms that are gone, or
-    /// changed: then a fresh one decides, and GetRoom once more.
-    fn confirmed<'f>(
-        &'f self,
-        region: &str,
-        need: Need,
-        pick: impl Fn(&'f Listed) -> &'f Vec<Known>,
-        fits: impl Fn(&Tags) -> Option<bool>,
-    ) -> Result<Option<ActualRoom>, Stop> {
-        self.listed(region, need)?;
-        let (fresh, listed) = match self.fresh(region) {
-            Some((since, listed)) => (Some(since), listed?),
-            None => (None, self.listed(region, need)?),
-        };
-        let (mut latest, mut stale) = (None, None);
-        for Known { arn, current } in pick(listed) {
-            let shown = self.facts.rooms.get(arn);
-            let shown = shown.filter(|shown| fresh.is_none_or(|since| shown.at > since));
-            let shown = shown.ok_or_else(|| Ask::Room(arn.clone()))?;
-            let room = shown.answer.clone()?;
-            let fit = room.as_ref().and_then(|room| fits(&room.tags));
-            match room {
-                Some(room) if fit == Some(true) => return Ok(Some(room)),
-                Some(_) if fit.is_some() => {}
-                // It was gone a grace ago, too; or the newest list does not show it either.
-                None if !current || self.is_gone(arn) => {}
-                Some(_) | None => {
-                    latest = latest.max(Some(shown.at));
-                    stale = stale.or(Some(arn));
-                }
-            }
-        }
-        match stale {
-            None => Ok(None),
-            Some(stale) if fresh.is_some() => Err(behind(stale).into()),
-            Some(_) => Err(Stop::Ask(Ask::Region {
-                region: region.to_owned(),
-                need: Need {
-                    not_before: latest,
-                    whole: true,
-                    ..Need::default()
-                },
-            })),
-        }
-    }
-
-    /// Whether GetRoom has not shown the room on record for a grace.
-    fn is_gone(&self, arn: &RoomArn) -> bool {
-        let policies = self.case.policies;
-        let over = |since: Timestamp| self.case.now.duration_since(since) >= policies.grace;
-        self.record.arn.as_ref() == Some(arn)
-            && over(self.missing_since(arn))
-            && self.record.create_time.is_none_or(over)
-    }
-
     /// What is known of other rooms of the object, beside the one that it has.
     fn others(&self, sight: &Sight) -> Result<Vec<Another>, Stop> {
         let case = self.case;
@@ -712,28 +355,6 @@ impl Search<'_> {
             Some(shown) => Ok(shown.answer.clone()?),
             None => Err(Ask::Room(arn.clone()).into()),
         }
-    }
-
-    /// What was answered to this or to more than that.
-    fn listed(&self, region: &str, need: Need) -> Result<&Listed, Stop> {
-        let known = self.facts.regions.get(region).into_iter().flatten();
-        // What failed is not asked for twice in a pass.
-        let mut known = known.filter(|it| it.need.covers(&need) || it.answer.is_err());
-        match known.next_back() {
-            Some(known) => Ok(known.answer.as_ref().map_err(Clone::clone)?),
-            None => Err(Stop::Ask(Ask::Region {
-                region: region.to_owned(),
-                need,
-            })),
-        }
-    }
-
-    /// The list that was asked for because another named rooms that GetRoom shows otherwise, and since when it was to be begun.
-    fn fresh(&self, region: &str) -> Option<(Timestamp, Result<&Listed, Failure>)> {
-        let known = self.facts.regions.get(region)?;
-        let known = known.iter().rfind(|it| it.need.whole)?;
-        let since = known.need.not_before.unwrap_or(Timestamp::MIN);
-        Some((since, known.answer.as_ref().map_err(Clone::clone)))
     }
 
     fn missing_since(&self, arn: &RoomArn) -> Timestamp {
@@ -855,11 +476,6 @@ fn undecided(arn: &RoomArn) -> Failure {
          over, set spec.deletionPolicy; to have a new one made, delete this object and apply it again"
     );
     Failure::new(FailureClass::ConsentMissing, message)
-}
-
-fn behind(arn: &RoomArn) -> Failure {
-    let message = format!("ListRooms shows room {arn} otherwise than GetRoom, yet or any more");
-    Failure::new(FailureClass::NotFound, message)
 }
 
 #[cfg(test)]

@@ -149,6 +149,55 @@ fn news_follow_from_what_was_done() {
 }
 
 #[test]
+fn after_a_deletion_that_succeeded_at_once_the_next_pass_is_due_at_once() {
+    let mut seen = sample::seen();
+    seen.deleted_at = Some(Timestamp::UNIX_EPOCH);
+    let later = When::Backoff(FailureClass::NotFound);
+    for (answer, due) in [
+        (Deletion::AtOnce, When::Now),
+        (Deletion::Repeated, later),
+        (Deletion::NotThere, later),
+    ] {
+        let done = Done::Deleted {
+            arn: arn("a"),
+            create_time: None,
+            twin: false,
+            answer,
+        };
+        let look = looked(Sight::Room(ours()));
+        let outcome = follow(Task::Follow, &seen, look, |mut course| {
+            course.after(&done);
+            course.completed();
+            course.outcome()
+        });
+        let Outcome::Stays { when, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(when, due, "{answer:?}");
+    }
+}
+
+#[test]
+fn what_the_api_server_says_where_it_would_not_let_an_object_go_is_what_the_condition_says() {
+    let mut seen = sample::seen();
+    seen.deleted_at = Some(Timestamp::UNIX_EPOCH);
+    let look = looked(Sight::Room(ours()));
+    let (outcome, told) = follow(Task::Follow, &seen, look, |mut course| {
+        course.halted(&Halt::Forbidden("no".to_owned()));
+        (course.outcome(), course.forbidden)
+    });
+    let message =
+        "The room is not deleted, because the API server would not let this object go: no";
+    let verdict = Verdict::Pending {
+        reason: Reason::Deleting,
+        message: message.to_owned(),
+    };
+    let when = When::Backoff(FailureClass::Denied);
+    assert_eq!(outcome, Outcome::Stays { verdict, when });
+    assert_eq!(told.as_deref(), Some("no"));
+}
+
+#[test]
 fn an_object_that_is_released_and_stays_goes_on_naming_its_room() {
     let recorded = |task| {
         let look = looked(Sight::Room(ours()));

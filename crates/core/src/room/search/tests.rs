@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::slice::from_ref;
 
 use jiff::ToSpan;
@@ -8,6 +9,7 @@ use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, Creation, DeletionPolicy};
 use crate::room::Pause;
 use crate::room::case::{Policies, Task};
+use crate::room::census::Known;
 use crate::room::recall::{Deleted, Recall};
 use crate::room::sample::{self, arn, identity, policies, tags};
 use crate::room::seen::Seen;

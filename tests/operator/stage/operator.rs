@@ -166,12 +166,15 @@ impl Operator {
         self.exit_code().await == Some(0)
     }
 
-    /// Waits for its end, and gives the code with which it ended by itself.
+    /// Waits for its end and for its last line, and gives the code with which it ended by itself.
     pub async fn exit_code(&mut self) -> Option<i32> {
-        let ended = tokio::time::timeout(DEADLINE, self.child.wait())
-            .await
-            .expect("it ends in time");
-        ended.unwrap().code()
+        let end = async {
+            let ended = self.child.wait().await;
+            while self.log.changed().await.is_ok() {}
+            ended
+        };
+        let ended = tokio::time::timeout(DEADLINE, end).await;
+        ended.expect("it ends in time").unwrap().code()
     }
 
     pub fn log(&self) -> Vec<String> {

@@ -86,10 +86,10 @@ impl Oracles {
             ours && !copied && room.tags.get(CREATION_TAG) == Some(uid)
         });
         let arns: Vec<&str> = made.map(|room| room.arn.as_str()).collect();
-        let grace = self.grace;
+        let list_age = self.list_age;
         let life = self.life(uid);
-        // Reads may still show the tags as they were.
-        let touched = life.touched.is_some_and(|at| now < at + grace);
+        // The list that the write rests on may still show the tags as they were: they move no room to the front.
+        let touched = life.touched.is_some_and(|at| now < at + list_age);
         let frozen = frozen || life.attempts.iter().any(|attempt| attempt.frozen);
         if frozen {
             life.excuse = Some("its process froze between its last check and the wire");

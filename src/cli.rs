@@ -164,7 +164,7 @@ pub struct RunArguments {
     #[arg(long, env = "POD_NAME", value_name = "NAME", hide = true)]
     pub pod_name: Option<String>,
 
-    /// Objects worked on at the same time.
+    /// Requests under way at the same time, for each operation of AWS in a region.
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 

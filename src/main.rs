@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use ivschat_aws::{AwsClock, Clock, Meter, Unmetered};
+use ivschat_aws::{AwsClock, Caller, Clock, Meter, Unmetered};
+use ivschat_core::lanes::Lane;
 use ivschat_core::{api, errors};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Signature};
 use ivschat_operator::cli::{Cli, Command, RunArguments};
@@ -68,7 +69,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         election,
         health,
         shutdown()?,
-        chat_room::passes,
+        |feed, context| chat_room::passes(feed, context, chat_room::reconcile),
     )
     .await;
     tracing::info!("stopped");
@@ -95,6 +96,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
                 account,
                 region,
                 regions,
+                caller: Caller::operator(Lane::Asked),
             };
             aws.check(&mut report, write, id.as_ref()).await;
         }
@@ -242,6 +244,7 @@ fn aws(arguments: &RunArguments) -> ivschat_aws::Settings {
         endpoint: arguments.endpoint_url.clone(),
         operation_timeout: arguments.operation_timeout,
         quota_factor: arguments.quota_factor,
+        concurrency: arguments.concurrency,
         wait_factor: arguments.wait_factor,
     }
 }

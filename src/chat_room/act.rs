@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ivschat_aws::{CreateError, Writes};
+use ivschat_aws::{Admission, Caller, CreateError, Writes};
 use ivschat_core::api::Creation;
 use ivschat_core::room::case::Case;
 use ivschat_core::room::correction::{Edit, NewRoom};
@@ -34,6 +34,7 @@ pub(super) async fn act<'a>(
     case: &'a Case<'a>,
     plan: &'a Plan,
     object: &mut Object<'_>,
+    caller: &Caller,
     context: &Context,
     mandate: &Mandate,
 ) -> Acted<'a> {
@@ -42,9 +43,11 @@ pub(super) async fn act<'a>(
         plan,
         object,
         context,
-        writes: context.rooms.writes(mandate),
+        caller,
+        writes: context.rooms.writes(mandate, caller),
         mandate,
         course: Course::begin(case, plan),
+        admission: None,
         attempt: None,
     };
     let broke = act.run().await.err();
@@ -59,9 +62,12 @@ struct Act<'a, 'c, 'o> {
     plan: &'a Plan,
     object: &'c mut Object<'o>,
     context: &'c Context,
+    caller: &'c Caller,
     writes: Writes<'c>,
     mandate: &'c Mandate,
     course: Course<'a>,
+    /// CreateRoom may be sent.
+    admission: Option<Admission>,
     /// The attempt that was written ahead, and when it is too late to send its call.
     attempt: Option<(Creation, Instant)>,
 }
@@ -204,7 +210,7 @@ impl Act<'_, '_, '_> {
             }
             Step::ReadAgain(arn) => {
                 // If this read lags, the next pass brings the time.
-                match self.context.rooms.get(arn).await? {
+                match self.context.rooms.get(arn, self.caller).await? {
                     Some(room) if !self.course.is_settled(&room) => Done::Behind(room),
                     shown => Done::Shown(shown),
                 }
@@ -253,8 +259,8 @@ impl Act<'_, '_, '_> {
         Err(Failure::new(FailureClass::Conflict, message).into())
     }
 
-    async fn admit(&self, region: &str) -> Result<Done, Stop> {
-        self.writes.admit_create(region).await;
+    async fn admit(&mut self, region: &str) -> Result<Done, Stop> {
+        self.admission = Some(self.writes.admit_create(region).await);
         if !self.mandate.holds() {
             return Err(Error::Deposed.into());
         }
@@ -308,11 +314,19 @@ impl Act<'_, '_, '_> {
         Err(Stop::Halt(Halt::Refused(failure)))
     }
 
-    async fn create(&self, new: &NewRoom) -> Result<Done, Stop> {
+    async fn create(&mut self, new: &NewRoom) -> Result<Done, Stop> {
         let deadline = self.attempt.as_ref().map(|(_, deadline)| *deadline);
         let deadline = deadline.unwrap_or_else(Instant::now);
         self.require_young()?;
-        match self.writes.create(new, &self.plan.account, deadline).await {
+        let admission = self.admission.take().ok_or_else(|| {
+            let unsent = "CreateRoom: not sent, because it was not its turn";
+            Stop::Halt(Halt::Refused(Failure::new(
+                FailureClass::Unavailable,
+                unsent,
+            )))
+        })?;
+        let account = &self.plan.account;
+        match self.writes.create(new, account, admission, deadline).await {
             Ok(room) => Ok(Done::Created {
                 room,
                 applied: new.room.tags.keys().cloned().collect(),

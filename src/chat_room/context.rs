@@ -12,7 +12,6 @@ use ivschat_core::room::when::{Pace, When};
 use ivschat_core::room::{Failure, FailureClass};
 
 use crate::kit::Leadership;
-use crate::kit::queue::Queue;
 use crate::telemetry::Metrics;
 
 use super::claims::Claims;
@@ -66,7 +65,6 @@ pub struct Context {
     pub(crate) memory: Memory,
     pub(crate) claims: Claims,
     pub(crate) deletions: Deletions,
-    pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     pub(crate) listed: Listed,
 }
@@ -104,10 +102,8 @@ impl Context {
             clock,
             metrics,
         } = parts;
-        metrics.allow_passes(settings.concurrency);
         metrics.expect_passes(&measured::OUTCOMES, &Difference::FIELDS);
         Self {
-            queue: Queue::new(metrics.clone()),
             deletions: Deletions::new(settings.policies.max_deletions_per_minute),
             settings,
             kubernetes,

@@ -1,5 +1,6 @@
 //! Reads AWS for a pass: what the search asks for, until it knows which room the object has.
 
+use ivschat_aws::Caller;
 use ivschat_core::room::case::Case;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::search::{Ask, Facts, Look, search};
@@ -14,6 +15,7 @@ use super::context::Context;
 /// `case_at`: the case by the time that this process became the only one, and by what time it is. Both are known once AWS was heard.
 pub(super) async fn look<'a>(
     case_at: impl Fn(Timestamp, Timestamp) -> Case<'a>,
+    caller: &Caller,
     context: &Context,
 ) -> (Case<'a>, Look) {
     let (clock, term) = (&context.clock, &context.term);
@@ -24,7 +26,7 @@ pub(super) async fn look<'a>(
     let mut look = loop {
         match search(&case, &facts) {
             Ok(look) => break look,
-            Err(ask) => Box::pin(read(&case, ask, &mut account, &mut facts, context)).await,
+            Err(ask) => Box::pin(read(&case, ask, caller, &mut account, &mut facts, context)).await,
         }
         if !heard && clock.is_heard() {
             heard = true;
@@ -68,6 +70,7 @@ pub(super) async fn require_unchanged(account: &str, context: &Context) -> Resul
 async fn read(
     case: &Case<'_>,
     ask: Ask,
+    caller: &Caller,
     account: &mut String,
     facts: &mut Facts,
     context: &Context,
@@ -82,7 +85,7 @@ async fn read(
         }
         Ask::Room(arn) => {
             let answer = match context.require_place(arn.region()) {
-                Ok(()) => timed(rooms.get(&arn).await, context),
+                Ok(()) => timed(rooms.get(&arn, caller).await, context),
                 Err(failure) => Err(failure),
             };
             let at = context.clock.now();
@@ -99,7 +102,10 @@ async fn read(
         }
         Ask::Region { region, need } => {
             let answer = match context.require_place(&region) {
-                Ok(()) => index.rooms_of(identity, account, &region, &need).await,
+                Ok(()) => {
+                    let rooms = index.rooms_of(identity, account, &region, &need, caller);
+                    rooms.await
+                }
                 Err(failure) => Err(failure),
             };
             facts.region(region, need, timed(answer, context));

@@ -10,9 +10,19 @@ use tokio::time::Instant;
 use crate::telemetry::Shown;
 
 /// How a pass can end.
-pub(super) const OUTCOMES: [&str; 11] = [
-    "synced", "waiting", "drifted", "paused", "released", "failed", "gone", "conflict", "deposed",
-    "refused", "error",
+pub(super) const OUTCOMES: [&str; 12] = [
+    "synced",
+    "waiting",
+    "drifted",
+    "paused",
+    "released",
+    "failed",
+    "gone",
+    "conflict",
+    "deposed",
+    "refused",
+    "abandoned",
+    "error",
 ];
 
 /// What is known of an object for the metrics.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ivschat_core::lanes::Lane;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::seen::Seen;
+use ivschat_core::room::urgency::{self, Tried};
 use ivschat_core::room::when::Failures;
 use tokio::time::Instant;
 
@@ -29,6 +31,8 @@ pub(super) struct Entry {
     pub(super) failures: Failures,
     /// For how long the object needs no pass.
     rest: Option<Rest>,
+    /// [`Seen::asked`] of the object that the last pass worked on.
+    asked: Option<u64>,
     /// What the metrics show.
     pub(super) measured: Measured,
     /// Which other operators have written to it.
@@ -43,6 +47,8 @@ struct Rest {
     fingerprint: u64,
     /// When the next pass is due.
     due: Instant,
+    /// The next pass is the regular look: nothing else has to be done.
+    regular: bool,
     /// Resource versions that our own writes replaced: the cache may still show them.
     superseded: Vec<String>,
 }
@@ -64,12 +70,13 @@ impl Memory {
         (!left.is_zero()).then_some(left)
     }
 
-    /// Records the state that a pass left behind, and for how long the object needs no other pass.
+    /// Records the state that a pass left behind, and for how long the object needs no other pass. `regular`: that one is the regular look.
     pub(super) fn settle(
         &self,
         uid: &str,
         fingerprint: u64,
         rest: Duration,
+        regular: bool,
         superseded: Vec<String>,
     ) {
         let due = Instant::now().checked_add(rest);
@@ -77,9 +84,29 @@ impl Memory {
             entry.rest = due.map(|due| Rest {
                 fingerprint,
                 due,
+                regular,
                 superseded,
             });
         });
+    }
+
+    /// Notes what people asked for when the last pass began, if the object is still there.
+    pub(super) fn tried(&self, uid: &str, asked: u64) {
+        if let Some(entry) = self.entries().get_mut(uid) {
+            entry.asked = Some(asked);
+        }
+    }
+
+    /// How urgent the next pass over an object is.
+    pub(super) fn lane(&self, seen: &Seen) -> Lane {
+        let entries = self.entries();
+        let tried = entries.get(&seen.uid).and_then(|entry| {
+            let rest = entry.rest.as_ref();
+            let as_left = rest.is_some_and(|rest| rest.fingerprint == seen.fingerprint());
+            let settled = as_left && rest.is_some_and(|rest| rest.regular);
+            entry.asked.map(|asked| Tried { asked, settled })
+        });
+        urgency::lane(seen, tried)
     }
 
     /// Makes a pass due now: something has changed that the object itself does not show.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ivschat_aws::Caller;
 use ivschat_core::room::case::{Case, Task};
 use ivschat_core::room::decide::decide;
 use ivschat_core::room::seen::Seen;
@@ -19,27 +20,24 @@ use crate::kit::leadership::Mandate;
 /// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
 ///
 /// Failures of AWS are outcomes like any other: they end up in the status, and their class decides when to try again. A
-/// pass over a room that is as specified makes one GetRoom and writes nothing. If the object is as the last pass left it,
-/// and not yet due, nothing happens at all. Returns how long the object needs no other pass; `None`: until it changes.
+/// pass over a room that is as specified makes one GetRoom and writes nothing. `caller`: whose turn it is where others wait for AWS's
+/// quota, too. Returns how long the object needs no other pass; `None`: until it changes.
 ///
 /// # Errors
 /// Only failures of Kubernetes: then nothing could be written to the object, and the pass is repeated.
 pub async fn reconcile(
     object: Arc<DynamicObject>,
+    caller: Caller,
     context: Arc<Context>,
 ) -> Result<Option<Duration>, Error> {
     let seen = Seen::read(&object); // pure
-    context.queue.looked_at(&seen.uid);
     let Some(mandate) = context.leadership.mandate() else {
         // A standby only keeps its cache warm. When a replica begins to lead, every object gets a pass. The wait is for
         // clocks that are set back and forth, by which a term may seem to end and continue.
         return Ok(Some(context.look_later()));
     };
     overlap::report(&seen, &context).await; // if another operator also writes to the object
-    if let Some(rest) = context.memory.rest(&seen) {
-        return Ok(Some(rest));
-    }
-    let passed = pass(Task::Follow, &seen, &context, &mandate).await?;
+    let passed = pass(Task::Follow, &seen, &caller, &context, &mandate).await?;
     Ok(passed.map(|passed| passed.rest))
 }
 
@@ -47,6 +45,7 @@ pub async fn reconcile(
 pub(super) async fn pass(
     task: Task,
     seen: &Seen,
+    caller: &Caller,
     context: &Context,
     mandate: &Mandate,
 ) -> Result<Option<Passed>, Error> {
@@ -54,9 +53,9 @@ pub(super) async fn pass(
     let recall = context.begin_pass(seen);
     let policies = &context.settings.policies;
     let case = |since, now| Case::of(task, seen, &recall, policies, since, now); // pure
-    let (case, look) = look(case, context).await; // reads AWS, as `search` asks
+    let (case, look) = look(case, caller, context).await; // reads AWS, as `search` asks
     let plan = decide(&case, look); // pure: the steps
     let mut object = context.object(seen);
-    let acted = act(&case, &plan, &mut object, context, mandate).await; // takes them
+    let acted = act(&case, &plan, &mut object, caller, context, mandate).await; // takes them
     Box::pin(report(&case, acted, object, context, mandate, timer)).await // status, events, next pass
 }

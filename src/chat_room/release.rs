@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use ivschat_aws::Caller;
+use ivschat_core::lanes::Lane;
 use ivschat_core::room::FailureClass;
 use ivschat_core::room::case::Task;
 use ivschat_core::room::seen::Seen;
@@ -181,7 +183,9 @@ async fn release_pass(
     seen: &Seen,
     mandate: &Mandate,
 ) -> Result<Progress, Error> {
-    let Some(Passed { verdict, rest }) = pass(Task::Release, seen, context, mandate).await? else {
+    let caller = Caller::new(Lane::Asked, seen.namespace.clone(), Instant::now());
+    let passed = pass(Task::Release, seen, &caller, context, mandate).await?;
+    let Some(Passed { verdict, rest }) = passed else {
         return Ok(Progress::Done);
     };
     Ok(match verdict {

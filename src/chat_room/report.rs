@@ -103,13 +103,13 @@ async fn conclude(
         context.kubernetes.publish(seen, &notice).await;
     }
     measure::show(context, seen, &object.stored, &verdict);
-    let rest = context.rest(&seen.uid, when);
+    let (rest, regular) = (context.rest(&seen.uid, when), when == When::Interval);
     let wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(object = %seen, generation, wait_ms, "pass ended");
     let fingerprint = object.fingerprint();
     context
         .memory
-        .settle(&seen.uid, fingerprint, rest, object.superseded);
+        .settle(&seen.uid, fingerprint, rest, regular, object.superseded);
     Ok(Passed { verdict, rest })
 }
 

@@ -4,17 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, Shared};
-use futures::stream::BoxStream;
-use futures::{FutureExt, Stream, StreamExt, TryFutureExt};
+use futures::{FutureExt, Stream, StreamExt};
 use ivschat_core::api::ChatRoom;
 use ivschat_core::errors::chain;
-use ivschat_core::room::FailureClass;
+use kube::Client;
 use kube::api::{ApiResource, DynamicObject};
-use kube::runtime::controller::{self, Action, Config, Controller, Error as RuntimeError};
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Client, Resource};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
@@ -23,35 +19,15 @@ use crate::kit::{Election, Error};
 use crate::telemetry::Health;
 
 use super::context::Context;
-use super::reconcile::reconcile;
+use super::passes::{Feed, Passed, Shutdown};
 use super::{kept, operator_class, sweep, unclassed};
 
-/// One pass that ended: over which object, and when it is due again or what went wrong.
-pub type Passed = Result<(ObjectRef<DynamicObject>, Action), RuntimeError<Error, watcher::Error>>;
-
-/// A shutdown that several can wait for.
-pub type Shutdown = Shared<BoxFuture<'static, ()>>;
-
-/// Which objects need a pass: what [`passes`] works off.
-pub struct Feed {
-    /// Objects as the watch delivers them, new or changed.
-    pub changed: BoxStream<'static, Result<DynamicObject, watcher::Error>>,
-    /// Every object as it was delivered last.
-    pub objects: reflector::Store<DynamicObject>,
-    /// Objects that need a pass although they have not changed.
-    pub asked: BoxStream<'static, ObjectRef<DynamicObject>>,
-    /// Each item: every object needs a pass.
-    pub all: BoxStream<'static, ()>,
-    /// No pass begins after it; those in hand are finished.
-    pub shutdown: Shutdown,
-}
-
-/// Watches ChatRooms, keeps the cache, the queue and the memory up with them, and sweeps.
+/// Watches ChatRooms, keeps the cache and the memory up with them, and sweeps.
 fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutdown) -> Feed {
     let resource = ApiResource::erase::<ChatRoom>(&());
     let writer = reflector::store::Writer::new(resource.clone());
     let objects = writer.as_reader();
-    let (watched, listed) = (Arc::clone(context), Arc::clone(context));
+    let (noted, listed) = (Arc::clone(context), Arc::clone(context));
     let synced = move |unlisted: Vec<String>| {
         listed.listed.all_but(&unlisted);
         health.listed_all_but(unlisted);
@@ -63,74 +39,26 @@ fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutd
     };
     let signature = context.kubernetes.signature().clone();
     let trim = move |object: &mut DynamicObject| kept::trim(object, &signature);
-    let changed = watch(client, what, trim, synced)
+    let watched = watch(client, what, trim, synced)
         .inspect(move |event| match event {
-            Ok(event) => {
-                watched.queue.take(event);
-                // Deleted, or of another class now: the room is left to whoever works on it there.
-                if let watcher::Event::Delete(object) = event {
-                    let uid = object.metadata.uid.as_deref();
-                    watched.forget(uid.unwrap_or_default());
-                }
+            // Deleted, or of another class now: the room is left to whoever works on it there.
+            Ok(watcher::Event::Delete(object)) => {
+                let uid = object.metadata.uid.as_deref();
+                noted.forget(uid.unwrap_or_default());
             }
-            Err(_) => watched.metrics.watch_failed(),
+            Ok(_) => {}
+            Err(_) => noted.metrics.watch_failed(),
         })
-        .reflect(writer)
-        .applied_objects();
+        .reflect(writer);
     let sweeps = sweep::sweeps(Arc::clone(context), objects.clone());
     let beginnings = context.leadership.beginnings();
     Feed {
-        changed: changed.boxed(),
+        watched: watched.boxed(),
         objects,
         asked: sweeps.take_until(shutdown.clone()).boxed(),
         all: beginnings.take_until(shutdown.clone()).boxed(),
         shutdown,
     }
-}
-
-/// Reconciles objects as the feed asks for it, several at a time and each only once at a time. Each item is a pass that ended.
-pub fn passes(feed: Feed, context: Arc<Context>) -> impl Stream<Item = Passed> {
-    let resource = ApiResource::erase::<ChatRoom>(&());
-    let concurrency = context.settings.concurrency;
-    let action = |rest: Option<Duration>| rest.map_or_else(Action::await_change, Action::requeue);
-    Controller::for_stream_with(feed.changed, feed.objects, resource)
-        .reconcile_on(feed.asked)
-        .reconcile_all_on(feed.all)
-        .with_config(Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(feed.shutdown)
-        .run(
-            move |object, context| reconcile(object, context).map_ok(action),
-            |object, error, context| Action::requeue(retry(&object, error, &context)),
-            context,
-        )
-}
-
-/// Forgets what a pass noted after its object had left.
-fn forget_gone(passed: &Passed, context: &Context) {
-    if let Err(controller::Error::ObjectNotFound(object)) = passed {
-        let uid = object.extra.uid.as_deref();
-        context.forget(uid.unwrap_or_default());
-    }
-}
-
-/// Ends at a shutdown that comes before the first list of objects: no pass is under way then, but the runtime would wait for
-/// that list, which may never come.
-async fn unready_at(shutdown: impl Future<Output = ()>, store: reflector::Store<DynamicObject>) {
-    shutdown.await;
-    if store.wait_until_ready().now_or_never().is_some() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// When a pass that Kubernetes cut short is repeated; nothing of it could be written to the object.
-pub fn retry(object: &DynamicObject, error: &Error, context: &Context) -> Duration {
-    if matches!(error, Error::Deposed) {
-        return context.look_later();
-    }
-    // Where the cache was behind, the watch brings the newer object and with it the next pass; this is for a lost watch.
-    let uid = object.meta().uid.as_deref().unwrap_or_default();
-    let before = context.memory.of(uid, |entry| entry.failures.count(None));
-    context.backoff(FailureClass::Unavailable, before)
 }
 
 /// Runs passes until `shutdown`, while this process leads; then lets another lead, once those in hand have ended: each finishes
@@ -162,11 +90,7 @@ pub async fn run<S: Stream<Item = Passed>>(
     let metrics = context.metrics.clone();
     let leadership = context.leadership.clone();
     let feed = feed(client, &context, health.clone(), shutdown.clone());
-    let unready = unready_at(shutdown, feed.objects.clone());
-    let forgetful = Arc::clone(&context);
-    let passes = passes(feed, context)
-        .inspect(move |passed| forget_gone(passed, &forgetful))
-        .take_until(unready);
+    let passes = passes(feed, context);
     let turn = || {
         health.turned();
         metrics.lead(leadership.mandate().is_some());
@@ -227,19 +151,17 @@ async fn turning<T>(items: impl Stream<Item = T>, turn: impl Fn(), mut hand_on: 
 /// Logs what Kubernetes made fail.
 fn log(passed: Passed) {
     match passed {
-        Ok((object, _)) => tracing::trace!(%object, "pass"),
-        Err(controller::Error::ReconcilerFailed(Error::Stale, object)) => {
+        Passed::Ended(object, Ok(_)) => tracing::trace!(%object, "pass"),
+        Passed::Ended(object, Err(Error::Stale)) => {
             tracing::debug!(%object, "the cache was behind; the pass starts again");
         }
-        Err(controller::Error::ReconcilerFailed(Error::Deposed, object)) => {
+        Passed::Ended(object, Err(Error::Deposed)) => {
             tracing::info!(%object, "a pass was left to the replica that leads now");
         }
-        // Deleted while it was queued.
-        Err(controller::Error::ObjectNotFound(object)) => tracing::trace!(%object, "gone"),
-        Err(controller::Error::QueueError(error)) => {
-            tracing::warn!("{}", watch_problem(&error));
+        Passed::Ended(object, Err(error)) => {
+            tracing::warn!(%object, error = %chain(&error), "pass failed");
         }
-        Err(error) => tracing::warn!(error = %chain(&error), "pass failed"),
+        Passed::Watch(error) => tracing::warn!("{}", watch_problem(&error)),
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
+use ivschat_aws::Caller;
 use ivschat_core::api::{ChatRoom, names};
+use ivschat_core::lanes::Lane;
 use ivschat_core::room::news::News;
 use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
 use ivschat_core::room::{RoomArn, is_region};
@@ -82,9 +84,14 @@ impl Sweep {
             return Vec::new();
         };
         self.term = Some(term);
+        let caller = Caller::operator(Lane::Look);
         let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
         for region in self.regions() {
-            match context.index.relist(&account, &region, since).await {
+            match context
+                .index
+                .relist(&account, &region, since, &caller)
+                .await
+            {
                 Ok(listed) => rooms.extend(listed),
                 Err(failure) => {
                     tracing::warn!(region, %failure, "could not sweep a region");

@@ -20,7 +20,7 @@ impl Aws {
             report.add("AWS actions", Outcome::Skipped, "there are no credentials");
             return;
         };
-        let listed = self.rooms.first_page(&self.region).await;
+        let listed = self.rooms.first_page(&self.region, &self.caller).await;
         let first = listed
             .as_ref()
             .ok()
@@ -34,7 +34,7 @@ impl Aws {
             told.map_err(|failure| remedy("ListRooms", &failure)),
         );
         for region in self.regions.iter().filter(|region| **region != self.region) {
-            let listed = self.rooms.first_page(region).await;
+            let listed = self.rooms.first_page(region, &self.caller).await;
             let told = listed.map(|_| "the rooms are shown".to_owned());
             let told = told.map_err(|failure| remedy("ListRooms", &failure));
             report.tried(format!("ivschat:ListRooms in {region}"), told);
@@ -65,7 +65,7 @@ impl Aws {
                 .parse()
                 .map_err(|_| format!("{nowhere} is no ARN"))?,
         };
-        match self.rooms.get(&arn).await {
+        match self.rooms.get(&arn, &self.caller).await {
             Ok(Some(_)) => Ok("shown a room".to_owned()),
             Ok(None) => Ok("told that there is no such room".to_owned()),
             Err(failure) => Err(remedy("GetRoom", &failure)),

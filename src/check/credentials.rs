@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ivschat_aws::{Account, Rooms};
+use ivschat_aws::{Account, Caller, Rooms};
 use ivschat_core::room::{Failure, FailureClass};
 
 /// AWS, through the operator's own credentials.
@@ -15,6 +15,8 @@ pub struct Aws {
     pub region: String,
     /// Every region where rooms may be made.
     pub regions: Vec<String>,
+    /// On whose behalf the calls are made.
+    pub caller: Caller,
 }
 
 /// A failure's text, with advice if it is about a permission.

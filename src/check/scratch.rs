@@ -63,7 +63,7 @@ impl<'a> Scratch<'a> {
     }
 
     fn writes(&self) -> Writes<'_> {
-        self.aws.rooms.writes(&Open)
+        self.aws.rooms.writes(&Open, &self.aws.caller)
     }
 
     pub(super) async fn check(&self, report: &mut Report) {
@@ -91,10 +91,20 @@ impl<'a> Scratch<'a> {
         self.clear_away(report, "room that was left").await;
     }
 
+    async fn of(&self, owner: &str) -> Result<Vec<RoomArn>, Failure> {
+        let Aws {
+            rooms,
+            region,
+            caller,
+            ..
+        } = self.aws;
+        rooms.of_owner(region, owner, caller).await
+    }
+
     /// Deletes the rooms that checks have left. Returns whether none is left. Reports nothing if there is none.
     async fn clear_away(&self, report: &mut Report, what: &str) -> bool {
         let owner = self.identity.owner.to_string();
-        let left = match self.aws.rooms.of_owner(&self.aws.region, &owner).await {
+        let left = match self.of(&owner).await {
             Ok(left) => left,
             Err(failure) => {
                 report.add(what, Outcome::Failed, remedy("ListRooms", &failure));
@@ -131,9 +141,10 @@ impl<'a> Scratch<'a> {
             room,
             tags: self.identity.tags(),
         };
-        self.writes().admit_create(&self.aws.region).await;
-        let (writes, deadline) = (self.writes(), Instant::now() + CALL);
-        match writes.create(&new, self.account, deadline).await {
+        let writes = self.writes();
+        let admission = writes.admit_create(&self.aws.region).await;
+        let created = writes.create(&new, self.account, admission, Instant::now() + CALL);
+        match created.await {
             Ok(room) => Ok(room.arn),
             Err(CreateError::Refused(failure)) => Err(remedy("CreateRoom", &failure)),
             Err(CreateError::Unknown(failure)) => {
@@ -154,7 +165,7 @@ impl<'a> Scratch<'a> {
         let owner = self.identity.owner.to_string();
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let listed = self.aws.rooms.of_owner(&self.aws.region, &owner).await;
+            let listed = self.of(&owner).await;
             if listed.is_ok_and(|rooms| !rooms.is_empty()) {
                 return true;
             }
@@ -195,7 +206,7 @@ impl<'a> Scratch<'a> {
 
     /// Deletes a room whose tags prove that it is the check's. False: there is none, or AWS does not show it yet.
     async fn delete(&self, arn: &RoomArn) -> Result<bool, Failure> {
-        let Some(room) = self.aws.rooms.get(arn).await? else {
+        let Some(room) = self.aws.rooms.get(arn, &self.aws.caller).await? else {
             return Ok(false);
         };
         correction::require_proof(arn, &room.tags, &self.identity)?;
@@ -207,7 +218,7 @@ impl<'a> Scratch<'a> {
     async fn proven(&self, arn: &RoomArn) -> Result<(), Failure> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let room = self.aws.rooms.get(arn).await?;
+            let room = self.aws.rooms.get(arn, &self.aws.caller).await?;
             let proof = room.map(|room| self.identity.prove(&room.tags));
             if proof == Some(Proof::Ours) {
                 return Ok(());

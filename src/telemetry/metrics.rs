@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-use ivschat_aws::Meter;
+use ivschat_aws::{Meter, Turn};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -33,7 +33,6 @@ struct Inner {
     passes: Family<Labels<1>, Counter>,
     pass_duration: Histogram,
     in_flight: Gauge,
-    in_flight_max: Gauge,
     queue_depth: Gauge,
     time_to_ready: Histogram,
     drift_found: Family<Labels<1>, Counter>,
@@ -76,8 +75,7 @@ impl Default for Metrics {
                 pass_histogram(),
             ),
             in_flight: ours.add("reconciles_in_flight", "Passes under way", Gauge::default()),
-            in_flight_max: ours.add("reconciles_in_flight_max", "Passes that may be under way at once", Gauge::default()),
-            queue_depth: ours.add("queue_depth", "ChatRooms, new or changed, that wait for a pass", Gauge::default()),
+            queue_depth: ours.add("queue_depth", "ChatRooms that are due for a pass and wait until another ends, because too many are under way", Gauge::default()),
             time_to_ready: ours.seconds(
                 "time_to_ready",
                 "From a ChatRoom's creation, or its edit being seen, to Ready being written",
@@ -107,7 +105,7 @@ impl Default for Metrics {
             throttles: ours.add("aws_throttles", "Requests to AWS that were answered with throttling", Family::default()),
             quota_wait: ours.seconds(
                 "aws_quota_wait",
-                "Time that calls waited for the operator's own call quota",
+                "Time that calls waited for their turn: for the operator's own call quota, or for others under way to end",
                 Family::default(),
             ),
             leader: ours.add("leader", "Whether this replica leads", Gauge::default()),
@@ -195,16 +193,11 @@ impl Metrics {
         PassTimer {
             metrics: self.clone(),
             begun: Instant::now(),
-            outcome: "error",
+            outcome: "abandoned",
         }
     }
 
-    /// Sets how many passes may run at once.
-    pub fn allow_passes(&self, limit: u16) {
-        self.0.in_flight_max.set(i64::from(limit));
-    }
-
-    /// Sets how many ChatRooms wait for a pass.
+    /// Sets how many ChatRooms are due for a pass and wait until another ends.
     pub fn queued(&self, depth: usize) {
         self.0.queue_depth.set(count(depth));
     }
@@ -309,8 +302,9 @@ impl Meter for Metrics {
         throttles.inc();
     }
 
-    fn waited(&self, operation: &'static str, time: Duration) {
-        let wait = self.0.quota_wait.get_or_create(&[("operation", operation)]);
+    fn waited(&self, turn: &Turn, time: Duration) {
+        let labels = [("operation", turn.operation)];
+        let wait = self.0.quota_wait.get_or_create(&labels);
         wait.inc_by(time.as_secs_f64());
     }
 
@@ -336,7 +330,7 @@ impl Meter for Metrics {
 pub struct PassTimer {
     metrics: Metrics,
     begun: Instant,
-    /// Recorded when dropped; "error" unless set.
+    /// Recorded when dropped; "abandoned" unless set: nobody waited for the pass to end.
     pub outcome: &'static str,
 }
 

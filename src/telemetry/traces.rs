@@ -59,7 +59,7 @@ impl Traces {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let spans = Targets::new()
-            .with_target("kube_runtime::controller", LevelFilter::INFO)
+            .with_target("pass", LevelFilter::INFO)
             .with_target("aws_sdk_ivschat::operation", LevelFilter::DEBUG)
             .with_target("aws_sdk_sts::operation", LevelFilter::DEBUG)
             .with_target("ivschat_operator", LevelFilter::DEBUG)

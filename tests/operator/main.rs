@@ -26,6 +26,7 @@ mod delete; // oldest
 #[cfg(feature = "desktop")]
 mod desktop;
 mod failures;
+mod fairness;
 mod gitops; // oldest
 mod iam;
 mod kubernetes; // oldest

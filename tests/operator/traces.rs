@@ -88,14 +88,16 @@ async fn a_pass_is_a_span_and_each_call_to_aws_one_in_it_with_its_answer_and_all
         .iter()
         .find(|span| span.span_id == create.parent_span_id)
         .unwrap();
-    assert_eq!(pass.name, "reconciling object");
-    assert!(
-        texts(&pass.attributes)["object.ref"].contains("lobby"),
-        "{pass:#?}"
+    assert_eq!(pass.name, "pass");
+    let attributes = texts(&pass.attributes);
+    let object = format!("{}/lobby", stage.namespace);
+    assert_eq!(
+        (&*attributes["object"], &*attributes["lane"]),
+        (&*object, "asked")
     );
     let names: BTreeSet<_> = spans
         .iter()
         .map(|span| span.name.split('.').next().unwrap())
         .collect();
-    assert_eq!(names, ["STS", "ivschat", "reconciling object"].into());
+    assert_eq!(names, ["STS", "ivschat", "pass"].into());
 }

@@ -2,8 +2,10 @@
 //!
 //! - [`api`]: the kinds that users write and read.
 //! - [`room`]: the domain: what is wanted, what is there, what to do about it, what to say of it.
+//! - [`lanes`]: whose turn it is, where many wait.
 //! - [`errors`]: errors as people read them.
 
 pub mod api;
 pub mod errors;
+pub mod lanes;
 pub mod room;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use ivschat_core::room::Failure;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::caller::Caller;
 use super::error;
 use super::fence::{self, Fence};
 use super::meter::Meter;
+use super::operation::Operation;
 use super::port::{Answer, AttemptError, Aws, Refusal, Request, Unknown, Unsent};
-use super::quota::Quotas;
+use super::quota::{Permit, Quotas};
 use super::settings::Settings;
 
 /// Attempts per call, CreateRoom aside, which is never repeated: it has no idempotency token.
@@ -60,7 +62,7 @@ impl Calls {
     pub(crate) fn new(aws: Arc<dyn Aws>, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
         Self {
             aws,
-            quotas: Quotas::new(settings.quota_factor, meter),
+            quotas: Quotas::new(settings.quota_factor, settings.concurrency, meter),
             timeout: settings.operation_timeout,
             attempt_timeout: settings.attempt_timeout(),
             wait_factor: settings.wait_factor,
@@ -68,10 +70,10 @@ impl Calls {
     }
 
     /// A call that reads, once its quota lets it through.
-    pub(crate) async fn read(&self, request: &Request) -> Result<Answer, Failure> {
-        self.admit(request).await;
+    pub(crate) async fn read(&self, request: &Request, caller: &Caller) -> Result<Answer, Failure> {
+        let permit = self.admit(request, caller).await;
         let end = Instant::now() + self.timeout;
-        let answered = self.repeat(request, None, end).await;
+        let answered = self.repeat(request, caller, permit, None, end).await;
         let answered = answered.map_err(|error| error.failure(request));
         answered.map(|(answer, _)| answer)
     }
@@ -80,9 +82,10 @@ impl Calls {
     pub(crate) async fn write(
         &self,
         request: &Request,
+        caller: &Caller,
         fence: &dyn Fence,
     ) -> Result<Answer, Failure> {
-        let counted = self.write_counted(request, fence).await;
+        let counted = self.write_counted(request, caller, fence).await;
         counted.map(|(answer, _)| answer)
     }
 
@@ -90,11 +93,12 @@ impl Calls {
     pub(crate) async fn write_counted(
         &self,
         request: &Request,
+        caller: &Caller,
         fence: &dyn Fence,
     ) -> Result<(Answer, u32), Failure> {
-        self.admit(request).await;
+        let permit = self.admit(request, caller).await;
         let end = Instant::now() + self.timeout;
-        let answered = self.repeat(request, Some(fence), end).await;
+        let answered = self.repeat(request, caller, permit, Some(fence), end).await;
         answered.map_err(|error| error.failure(request))
     }
 
@@ -102,54 +106,78 @@ impl Calls {
     pub(crate) async fn write_admitted(
         &self,
         request: &Request,
+        permit: Permit,
         fence: &dyn Fence,
         deadline: Instant,
     ) -> Result<Answer, CallError> {
         let end = deadline.min(Instant::now() + self.timeout);
-        let answered = self.repeat(request, Some(fence), end).await;
-        answered.map(|(answer, _)| answer)
+        let answer = self.attempt_once(request, Some(fence), end).await;
+        drop(permit);
+        answer
     }
 
-    async fn admit(&self, request: &Request) {
+    async fn admit(&self, request: &Request, caller: &Caller) -> Permit {
         let (region, operation) = (request.region(), request.operation());
-        self.quotas.admit(region, operation).await;
+        // Others wait for the same list.
+        let patient = operation == Operation::ListRooms;
+        let admitted = self.quotas.admit(region, operation, caller, patient);
+        admitted.await
     }
 
-    /// Gives the answer, and which attempt it came to.
+    /// Gives the answer, and which attempt it came to. `permit`: for the first.
     async fn repeat(
+        &self,
+        request: &Request,
+        caller: &Caller,
+        permit: Permit,
+        fence: Option<&dyn Fence>,
+        end: Instant,
+    ) -> Result<(Answer, u32), CallError> {
+        let mut permit = Some(permit);
+        let mut attempt = 1;
+        loop {
+            let outcome = match self.attempt_once(request, fence, end).await {
+                Ok(answer) => return Ok((answer, attempt)),
+                Err(outcome) => outcome,
+            };
+            // Nothing is under way while it waits.
+            drop(permit.take());
+            let CallError::Failed(error) = &outcome else {
+                return Err(outcome);
+            };
+            let wait = self.wait(attempt, error);
+            let again = attempt < ATTEMPTS && is_transient(error);
+            // What cannot be sent any more is not waited for.
+            let closed = fence.is_some_and(|fence| fence.until().is_none());
+            if !again || closed || Instant::now() + wait >= end {
+                return Err(outcome);
+            }
+            sleep(wait).await;
+            // A repeated call counts for AWS's quota as the first does. The first may have taken effect: nobody leaves it alone.
+            let (region, operation) = (request.region(), request.operation());
+            let admitted = self.quotas.admit(region, operation, caller, true);
+            let Ok(admitted) = timeout_at(end, admitted).await else {
+                return Err(outcome);
+            };
+            if fence.is_some_and(|fence| fence.until().is_none()) {
+                return Err(outcome);
+            }
+            permit = Some(admitted);
+            attempt += 1;
+        }
+    }
+
+    /// One attempt, as long as the fence is open.
+    async fn attempt_once(
         &self,
         request: &Request,
         fence: Option<&dyn Fence>,
         end: Instant,
-    ) -> Result<(Answer, u32), CallError> {
-        let attempts = match request {
-            Request::Create(..) => 1,
-            _ => ATTEMPTS,
-        };
-        let mut outcome = CallError::Fenced;
-        for attempt in 1..=attempts {
-            let Some(until) = fence.map_or(Some(end), Fence::until) else {
-                break;
-            };
-            let error = match self.attempt(request, fence, end.min(until)).await {
-                Ok(answer) => return Ok((answer, attempt)),
-                Err(error) => error,
-            };
-            let wait = self.wait(attempt, &error);
-            let again = attempt < attempts && is_transient(&error);
-            outcome = CallError::Failed(error);
-            // What cannot be sent any more is not waited for.
-            let closed = fence.is_some_and(|fence| fence.until().is_none());
-            if !again || closed || Instant::now() + wait >= end {
-                break;
-            }
-            sleep(wait).await;
-            // A repeated call counts for AWS's quota as the first does.
-            if timeout_at(end, self.admit(request)).await.is_err() {
-                break;
-            }
-        }
-        Err(outcome)
+    ) -> Result<Answer, CallError> {
+        let until = fence.map_or(Some(end), Fence::until);
+        let until = until.ok_or(CallError::Fenced)?;
+        let answer = self.attempt(request, fence, end.min(until)).await;
+        answer.map_err(CallError::Failed)
     }
 
     async fn attempt(

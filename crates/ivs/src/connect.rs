@@ -165,6 +165,7 @@ mod tests {
             endpoint: endpoint.map(str::to_owned),
             operation_timeout: Duration::from_secs(1),
             quota_factor: 1.0,
+            concurrency: 8,
             wait_factor: 1.0,
         };
         let wrong = |endpoint, variables: &[(&str, &str)]| {

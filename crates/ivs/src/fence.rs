@@ -55,6 +55,7 @@ mod tests {
 
     use super::*;
     use crate::aws_clock::AwsClock;
+    use crate::call::tests::caller;
     use crate::clock::Clock;
     use crate::meter::{Meter, Unmetered};
     use crate::sdk::Sdk;
@@ -87,6 +88,7 @@ mod tests {
             endpoint: None,
             operation_timeout: Duration::from_secs(30),
             quota_factor: 1000.0,
+            concurrency: 8,
             wait_factor: 0.01,
         };
         let meter: Arc<dyn Meter> = Arc::new(Unmetered);
@@ -118,13 +120,16 @@ mod tests {
     #[tokio::test]
     async fn behind_a_closed_fence_no_call_that_writes_is_sent() {
         let (emulator, rooms) = scene().await;
-        let closed = While(|| false);
+        let (closed, caller) = (While(|| false), caller());
         let (writes, arn, soon) = (
-            rooms.writes(&closed),
+            rooms.writes(&closed, &caller),
             arn(),
             Instant::now() + Duration::from_secs(30),
         );
-        let created = writes.create(&new_room(), "123456789012", soon).await;
+        let admission = writes.admit_create(REGION).await;
+        let created = writes
+            .create(&new_room(), "123456789012", admission, soon)
+            .await;
         let Err(CreateError::Refused(refused)) = created else {
             panic!("it is certain that no room was made: {created:?}");
         };
@@ -155,12 +160,18 @@ mod tests {
             "down",
         );
         emulator.inject(down);
-        let always = While(|| true);
-        assert!(rooms.writes(&always).delete(&arn()).await.is_err());
+        let (always, caller) = (While(|| true), caller());
+        assert!(rooms.writes(&always, &caller).delete(&arn()).await.is_err());
         let attempts = emulator.journal().len();
         assert!(attempts > 1, "the call is repeated");
         let until_answered = While(|| emulator.journal().len() == attempts);
-        assert!(rooms.writes(&until_answered).delete(&arn()).await.is_err());
+        assert!(
+            rooms
+                .writes(&until_answered, &caller)
+                .delete(&arn())
+                .await
+                .is_err()
+        );
         assert_eq!(emulator.journal().len(), attempts + 1);
     }
 }

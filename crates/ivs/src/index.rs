@@ -17,6 +17,7 @@ use crate::meter::Meter;
 
 use super::account::Account;
 use super::aws_clock::AwsClock;
+use super::caller::Caller;
 use super::list::{Front, read_front};
 use super::operation::Operation;
 use super::rooms::Rooms;
@@ -89,9 +90,10 @@ impl Index {
         account: &str,
         region: &str,
         need: &Need,
+        caller: &Caller,
     ) -> Result<Listed, Failure> {
         let slot = self.slot(account, region);
-        let unmet = self.read(&slot, account, region, need).await?;
+        let unmet = self.read(&slot, account, region, need, caller).await?;
         let known = slot.known();
         Ok(Listed {
             ours: known.census.rooms_of(identity),
@@ -107,6 +109,7 @@ impl Index {
         account: &str,
         region: &str,
         need: &Need,
+        caller: &Caller,
     ) -> Result<Option<Unmet>, Failure> {
         let asked = Instant::now();
         let mut failed = slot.turn.lock().await;
@@ -122,7 +125,7 @@ impl Index {
                 return Err(failure.clone());
             }
             let begun = Instant::now();
-            match self.front(account, region, next).await {
+            match self.front(account, region, next, caller).await {
                 Ok(front) => {
                     let whole = front.down_to.is_none();
                     self.take(slot, begun, front);
@@ -168,8 +171,9 @@ impl Index {
         account: &str,
         region: &str,
         down_to: Option<Timestamp>,
+        caller: &Caller,
     ) -> Result<Front, Failure> {
-        let front = read_front(&mut self.rooms.pages(region), down_to).await?;
+        let front = read_front(&mut self.rooms.pages(region, caller), down_to).await?;
         // Credentials are fetched when a call is signed, so they may have changed to another account on the way.
         if self.account.id().await? != account {
             let changed = "the operator's AWS credentials changed to another account meanwhile";
@@ -232,6 +236,7 @@ impl Index {
         account: &str,
         region: &str,
         since: Option<Timestamp>,
+        caller: &Caller,
     ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
         let need = Need {
@@ -239,7 +244,7 @@ impl Index {
             whole: true,
             ..Need::default()
         };
-        self.read(&slot, account, region, &need).await?;
+        self.read(&slot, account, region, &need, caller).await?;
         let known = slot.known();
         let owned = known.census.owned();
         Ok(owned

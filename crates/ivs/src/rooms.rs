@@ -7,6 +7,7 @@ use ivschat_core::room::census::Summary;
 use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 
 use super::call::Calls;
+use super::caller::Caller;
 use super::fence::Fence;
 use super::list::{Page, Pages, read_front};
 use super::meter::Meter;
@@ -27,9 +28,9 @@ impl Rooms {
     ///
     /// # Errors
     /// Any class but `NotFound`.
-    pub async fn get(&self, arn: &RoomArn) -> Result<Option<ActualRoom>, Failure> {
+    pub async fn get(&self, arn: &RoomArn, caller: &Caller) -> Result<Option<ActualRoom>, Failure> {
         let request = Request::Get(arn.clone());
-        match self.0.read(&request).await {
+        match self.0.read(&request, caller).await {
             Ok(answer) => answer.room(&request).map(Some),
             Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
             Err(failure) => Err(failure),
@@ -37,34 +38,45 @@ impl Rooms {
     }
 
     /// The calls that write. None is sent once `fence` is closed.
-    pub fn writes<'a>(&'a self, fence: &'a dyn Fence) -> Writes<'a> {
+    pub fn writes<'a>(&'a self, fence: &'a dyn Fence, caller: &'a Caller) -> Writes<'a> {
         Writes {
             calls: &self.0,
             fence,
+            caller,
         }
     }
 
     /// The pages of ListRooms.
-    pub(crate) fn pages<'a>(&'a self, region: &'a str) -> impl Pages + Send + 'a {
+    pub(crate) fn pages<'a>(
+        &'a self,
+        region: &'a str,
+        caller: &'a Caller,
+    ) -> impl Pages + Send + 'a {
         RegionPages {
             rooms: self,
             region,
+            caller,
         }
     }
 
     /// One page of ListRooms, newest update first.
-    async fn list_page(&self, region: &str, token: Option<String>) -> Result<Page, Failure> {
+    async fn list_page(
+        &self,
+        region: &str,
+        token: Option<String>,
+        caller: &Caller,
+    ) -> Result<Page, Failure> {
         let region = region.to_owned();
         let request = Request::List { region, token };
-        self.0.read(&request).await?.page(&request)
+        self.0.read(&request, caller).await?.page(&request)
     }
 
     /// The rooms that ListRooms shows first, at most a page of them.
     ///
     /// # Errors
     /// Any class.
-    pub async fn first_page(&self, region: &str) -> Result<Vec<RoomArn>, Failure> {
-        let page = self.list_page(region, None).await?;
+    pub async fn first_page(&self, region: &str, caller: &Caller) -> Result<Vec<RoomArn>, Failure> {
+        let page = self.list_page(region, None, caller).await?;
         Ok(page.rooms.into_iter().map(|room| room.arn).collect())
     }
 
@@ -72,8 +84,15 @@ impl Rooms {
     ///
     /// # Errors
     /// Any class.
-    pub async fn of_owner(&self, region: &str, owner: &str) -> Result<Vec<RoomArn>, Failure> {
-        let rooms = read_front(&mut self.pages(region), None).await?.rooms;
+    pub async fn of_owner(
+        &self,
+        region: &str,
+        owner: &str,
+        caller: &Caller,
+    ) -> Result<Vec<RoomArn>, Failure> {
+        let rooms = read_front(&mut self.pages(region, caller), None)
+            .await?
+            .rooms;
         let theirs = |room: &Summary| room.tags.get(OWNER_TAG).is_some_and(|it| it == owner);
         let theirs = rooms.into_iter().filter(theirs);
         Ok(theirs.map(|room| room.arn).collect())
@@ -83,10 +102,11 @@ impl Rooms {
 struct RegionPages<'a> {
     rooms: &'a Rooms,
     region: &'a str,
+    caller: &'a Caller,
 }
 
 impl Pages for RegionPages<'_> {
     async fn read(&mut self, token: Option<String>) -> Result<Page, Failure> {
-        self.rooms.list_page(self.region, token).await
+        self.rooms.list_page(self.region, token, self.caller).await
     }
 }

@@ -13,6 +13,8 @@ pub struct Settings {
     pub operation_timeout: Duration,
     /// The share of AWS's call quotas to use, more than 0.
     pub quota_factor: f64,
+    /// How many requests of an operation may be under way at once in a region, at least 1.
+    pub concurrency: u16,
     /// Multiplies the waits between attempts; 1 outside tests.
     pub wait_factor: f64,
 }

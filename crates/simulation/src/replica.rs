@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ivschat_aws::{Account, Aws, AwsClock, Index, Meter, Rooms, Unmetered};
+use ivschat_aws::{Account, Aws, AwsClock, Index, Meter, Rooms};
 use ivschat_operator::chat_room::{self, Context, Kubernetes, Parts, Signature};
 use ivschat_operator::kit::{Election, LeaseSettings};
 use ivschat_operator::telemetry::{Health, Metrics};
@@ -10,6 +10,7 @@ use kube::Client;
 use tokio::sync::oneshot;
 
 use crate::network::aws::Port;
+use crate::network::turns::Turns;
 use crate::network::{Line, kubernetes};
 use crate::passes::passes;
 use crate::process::Clocks;
@@ -24,7 +25,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         duration: setting.lease,
         candidate: line.name(),
     };
-    let (metrics, meter): (_, Arc<dyn Meter>) = (Metrics::default(), Arc::new(Unmetered));
+    let (metrics, meter): (_, Arc<dyn Meter>) = (Metrics::default(), Arc::new(Turns(line.clone())));
     let clock = AwsClock::new(&clocks.clock(), setting.clock_skew);
     let aws: Arc<dyn Aws> = Arc::new(Port {
         line: line.clone(),
@@ -34,7 +35,8 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         region: Some(setting.operator.policies.default_region().to_owned()),
         endpoint: None,
         operation_timeout: setting.operator.operation_timeout,
-        quota_factor: 1.0,
+        quota_factor: setting.quota_factor,
+        concurrency: setting.operator.concurrency,
         wait_factor: setting.operator.pace.wait_factor,
     };
     let rooms = Arc::new(Rooms::over(Arc::clone(&aws), &limits, Arc::clone(&meter)));
@@ -55,7 +57,6 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
     )
     .signed(Signature::new(Some(&lease)));
     let (election, leadership) = Election::new(client.clone(), lease, clocks.clock());
-    let concurrency = setting.operator.concurrency;
     let context = Context::new(Parts {
         settings: setting.operator,
         clock,
@@ -78,7 +79,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         Some(election),
         Health::default(),
         shutdown,
-        |feed, context| passes(feed, context, concurrency, line),
+        |feed, context| passes(feed, context, line),
     )
     .await;
 }

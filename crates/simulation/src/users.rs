@@ -305,6 +305,8 @@ impl Simulation {
         let done = there && done.is_ok();
         if done {
             self.tell(|| "somebody deletes the lease".to_owned());
+            self.oracles
+                .leaderless(self.now + self.setting.lease.saturating_mul(2));
         }
         done
     }

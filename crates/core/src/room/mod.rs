@@ -32,6 +32,7 @@ pub mod status;
 pub mod step;
 mod tagging;
 pub mod twins;
+pub mod urgency;
 pub mod when;
 
 use std::collections::BTreeMap;

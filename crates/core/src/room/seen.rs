@@ -86,6 +86,14 @@ impl Seen {
         }
     }
 
+    /// The region that the status names, or else the spec: where the room is, or is to be.
+    pub fn region(&self) -> Option<&str> {
+        let attempt = self.status.creation.as_ref().map(|it| it.region.as_str());
+        let recorded = attempt.or(self.status.region.as_deref());
+        let asked = || self.spec.as_ref().ok()?.region.as_deref();
+        recorded.or_else(asked)
+    }
+
     /// All finalizers but the operator's own.
     pub fn others_finalizers(&self) -> Vec<String> {
         let others = self.finalizers.iter().filter(|it| *it != FINALIZER);
@@ -109,6 +117,18 @@ impl Seen {
         self.has_finalizer() || (wanted && named && !released)
     }
 
+    /// What people ask for: two objects with the same value ask for the same.
+    pub fn asked(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash_asked(&mut hasher);
+        hasher.finish()
+    }
+
+    fn hash_asked(&self, hasher: &mut impl Hasher) {
+        let asked = (self.generation, self.deleted_at.is_some());
+        (asked, &self.pause, &self.reconcile_at).hash(hasher);
+    }
+
     /// Two objects with the same fingerprint lead to the same pass.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint_with(self.has_finalizer(), &self.status)
@@ -117,8 +137,8 @@ impl Seen {
     /// The fingerprint that the object has once these are written.
     pub fn fingerprint_with(&self, has_finalizer: bool, status: &ChatRoomStatus) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let asked = (self.generation, self.deleted_at.is_some());
-        (asked, &self.pause, &self.reconcile_at, has_finalizer).hash(&mut hasher);
+        self.hash_asked(&mut hasher);
+        has_finalizer.hash(&mut hasher);
         // A status is made of strings, numbers and lists: it always serializes.
         serde_json::to_string(status)
             .unwrap_or_default()

@@ -102,6 +102,15 @@ pub fn reason(status: &ChatRoomStatus, kind: ConditionType) -> Option<&str> {
         .map(|condition| condition.reason.as_str())
 }
 
+/// Whether a condition is True.
+pub fn holds(status: &ChatRoomStatus, kind: ConditionType) -> bool {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let (kind, holds) = (kind.to_string(), Truth::True.to_string());
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == kind && condition.status == holds)
+}
+
 const SYNCED: &str = "AWS answered every call of the last pass";
 const RELEASED: &str = "`ivschat-operator release` has let the room go: no operator looks after it until one is started again";
 /// A condition's message may not be empty.

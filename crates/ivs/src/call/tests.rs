@@ -3,12 +3,12 @@ use std::sync::Mutex;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ivschat_core::lanes::Lane;
 use ivschat_core::room::correction::NewRoom;
 use ivschat_core::room::{Cause, DesiredRoom, FailureClass, RoomArn, Tags};
 
 use super::*;
 use crate::meter::Unmetered;
-use crate::operation::Operation;
 use crate::writes::{CreateError, Writes};
 
 const ANSWER: Result<Answer, AttemptError> = Ok(Answer::Done);
@@ -85,6 +85,7 @@ fn calls(aws: &Arc<Scripted>, wait_factor: f64) -> Calls {
         endpoint: None,
         operation_timeout: Duration::from_secs(10),
         quota_factor: 1000.0,
+        concurrency: 8,
         wait_factor,
     };
     let aws: Arc<dyn Aws> = aws.clone();
@@ -147,6 +148,11 @@ fn delete() -> Request {
     Request::Delete(arn())
 }
 
+/// Somebody who asks.
+pub(crate) fn caller() -> Caller {
+    Caller::operator(Lane::Asked)
+}
+
 pub(crate) fn new_room() -> NewRoom {
     let room = DesiredRoom {
         region: "us-west-2".to_owned(),
@@ -175,7 +181,7 @@ async fn waits_are_random_up_to_a_second_and_twice_as_long_before_the_third_and_
     let first = fastrand::f64();
     let second = first + 2.0 * fastrand::f64();
     fastrand::seed(7);
-    let failed = calls(&aws, 1.0).read(&get()).await;
+    let failed = calls(&aws, 1.0).read(&get(), &caller()).await;
     let cause = Cause::Refused {
         status: 503,
         code: Some("ServiceUnavailable".to_owned()),
@@ -220,7 +226,10 @@ fn waits_double_up_to_twenty_seconds_and_a_factor_scales_them() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_ends_the_call() {
     let aws = Scripted::prompt([Err(down()), ANSWER, ANSWER]);
-    assert_eq!(calls(&aws, 0.0).read(&get()).await, Ok(Answer::Done));
+    assert_eq!(
+        calls(&aws, 0.0).read(&get(), &caller()).await,
+        Ok(Answer::Done)
+    );
     // The second attempt counts for the quota, too: 5000 a second here, and timers tell milliseconds.
     assert_eq!(aws.sent(), seconds(&[0.0, 0.001]));
 }
@@ -228,7 +237,7 @@ async fn an_answer_ends_the_call() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_without_an_answer_leaves_time_for_another_and_all_end_within_the_timeout() {
     let aws = Scripted::prompt([]);
-    let failed = calls(&aws, 0.0).read(&get()).await;
+    let failed = calls(&aws, 0.0).read(&get(), &caller()).await;
     assert_eq!(
         failed,
         Err(unavailable(
@@ -284,7 +293,7 @@ async fn only_what_may_pass_by_itself_is_repeated() {
     let repeated = repeated.into_iter().map(|error| (error, 3));
     for (error, attempts) in repeated.chain(final_ones.into_iter().map(|error| (error, 1))) {
         let aws = Scripted::prompt([Err(error.clone()), Err(error.clone()), Err(error.clone())]);
-        assert!(calls(&aws, 0.0).read(&delete()).await.is_err());
+        assert!(calls(&aws, 0.0).read(&delete(), &caller()).await.is_err());
         assert_eq!(aws.sent().len(), attempts, "{error:?}");
     }
 }
@@ -292,14 +301,17 @@ async fn only_what_may_pass_by_itself_is_repeated() {
 #[tokio::test(start_paused = true)]
 async fn the_next_attempt_comes_no_sooner_than_aws_asks_for() {
     let aws = Scripted::prompt([Err(refused_for(3)), ANSWER]);
-    assert_eq!(calls(&aws, 1.0).read(&get()).await, Ok(Answer::Done));
+    assert_eq!(
+        calls(&aws, 1.0).read(&get(), &caller()).await,
+        Ok(Answer::Done)
+    );
     assert_eq!(aws.sent(), seconds(&[0.0, 3.0]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_beyond_the_timeout_ends_the_call_at_once_with_what_aws_said() {
     let aws = Scripted::prompt([Err(refused_for(60)), ANSWER]);
-    let failed = calls(&aws, 1.0).read(&get()).await;
+    let failed = calls(&aws, 1.0).read(&get(), &caller()).await;
     assert_eq!(failed, Err(throttled(Operation::GetRoom)));
     assert_eq!(aws.sent(), seconds(&[0.0]));
     assert_eq!(aws.start.elapsed(), Duration::ZERO);
@@ -310,7 +322,7 @@ async fn once_the_fence_closes_between_attempts_a_call_that_writes_is_not_repeat
     let (first, later) = (refused_for(3), ANSWER);
     let aws = Scripted::prompt([Err(first), later]);
     let fence = OpenFor::new(Duration::from_secs(2));
-    let failed = calls(&aws, 1.0).write(&delete(), &fence).await;
+    let failed = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
     assert_eq!(failed, Err(throttled(Operation::DeleteRoom)));
     assert_eq!(aws.sent(), seconds(&[0.0]));
 }
@@ -319,7 +331,7 @@ async fn once_the_fence_closes_between_attempts_a_call_that_writes_is_not_repeat
 async fn once_the_fence_closes_during_an_attempt_a_call_that_writes_is_given_up() {
     let aws = Scripted::new([(Duration::from_secs(3), ANSWER)]);
     let fence = OpenFor::new(Duration::from_secs(2));
-    let failed = calls(&aws, 1.0).write(&delete(), &fence).await;
+    let failed = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
     let told = unavailable(Operation::DeleteRoom, "AWS did not answer in time");
     assert_eq!(failed, Err(told));
     assert_eq!(aws.sent(), seconds(&[0.0]));
@@ -330,7 +342,7 @@ async fn once_the_fence_closes_during_an_attempt_a_call_that_writes_is_given_up(
 async fn a_fence_that_stays_open_lets_a_call_that_writes_be_repeated() {
     let aws = Scripted::prompt([Err(refused_for(3)), ANSWER]);
     let fence = OpenFor::new(Duration::from_secs(20));
-    let answer = calls(&aws, 1.0).write(&delete(), &fence).await;
+    let answer = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
     assert_eq!(answer, Ok(Answer::Done));
     assert_eq!(aws.sent(), seconds(&[0.0, 3.0]));
 }
@@ -349,13 +361,17 @@ async fn create_room_is_sent_once_whatever_comes_of_it() {
     ] {
         let aws = Scripted::prompt([Err(error.clone()), ANSWER]);
         let calls = calls(&aws, 0.0);
-        let fence = OpenFor::new(Duration::from_secs(20));
+        let (fence, caller) = (OpenFor::new(Duration::from_secs(20)), caller());
         let writes = Writes {
             calls: &calls,
             fence: &fence,
+            caller: &caller,
         };
+        let admission = writes.admit_create("us-west-2").await;
         let deadline = Instant::now() + Duration::from_secs(20);
-        let created = writes.create(&new_room(), "123456789012", deadline).await;
+        let created = writes
+            .create(&new_room(), "123456789012", admission, deadline)
+            .await;
         match created {
             Err(CreateError::Refused(_)) => assert!(certain, "{error:?}"),
             Err(CreateError::Unknown(_)) => assert!(!certain, "{error:?}"),
@@ -369,19 +385,26 @@ async fn create_room_is_sent_once_whatever_comes_of_it() {
 async fn no_answer_of_create_room_is_awaited_beyond_its_deadline() {
     let aws = Scripted::prompt([]);
     let calls = calls(&aws, 0.0);
-    let fence = OpenFor::new(Duration::from_secs(20));
+    let (fence, caller) = (OpenFor::new(Duration::from_secs(20)), caller());
     let writes = Writes {
         calls: &calls,
         fence: &fence,
+        caller: &caller,
     };
+    let admission = writes.admit_create("us-west-2").await;
     let deadline = Instant::now() + Duration::from_secs(2);
     let told = unavailable(Operation::CreateRoom, "AWS did not answer in time");
-    let created = writes.create(&new_room(), "123456789012", deadline).await;
+    let created = writes
+        .create(&new_room(), "123456789012", admission, deadline)
+        .await;
     assert_eq!(created, Err(CreateError::Unknown(told)));
     assert_eq!(aws.start.elapsed(), Duration::from_secs(2));
     let late = "not sent, because writing the attempt down took too long";
     let told = unavailable(Operation::CreateRoom, late);
-    let created = writes.create(&new_room(), "123456789012", deadline).await;
+    let admission = writes.admit_create("us-west-2").await;
+    let created = writes
+        .create(&new_room(), "123456789012", admission, deadline)
+        .await;
     assert_eq!(created, Err(CreateError::Refused(told)));
     assert_eq!(aws.sent(), seconds(&[0.0]));
 }

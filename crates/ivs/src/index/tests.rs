@@ -8,6 +8,7 @@ use jiff::ToSpan;
 use tokio::time::advance;
 
 use super::*;
+use crate::call::tests::caller;
 use crate::clock::Clock;
 use crate::list::Page;
 use crate::meter::Unmetered;
@@ -95,6 +96,7 @@ fn index_of(aws: Arc<dyn Aws>, clock: AwsClock) -> Index {
         endpoint: None,
         operation_timeout: Duration::from_secs(10),
         quota_factor: 1.0,
+        concurrency: 8,
         wait_factor: 1.0,
     };
     let rooms = Rooms::over(Arc::clone(&aws), &settings, Arc::new(Unmetered));
@@ -116,7 +118,9 @@ async fn a_list_serves_everyone_until_it_is_too_old() {
     for seconds in [0, 59, 2] {
         advance(Duration::from_secs(seconds)).await;
         let need = Need::default();
-        let listed = index.rooms_of(&identity(), ACCOUNT, REGION, &need).await;
+        let listed = index
+            .rooms_of(&identity(), ACCOUNT, REGION, &need, &caller())
+            .await;
         let ours = listed.unwrap().ours;
         assert_eq!(
             ours.iter().map(|it| &it.arn).collect::<Vec<_>>(),
@@ -132,7 +136,10 @@ async fn regions_are_told_in_the_order_of_their_names() {
     let aws = Arc::new(OneRoom::default());
     let index = index(&aws);
     for region in ["us-west-2", "ap-south-1", "eu-west-1"] {
-        index.relist(ACCOUNT, region, None).await.unwrap();
+        index
+            .relist(ACCOUNT, region, None, &caller())
+            .await
+            .unwrap();
     }
     let regions = index.regions(ACCOUNT);
     assert_eq!(regions, ["ap-south-1", "eu-west-1", "us-west-2"]);
@@ -153,7 +160,9 @@ async fn while_it_is_not_known_what_time_it_is_aws_is_asked_again() {
             clock.forget();
         }
         let need = Need::default();
-        let listed = index.rooms_of(&identity(), ACCOUNT, REGION, &need).await;
+        let listed = index
+            .rooms_of(&identity(), ACCOUNT, REGION, &need, &caller())
+            .await;
         let ours = listed.unwrap().ours;
         assert_eq!(
             ours.iter().map(|it| &it.arn).collect::<Vec<_>>(),
@@ -170,7 +179,9 @@ async fn once_another_has_led_what_was_read_before_does_no_more() {
     let index = index(&aws);
     for reads in [1, 2] {
         let need = Need::default();
-        let listed = index.rooms_of(&identity(), ACCOUNT, REGION, &need).await;
+        let listed = index
+            .rooms_of(&identity(), ACCOUNT, REGION, &need, &caller())
+            .await;
         assert_eq!(listed.unwrap().unmet, None);
         assert_eq!(aws.0.lock().unwrap().len(), reads);
         index.renew();
@@ -306,7 +317,9 @@ async fn missed(seed: u64, complete: bool) -> usize {
         ..Need::since(clock.now())
     };
     loop {
-        let listed = index.rooms_of(&of(0), ACCOUNT, REGION, &need).await;
+        let listed = index
+            .rooms_of(&of(0), ACCOUNT, REGION, &need, &caller())
+            .await;
         let Some(unmet) = listed.unwrap().unmet else {
             break;
         };

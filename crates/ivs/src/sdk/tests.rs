@@ -12,8 +12,8 @@ use ivschat_emulator::world;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::call::tests::new_room;
-use crate::meter::Unmetered;
+use crate::call::tests::{caller, new_room};
+use crate::meter::{Turn, Unmetered};
 use crate::port::{Unknown, Unsent};
 use crate::{Clock, Rooms};
 
@@ -29,7 +29,7 @@ impl Meter for Noted {
         self.0.lock().unwrap().push((operation, code));
     }
     fn throttled(&self, _: &'static str) {}
-    fn waited(&self, _: &'static str, _: Duration) {}
+    fn waited(&self, _: &Turn, _: Duration) {}
     fn listed(&self, _: SystemTime) {}
 }
 
@@ -56,6 +56,7 @@ fn settings() -> Settings {
         endpoint: None,
         operation_timeout: Duration::from_secs(2),
         quota_factor: 1000.0,
+        concurrency: 8,
         wait_factor: 0.01,
     }
 }
@@ -176,7 +177,7 @@ async fn every_attempt_of_a_call_is_counted() {
     let list = world::Operation::ListRooms;
     emulator.inject(Fault::refuse(list, 503, "ServiceUnavailable", "down").times(1));
     emulator.inject(Fault::new(list, Symptom::Timeout).times(1));
-    assert_eq!(rooms.first_page(REGION).await, Ok(Vec::new()));
+    assert_eq!(rooms.first_page(REGION, &caller()).await, Ok(Vec::new()));
     let calls = [
         ("ListRooms", "Unavailable"),
         ("ListRooms", "Unavailable"),
@@ -199,7 +200,7 @@ async fn a_call_that_is_refused_because_this_clock_is_off_is_repeated_with_the_t
     let noted = Arc::new(Noted::default());
     let sdk = sdk_of(emulator.endpoint(), credentials(), noted.clone()).await;
     let rooms = Rooms::over(Arc::new(sdk), &settings(), Arc::new(Unmetered));
-    assert_eq!(rooms.first_page(REGION).await, Ok(Vec::new()));
+    assert_eq!(rooms.first_page(REGION, &caller()).await, Ok(Vec::new()));
     let calls = [("ListRooms", "Denied"), ("ListRooms", "OK")];
     assert_eq!(*noted.0.lock().unwrap(), calls);
 }

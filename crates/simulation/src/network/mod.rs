@@ -4,11 +4,12 @@ pub(crate) mod aws;
 pub(crate) mod kubernetes;
 mod operation;
 pub(crate) mod pass;
+pub(crate) mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ivschat_aws::{Answer, AttemptError, Sent};
+use ivschat_aws::{Answer, AttemptError, Sent, Turn};
 use tokio::sync::oneshot;
 
 use crate::process::Clocks;
@@ -116,6 +117,12 @@ pub(crate) enum Note {
     },
     /// A pass begins.
     Begun(Pass),
+    /// A call waits for its quota.
+    Waits(Turn),
+    /// It is sent.
+    Served(Turn),
+    /// It is not sent, and waits no more.
+    Left(Turn),
 }
 
 /// All requests under way.

@@ -6,6 +6,7 @@ mod order;
 mod quiet;
 mod retry;
 mod rooms;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -47,6 +48,8 @@ pub enum Oracle {
     Convergence,
     /// Where everything is as specified nobody writes.
     Silence,
+    /// Nobody who waits for a quota is passed over by more than a round.
+    Turns,
     /// Nothing panics.
     Panic,
 }
@@ -127,11 +130,15 @@ pub(crate) struct Oracles {
     /// The last version that a process's watch emitted, by uid.
     emitted: BTreeMap<(ProcessId, String), u64>,
     refused: Vec<retry::Refused>,
+    /// Until then nobody may lead for a while.
+    leaderless_until: Time,
     /// Until when each process may lead.
     leads_until: BTreeMap<ProcessId, Time>,
     /// Processes that have ended. What they have sent may still be under way.
     ended: BTreeSet<ProcessId>,
     throttled: BTreeMap<String, u32>,
+    /// Calls that wait for a quota.
+    waiters: Vec<turns::Waiter>,
     /// When something went wrong for a process last.
     unsteady: BTreeMap<ProcessId, Time>,
 }
@@ -197,6 +204,9 @@ impl Oracles {
                 version,
             } => self.emitted(by, &object, uid, version),
             Note::Begun(_) => {}
+            Note::Waits(turn) => self.waits(by, turn),
+            Note::Served(turn) => self.served(by, &turn),
+            Note::Left(turn) => self.waits_no_more(by, &turn),
         }
     }
 
@@ -204,6 +214,7 @@ impl Oracles {
     pub(crate) fn ended(&mut self, process: ProcessId) {
         self.emitted.retain(|(by, _), _| *by != process);
         self.ended.insert(process);
+        self.waiters.retain(|waiter| waiter.by != process);
         self.disturbed(process);
     }
 

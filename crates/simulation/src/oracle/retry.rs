@@ -29,10 +29,11 @@ impl Oracles {
             .wait(*times)
             .mul_f64(self.wait_factor * 1.1);
         *times += 1;
+        let leaderless = now < self.leaderless_until;
         // What was under way when something went wrong promises nothing either.
         let disturbed = self.unsteady.get(&by).is_some_and(|at| now < *at + SLACK);
         // Else nobody could tell the one wait from the other.
-        if wait + SLACK < self.grace && !disturbed {
+        if wait + SLACK < self.grace && !disturbed && !leaderless {
             self.refused.push(Refused {
                 uid: uid.to_owned(),
                 by,
@@ -56,6 +57,12 @@ impl Oracles {
     /// Something went wrong for a process now.
     pub(crate) fn unsteady(&mut self, process: ProcessId, now: Time) {
         self.unsteady.insert(process, now);
+    }
+
+    /// Nobody may lead for a while: who led cannot renew its lease, and others wait until it must have run out.
+    pub(crate) fn leaderless(&mut self, until: Time) {
+        self.all_disturbed();
+        self.leaderless_until = until;
     }
 
     /// Something went wrong for everybody.

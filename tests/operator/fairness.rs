@@ -1,0 +1,194 @@
+//! Who waits for whom: what a person asks for is done within a second, however much else there is to do.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use futures::{StreamExt, stream};
+use ivschat_core::api::names::RECONCILE_AT_ANNOTATION;
+use ivschat_core::api::{ChatRoom, ChatRoomSpec};
+use ivschat_emulator::fault::{Fault, Symptom};
+use ivschat_emulator::world::Operation;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::stage::{Operator, Options, Stage, new_namespace};
+
+/// AWS's quotas, and the waits of production.
+fn at_quota() -> Options {
+    Options {
+        quota_factor: "1",
+        regions: "us-west-2,eu-west-1",
+        ..Options::patient()
+    }
+}
+
+/// Edits these objects one after the other, and gives how long each took to be Ready, the shortest first.
+async fn edits(stage: &Stage, names: &[String]) -> Vec<Duration> {
+    let mut took = Vec::new();
+    for (number, name) in (0..).zip(names) {
+        let length = 100 + number;
+        let begun = Instant::now();
+        stage
+            .edit(name, json!({"maximumMessageLength": length}))
+            .await;
+        stage.ready(name).await;
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    took
+}
+
+/// Of 100 or fewer, the 99th percentile is the longest but for one in a hundred.
+fn p99(sorted: &[Duration]) -> Duration {
+    sorted[(sorted.len() * 99).div_ceil(100) - 1]
+}
+
+fn median(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() / 2]
+}
+
+/// What an edit may take beside AWS's own time.
+const BOUND: Duration = Duration::from_secs(1);
+
+async fn settle_all(stage: &Stage, count: usize, spec: Value) -> Vec<String> {
+    let names: Vec<String> = (0..count).map(|room| format!("room-{room}")).collect();
+    join_all(names.iter().map(|name| stage.create(name, spec.clone()))).await;
+    for name in &names {
+        stage.ready(name).await;
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_objects_of_a_region_that_does_not_answer_hold_up_no_edit_elsewhere() {
+    const DEAD: usize = 500;
+    let options = Options {
+        operation_timeout: "2s",
+        ..at_quota()
+    };
+    let stage = Stage::with(options).await;
+    let names = settle_all(&stage, 20, json!({})).await;
+    let silent = Fault {
+        operation: None,
+        ..Fault::new(Operation::GetRoom, Symptom::Timeout)
+    };
+    stage.emulator.inject(silent.in_region("eu-west-1"));
+    let dead = (0..DEAD).map(|number| {
+        let stage = &stage;
+        async move {
+            let name = format!("dead-{number}");
+            stage.create(&name, json!({"region": "eu-west-1"})).await;
+        }
+    });
+    stream::iter(dead)
+        .buffer_unordered(16)
+        .collect::<()>()
+        .await;
+    let took = edits(&stage, &names).await;
+    println!(
+        "beside {DEAD} dead objects: median {:.0?}, p99 {:.0?} of {} edits",
+        median(&took),
+        p99(&took),
+        took.len()
+    );
+    assert!(p99(&took) <= BOUND, "{took:?}");
+    let begun = Instant::now();
+    stage.settle("new", json!({})).await;
+    assert!(begun.elapsed() <= BOUND, "{:?}", begun.elapsed());
+    // Each of them was served, too, and says so.
+    for number in 0..DEAD {
+        let name = format!("dead-{number}");
+        stage
+            .condition(&name, "Synced", "False", "Unavailable")
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_at_twice_the_quota_hold_up_no_edit_and_each_room_has_its_turn_in_each_round() {
+    const ROOMS: usize = 60;
+    // 40 looks a second are wanted, 20 granted: a round takes 3 s.
+    let options = Options {
+        drift_interval: "1500ms",
+        quota_factor: "4",
+        ..at_quota()
+    };
+    let round = Duration::from_secs(3);
+    let stage = Stage::with(options).await;
+    let names = settle_all(&stage, ROOMS, json!({})).await;
+    let since = stage.emulator.journal().len();
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < 5 * round {
+        took.extend(edits(&stage, &names[..10]).await);
+    }
+    took.sort_unstable();
+    let journal = stage.emulator.journal();
+    let looks = journal[since..]
+        .iter()
+        .filter(|it| it.operation == Operation::GetRoom);
+    let mut looked: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for look in looks {
+        let arn = look.member("identifier").to_string();
+        looked.entry(arn).or_default().push(look.at);
+    }
+    let gaps = looked.values().flat_map(|times| {
+        let gaps = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+        gaps.collect::<Vec<_>>()
+    });
+    let longest = gaps.max().unwrap().unsigned_abs();
+    println!(
+        "looks at twice the quota: median {:.0?}, p99 {:.0?} of {} edits; longest time between two looks {longest:.1?}, in a round of {round:?}",
+        median(&took),
+        p99(&took),
+        took.len()
+    );
+    assert!(p99(&took) <= BOUND, "{took:?}");
+    assert_eq!(looked.len(), ROOMS);
+    assert!(longest <= 2 * round, "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_asks_fifty_times_a_second_does_not_hold_up_another() {
+    const TENANT: usize = 25;
+    let mut stage = Stage::with(at_quota()).await;
+    let other = new_namespace(&stage.client, "test").await;
+    let both = format!("{},{other}", stage.namespace);
+    stage.operator.kill().await;
+    let endpoint = stage.emulator.endpoint();
+    stage.operator = Operator::start(&stage.kubeconfig, &both, &endpoint, at_quota());
+    let names = settle_all(&stage, 20, json!({})).await;
+    let theirs: Api<ChatRoom> = Api::namespaced(stage.client.clone(), &other);
+    for number in 0..TENANT {
+        let object = ChatRoom::new(&format!("theirs-{number}"), ChatRoomSpec::default());
+        theirs
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+    let asking = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for request in 0_u64.. {
+            ticks.tick().await;
+            let name = format!("theirs-{}", request % TENANT as u64);
+            let asked = json!({"metadata": {"annotations": {RECONCILE_AT_ANNOTATION: request.to_string()}}});
+            let asked = Patch::Merge(asked);
+            theirs
+                .patch(&name, &PatchParams::default(), &asked)
+                .await
+                .unwrap();
+        }
+    };
+    let took = tokio::select! {
+        took = edits(&stage, &names) => took,
+        () = asking => unreachable!("it asks for ever"),
+    };
+    println!(
+        "beside a tenant that asks 50 times a second: median {:.0?}, p99 {:.0?} of {} edits",
+        median(&took),
+        p99(&took),
+        took.len()
+    );
+    assert!(p99(&took) <= BOUND, "{took:?}");
+}

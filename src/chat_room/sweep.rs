@@ -9,6 +9,7 @@ use futures::{Stream, StreamExt, stream};
 use ivschat_aws::Caller;
 use ivschat_core::api::{ChatRoom, names};
 use ivschat_core::lanes::Lane;
+use ivschat_core::room::delta::Delta;
 use ivschat_core::room::news::News;
 use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
 use ivschat_core::room::{RoomArn, is_region};
@@ -85,14 +86,11 @@ impl Sweep {
         };
         self.term = Some(term);
         let caller = Caller::operator(Lane::Look);
-        let (mut rooms, mut unlisted) = (Vec::new(), BTreeSet::new());
+        let (mut listings, mut unlisted) = (Vec::new(), BTreeSet::new());
         for region in self.regions() {
-            match context
-                .index
-                .relist(&account, &region, since, &caller)
-                .await
-            {
-                Ok(listed) => rooms.extend(listed),
+            let listed = context.index.relist(&account, &region, since, &caller);
+            match listed.await {
+                Ok(listing) => listings.push(listing),
                 Err(failure) => {
                     tracing::warn!(region, %failure, "could not sweep a region");
                     unlisted.insert(region);
@@ -105,21 +103,17 @@ impl Sweep {
             former: &settings.policies.former_clusters,
             namespaces,
         };
-        let (mut twins, mut surplus, mut without_object) = (Vec::new(), 0, Owned::new());
-        for (object, rooms) in watched.sort(rooms) {
-            let reference = ObjectRef::new_with(&object.1, resource()).within(&object.0);
-            match self.store.get(&reference) {
-                Some(known) if rooms.len() > 1 => {
-                    context.memory.wake(&known.uid().unwrap_or_default());
-                    surplus += rooms.len() - 1;
-                    twins.push(reference);
-                }
-                Some(_) => {}
-                None => {
-                    without_object.insert(object, rooms);
-                }
-            }
-        }
+        let known = |object: &ObjectName| self.store.get(&reference(object));
+        let delta = Delta::of(listings, &watched, |object| known(object).is_some());
+        let (changed, gone) = (delta.changed.len(), delta.gone.len());
+        tracing::debug!(changed, gone, "swept");
+        let surplus = delta.surplus();
+        let twins = delta.twins.keys().map(|object| {
+            let uid = known(object).and_then(|object| object.uid());
+            context.memory.wake(&uid.unwrap_or_default());
+            reference(object)
+        });
+        let (twins, without_object) = (twins.collect(), delta.orphans);
         let names = self.names(namespaces, &without_object).await;
         for ((namespace, name), arn) in
             self.orphans
@@ -185,6 +179,10 @@ async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &Roo
         ..Default::default()
     };
     context.kubernetes.publish_about(&reference, &notice).await;
+}
+
+fn reference((namespace, name): &ObjectName) -> ObjectRef<DynamicObject> {
+    ObjectRef::new_with(name, resource()).within(namespace)
 }
 
 fn resource() -> ApiResource {

@@ -13,6 +13,9 @@ use crate::script::Point;
 use crate::stage::Setting;
 use crate::workload::{Leaves, Workload};
 
+/// Nearly as much as the operators are told to reckon with.
+const UNKIND_LAG: Duration = Duration::from_millis(550);
+
 /// What kind of thing goes wrong: the first part of what the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Axis {
@@ -169,6 +172,27 @@ impl Case {
             list_lag: list,
             ..Settings::default()
         };
+        self
+    }
+
+    /// In a world that is as unkind as the operators are told to reckon with: each read and each page lags by an amount of its own, and
+    /// AWS keeps some values otherwise than they are given. Lags that the case has of its own stay.
+    #[must_use]
+    pub fn in_an_unkind_world(mut self) -> Self {
+        let lag = |own: Duration| if own.is_zero() { UNKIND_LAG } else { own };
+        let world = &mut self.setting.world;
+        *world = Settings {
+            get_lag: lag(world.get_lag),
+            list_lag: lag(world.list_lag),
+            lag_is_drawn: true,
+            tagging_moves_update_time: true,
+            idle_update_moves_update_time: true,
+            detached_handler_is_empty_object: true,
+            logging_identifiers_are_a_set: true,
+            tag_values_are_trimmed: true,
+            ..world.clone()
+        };
+        self.name.push_str("/unkind");
         self
     }
 

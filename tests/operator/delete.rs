@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use ivschat_core::api::ChatRoom;
+use ivschat_emulator::Emulator;
 use ivschat_emulator::fault::Fault;
-use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope};
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
-use crate::stage::{Options, REGION, Stage, arn_of, calls, message_of, status_of};
+use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, calls, message_of, status_of};
 
 fn delete_room(stage: &Stage, arn: &str) {
     let call = Call::DeleteRoom {
@@ -92,6 +93,74 @@ async fn an_object_whose_room_is_older_than_a_grace_goes_with_it_at_once() {
     ];
     assert_eq!(made, needed);
     assert_eq!(stage.rooms_in(REGION), []);
+}
+
+/// How long a deletion takes with 10,000 other rooms in the region, where lists lag by this, at the operator's default flags but for
+/// clocks that are not apart.
+async fn among_ten_thousand_rooms(list_lag: Duration) {
+    let options = Options {
+        drift_interval: "15m",
+        index_interval: "10m",
+        operation_timeout: "10s",
+        lag_bound: "2m",
+        quota_factor: "1",
+        wait_factor: "1",
+        ..Options::default()
+    };
+    let settings = Settings {
+        list_lag,
+        ..Settings::default()
+    };
+    let emulator = Emulator::start(settings).await.unwrap();
+    // They were made long ago.
+    emulator.set_clock_offset(SignedDuration::from_hours(-1));
+    for number in 0..10_000 {
+        let room = CreateRoom {
+            name: Some(format!("other-{number}")),
+            ..CreateRoom::default()
+        };
+        let home = Scope::in_region(REGION);
+        emulator.call(&home, Call::CreateRoom(room)).unwrap();
+    }
+    emulator.set_clock_offset(SignedDuration::ZERO);
+    let stage = Stage::before(emulator, ControlPlane::shared().await, options).await;
+    stage.create("lobby", json!({})).await;
+    let patience = Duration::from_mins(5);
+    let ready = async {
+        loop {
+            let object = stage.chat_rooms.get("lobby").await.unwrap();
+            if status_of(&object, "Ready").0 == "True" {
+                return object;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let object = tokio::time::timeout(patience, ready).await.unwrap();
+    let created = object.status.as_ref().unwrap().create_time.unwrap();
+    let grace = (created + 131.seconds()).duration_since(Timestamp::now());
+    tokio::time::sleep(grace.try_into().unwrap_or_default()).await;
+    let before = stage.emulator.journal().len();
+    let begun = Instant::now();
+    stage.delete("lobby").await;
+    stage.gone("lobby").await;
+    let took = begun.elapsed();
+    let journal = stage.emulator.journal();
+    let made: Vec<_> = journal[before..].iter().map(|it| it.operation).collect();
+    println!("among 10,000 rooms, lists {list_lag:?} behind: gone after {took:.2?}, by {made:?}");
+    assert!(took <= Duration::from_secs(3), "{took:?}");
+    let left = stage.rooms_in(REGION);
+    assert_eq!(left.iter().filter(|it| it.name == "lobby").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes four minutes"]
+async fn a_deletion_among_ten_thousand_rooms_takes_no_longer_and_neither_where_lists_lag_a_minute()
+{
+    let (prompt, lagging) = (Duration::ZERO, Duration::from_mins(1));
+    tokio::join!(
+        among_ten_thousand_rooms(prompt),
+        among_ten_thousand_rooms(lagging)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ivschat_core::room::census::{Census, Lag, Need, Next, Reading};
+use ivschat_core::room::delta::Listing;
 use ivschat_core::room::search::{Listed, Unmet};
 use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, RoomArn};
 use jiff::{SignedDuration, Timestamp};
@@ -227,7 +228,8 @@ impl Index {
         here.map(|(_, region)| region.clone()).collect()
     }
 
-    /// Lists a region again, unless a list was begun since; `None`: unless one is not too old. Returns its rooms that carry an owner tag, with the tag's value.
+    /// Lists a region again, unless a list was begun since; `None`: unless one is not too old. Returns what it shows, and how that has changed since
+    /// this was asked before.
     ///
     /// # Errors
     /// A page's failure.
@@ -237,7 +239,7 @@ impl Index {
         region: &str,
         since: Option<Timestamp>,
         caller: &Caller,
-    ) -> Result<Vec<(String, RoomArn)>, Failure> {
+    ) -> Result<Listing, Failure> {
         let slot = self.slot(account, region);
         let need = Need {
             not_before: since,
@@ -245,11 +247,7 @@ impl Index {
             ..Need::default()
         };
         self.read(&slot, account, region, &need, caller).await?;
-        let known = slot.known();
-        let owned = known.census.owned();
-        Ok(owned
-            .map(|(owner, arn)| (owner.to_owned(), arn.clone()))
-            .collect())
+        Ok(slot.known().census.listing())
     }
 
     /// Adds a room that this process has just created, or whose owner or consent it has just changed.

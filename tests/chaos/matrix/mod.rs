@@ -10,7 +10,7 @@ mod operators;
 use crate::case::Case;
 use crate::record::Recording;
 
-/// Every case, workload by workload on each axis.
+/// Every case, workload by workload on each axis, in a kind world and in an unkind one.
 pub fn cases(recordings: &[Recording]) -> Vec<Case> {
     let axes: [fn(&Recording) -> Vec<Case>; 8] = [
         crash::cases,
@@ -22,7 +22,9 @@ pub fn cases(recordings: &[Recording]) -> Vec<Case> {
         hand::cases,
         leadership::cases,
     ];
-    axes.iter()
-        .flat_map(|cases| recordings.iter().flat_map(cases))
+    let kind = axes
+        .iter()
+        .flat_map(|cases| recordings.iter().flat_map(cases));
+    kind.flat_map(|case| [case.clone(), case.in_an_unkind_world()])
         .collect()
 }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 
+use super::delta::Listing;
 use super::{ActualRoom, Identity, Proof, RoomArn, Tags};
 
 /// A room as ListRooms shows it, as far as the operator needs it.
@@ -128,6 +129,9 @@ pub struct Census {
     readings: u64,
     /// The newest reading that went down to the oldest room, and which it was.
     whole: Option<(u64, Span)>,
+    /// Rooms that readings have shown otherwise since somebody last asked, and those that are gone.
+    changed: BTreeSet<RoomArn>,
+    lost: BTreeSet<RoomArn>,
 }
 
 #[derive(Debug, Clone)]
@@ -335,11 +339,14 @@ impl Census {
                 entry.seen = entry.seen.max(number);
             }
             if deleted || (entry.ours_until.is_none() && entry.seen < number) {
-                gone.push(arn.clone());
+                gone.push((arn.clone(), deleted));
             }
         }
-        for arn in &gone {
-            self.remove(arn);
+        for (arn, deleted) in gone {
+            self.remove(&arn);
+            if !deleted {
+                self.lose(arn);
+            }
         }
         let after = lag.after(last.ended);
         self.shown.retain(|it| it.not_before >= Some(after));
@@ -389,7 +396,14 @@ impl Census {
     pub fn missing(&mut self, arn: &RoomArn) {
         if self.rooms.get(arn).is_some_and(|it| !self.is_current(it)) {
             self.remove(arn);
+            self.lose(arn.clone());
         }
+    }
+
+    /// Somebody else has deleted a room.
+    fn lose(&mut self, arn: RoomArn) {
+        self.changed.remove(&arn);
+        self.lost.insert(arn);
     }
 
     fn show(&mut self, mut room: Summary, begun: Timestamp) {
@@ -405,6 +419,12 @@ impl Census {
                 // The page is behind another one.
                 room = known.room.clone();
             }
+            if room != known.room {
+                self.changed.insert(room.arn.clone());
+            }
+        } else if Mark::of(&room.tags).is_some() {
+            self.lost.remove(&room.arn);
+            self.changed.insert(room.arn.clone());
         }
         self.put(Entry {
             room,
@@ -485,11 +505,19 @@ impl Census {
         rooms.into_iter().map(known).collect()
     }
 
-    /// The rooms that carry an owner tag, with its value, as of the newest reading.
-    pub fn owned(&self) -> impl Iterator<Item = (&str, &RoomArn)> {
+    /// The rooms that carry an owner tag, as of the newest reading, and what has changed since this was asked before.
+    pub fn listing(&mut self) -> Listing {
         let rooms = self.rooms.values();
         let rooms = rooms.filter(|entry| !entry.deleted && self.is_current(entry));
-        rooms.filter_map(|it| Some((it.room.tags.get(OWNER_TAG)?.as_str(), &it.room.arn)))
+        let owned = rooms.filter_map(|it| {
+            let owner = it.room.tags.get(OWNER_TAG)?;
+            Some((owner.clone(), it.room.arn.clone()))
+        });
+        Listing {
+            owned: owned.collect(),
+            changed: std::mem::take(&mut self.changed),
+            gone: std::mem::take(&mut self.lost),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod census;
 pub mod correction;
 pub mod course;
 pub mod decide;
+pub mod delta;
 mod desired;
 mod failure;
 pub mod news;

@@ -228,7 +228,7 @@ fn a_room_that_a_list_does_not_show_any_more_is_told_until_get_room_or_two_lists
     census.missing(&arn("a"));
     census.take(one(200), LAG);
     assert_eq!(told(&census), expected(&[("a", false), ("b", true)]));
-    assert_eq!(census.owned().count(), 1);
+    assert_eq!(census.listing().owned.len(), 1);
     let mut asked = census.clone();
     asked.missing(&arn("a"));
     asked.missing(&arn("b"));
@@ -317,7 +317,8 @@ fn of_two_pages_the_one_with_the_later_update_tells() {
     census.take(reading(100, [Some(6), None], &both), LAG);
     census.take(reading(101, [Some(6), None], &[old]), LAG);
     assert!(census.rooms_of(&identity()).is_empty());
-    assert_eq!(census.owned().next(), Some(("prod/live/other", &arn("a"))));
+    let other = ("prod/live/other".to_owned(), arn("a"));
+    assert_eq!(census.listing().owned, [other]);
 }
 
 #[test]
@@ -344,11 +345,12 @@ fn rooms_are_sorted_by_what_their_tags_say() {
         of("i", 1, &[(CONSENT_TAG, "prod/live/")]),
         of("j", 1, &[("team", "live")]),
     ];
-    let census = census([reading(100, [None, None], &rooms)]);
+    let mut census = census([reading(100, [None, None], &rooms)]);
     let told = |rooms: &[Known]| ids(rooms).iter().map(|it| it.0).collect::<String>();
     assert_eq!(told(&census.rooms_of(&identity())), "badc");
     assert_eq!(told(&census.released(&identity())), "hg");
-    let owners: Vec<_> = census.owned().map(|(owner, _)| owner).collect();
+    let owned = census.listing().owned;
+    let owners: Vec<_> = owned.iter().map(|(owner, _)| owner.as_str()).collect();
     assert_eq!(owners, [owner, owner, owner, "prod/live/other"]);
 }
 
@@ -359,5 +361,53 @@ fn after_another_has_led_what_was_shown_may_be_gone_and_proves_nothing() {
     assert_eq!(ids(&census.rooms_of(&identity())), [("a", false)]);
     let plain = Need::since(at(50));
     assert_eq!(census.next(&plain, at(101), LAG), Next::Read(None));
-    assert_eq!(census.owned().count(), 0);
+    assert_eq!(census.listing().owned, []);
+}
+
+#[test]
+fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_has_done_is_not() {
+    let whole = |begun, rooms: &[Summary]| reading(begun, [None, None], rooms);
+    let arns = |ids: &[&str]| ids.iter().map(|id| arn(id)).collect::<BTreeSet<_>>();
+    let mut census = Census::default();
+    let mut told = |change: &dyn Fn(&mut Census)| {
+        change(&mut census);
+        let listing = census.listing();
+        (listing.changed, listing.gone)
+    };
+    let all = [summary("a", 1), summary("b", 1), summary("c", 1)];
+    // Nobody knew of them; and a room that is nobody's is none of ours.
+    let nobodys = Summary {
+        tags: Tags::new(),
+        ..summary("x", 1)
+    };
+    let first = [&all[..], &[nobodys]].concat();
+    let is = told(&|census| census.take(whole(100, &first), LAG));
+    assert_eq!(is, (arns(&["a", "b", "c"]), arns(&[])));
+    let is = told(&|census| census.take(whole(110, &all), LAG));
+    assert_eq!(is, (arns(&[]), arns(&[])));
+    // Somebody updates a, takes the tags of b, and deletes c, which one list alone does not prove.
+    let untagged = Summary {
+        tags: Tags::new(),
+        ..summary("b", 1)
+    };
+    let touched = [summary("a", 2), untagged];
+    let is = told(&|census| census.take(whole(120, &touched), LAG));
+    assert_eq!(is, (arns(&["a", "b"]), arns(&[])));
+    let is = told(&|census| census.take(whole(130, &touched), LAG));
+    assert_eq!(is, (arns(&[]), arns(&["c"])));
+    // This process makes d and deletes a.
+    let made = ActualRoom {
+        create_time: Some(at(135)),
+        update_time: Some(at(135)),
+        ..room(&arn("d"), identity().tags())
+    };
+    let shown = Summary::from(&made);
+    let is = told(&|census| {
+        census.made(&made, at(135), LAG);
+        census.deleted(&arn("a"), at(135), LAG);
+        for begun in [150, 160, 170] {
+            census.take(whole(begun, std::slice::from_ref(&shown)), LAG);
+        }
+    });
+    assert_eq!(is, (arns(&[]), arns(&[])));
 }

@@ -69,7 +69,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         election,
         health,
         shutdown()?,
-        |feed, context| chat_room::passes(feed, context, chat_room::reconcile),
+        |feed, context| chat_room::passes(feed, context, chat_room::MOST, chat_room::reconcile),
     )
     .await;
     tracing::info!("stopped");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ivschat_aws::{Admission, Caller, CreateError, Writes};
+use ivschat_aws::{Admission, Caller, CreateError, Operation, Writes};
 use ivschat_core::api::Creation;
 use ivschat_core::room::case::Case;
 use ivschat_core::room::correction::{Edit, NewRoom};
@@ -11,8 +11,8 @@ use ivschat_core::room::course::Course;
 use ivschat_core::room::decide;
 use ivschat_core::room::plan::{Finding, Plan};
 use ivschat_core::room::status::{self, Verdict};
-use ivschat_core::room::step::{Done, Halt, Step};
-use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
+use ivschat_core::room::step::{Deletion, Done, Halt, Step};
+use ivschat_core::room::{ActualRoom, Failure, FailureClass, Proof, RoomArn};
 use tokio::time::Instant;
 
 use super::context::Context;
@@ -38,13 +38,16 @@ pub(super) async fn act<'a>(
     context: &Context,
     mandate: &Mandate,
 ) -> Acted<'a> {
+    let committed = &caller.committed();
     let mut act = Act {
         case,
         plan,
         object,
         context,
-        caller,
-        writes: context.rooms.writes(mandate, caller),
+        caller: committed,
+        // Nothing has been done yet that the next pass has to know of.
+        recallable: context.rooms.writes(mandate, caller),
+        writes: context.rooms.writes(mandate, committed),
         mandate,
         course: Course::begin(case, plan),
         admission: None,
@@ -57,12 +60,25 @@ pub(super) async fn act<'a>(
     }
 }
 
+/// A GetRoom from before that is no proof any more.
+const LONG_AGO: Duration = Duration::from_secs(2);
+
+/// Too many calls were held up after their turns had come.
+fn unsent() -> Stop {
+    let unsent = "CreateRoom: not sent, because its turn came too late";
+    Stop::Halt(Halt::Refused(Failure::new(
+        FailureClass::Unavailable,
+        unsent,
+    )))
+}
+
 struct Act<'a, 'c, 'o> {
     case: &'a Case<'a>,
     plan: &'a Plan,
     object: &'c mut Object<'o>,
     context: &'c Context,
     caller: &'c Caller,
+    recallable: Writes<'c>,
     writes: Writes<'c>,
     mandate: &'c Mandate,
     course: Course<'a>,
@@ -196,13 +212,18 @@ impl Act<'_, '_, '_> {
             Step::Create(new) => self.create(new).await?,
             Step::WriteRoom => self.write_room().await?,
             Step::Edit(arn, Edit::Tag(tags)) => {
-                self.writes.tag(arn, tags).await.map(|()| Done::Edited)?
+                let admission = self.proven(arn, Operation::TagResource).await?;
+                self.writes.tag(arn, tags, admission).await?;
+                Done::Edited
             }
             Step::Edit(arn, Edit::Untag(keys)) => {
-                self.writes.untag(arn, keys).await.map(|()| Done::Edited)?
+                let admission = self.proven(arn, Operation::UntagResource).await?;
+                self.writes.untag(arn, keys, admission).await?;
+                Done::Edited
             }
             Step::Edit(arn, Edit::Update(update)) => {
-                Done::Shown(Some(self.writes.update(arn, update).await?))
+                let admission = self.proven(arn, Operation::UpdateRoom).await?;
+                Done::Shown(Some(self.writes.update(arn, update, admission).await?))
             }
             Step::Offered(room) => {
                 self.context.index.made(&self.plan.account, room);
@@ -224,7 +245,7 @@ impl Act<'_, '_, '_> {
                 create_time,
                 twin,
             } => Done::Deleted {
-                answer: self.writes.delete(arn).await?,
+                answer: self.delete(arn).await?,
                 arn: arn.clone(),
                 create_time: *create_time,
                 twin: *twin,
@@ -236,6 +257,29 @@ impl Act<'_, '_, '_> {
                 self.object.write(&status).await.map(|()| Done::Written)?
             }
         })
+    }
+
+    async fn delete(&self, arn: &RoomArn) -> Result<Deletion, Stop> {
+        let admission = self.proven(arn, Operation::DeleteRoom).await?;
+        Ok(self.writes.delete(arn, admission).await?)
+    }
+
+    /// Waits until a call that changes a room may be sent. If that takes long, the room is looked at once more: somebody may have
+    /// taken the tags off meanwhile that prove it to be ours.
+    async fn proven(&self, arn: &RoomArn, operation: Operation) -> Result<Admission, Stop> {
+        let admission = self.writes.admit(arn.region(), operation).await;
+        if admission.waited() < LONG_AGO {
+            return Ok(admission);
+        }
+        let identity = &self.case.identity;
+        match self.context.rooms.get(arn, self.caller).await? {
+            Some(room)
+                if identity.prove(&room.tags) != Proof::Ours && !identity.may_adopt(&room.tags) =>
+            {
+                Err(Error::Stale.into())
+            }
+            _ => Ok(admission),
+        }
     }
 
     async fn rehearse(&self) -> Result<Done, Stop> {
@@ -260,7 +304,8 @@ impl Act<'_, '_, '_> {
     }
 
     async fn admit(&mut self, region: &str) -> Result<Done, Stop> {
-        self.admission = Some(self.writes.admit_create(region).await);
+        let writes = &self.recallable;
+        self.admission = Some(writes.admit(region, Operation::CreateRoom).await);
         if !self.mandate.holds() {
             return Err(Error::Deposed.into());
         }
@@ -317,14 +362,11 @@ impl Act<'_, '_, '_> {
     async fn create(&mut self, new: &NewRoom) -> Result<Done, Stop> {
         let deadline = self.attempt.as_ref().map(|(_, deadline)| *deadline);
         let deadline = deadline.unwrap_or_else(Instant::now);
+        let admission = self.admission.take().ok_or_else(unsent)?;
+        if !admission.spread(deadline).await {
+            return Err(unsent());
+        }
         self.require_young()?;
-        let admission = self.admission.take().ok_or_else(|| {
-            let unsent = "CreateRoom: not sent, because it was not its turn";
-            Stop::Halt(Halt::Refused(Failure::new(
-                FailureClass::Unavailable,
-                unsent,
-            )))
-        })?;
         let account = &self.plan.account;
         match self.writes.create(new, account, admission, deadline).await {
             Ok(room) => Ok(Done::Created {

@@ -31,7 +31,7 @@ pub(super) struct Entry {
     pub(super) failures: Failures,
     /// For how long the object needs no pass.
     rest: Option<Rest>,
-    /// [`Seen::asked`] of the object that the last pass worked on.
+    /// [`Seen::asked`] of the object that the last pass worked on which came to an end.
     asked: Option<u64>,
     /// What the metrics show.
     pub(super) measured: Measured,
@@ -73,14 +73,15 @@ impl Memory {
     /// Records the state that a pass left behind, and for how long the object needs no other pass. `regular`: that one is the regular look.
     pub(super) fn settle(
         &self,
-        uid: &str,
+        seen: &Seen,
         fingerprint: u64,
         rest: Duration,
         regular: bool,
         superseded: Vec<String>,
     ) {
         let due = Instant::now().checked_add(rest);
-        self.of(uid, |entry| {
+        self.of(&seen.uid, |entry| {
+            entry.asked = Some(seen.asked());
             entry.rest = due.map(|due| Rest {
                 fingerprint,
                 due,
@@ -88,13 +89,6 @@ impl Memory {
                 superseded,
             });
         });
-    }
-
-    /// Notes what people asked for when the last pass began, if the object is still there.
-    pub(super) fn tried(&self, uid: &str, asked: u64) {
-        if let Some(entry) = self.entries().get_mut(uid) {
-            entry.asked = Some(asked);
-        }
     }
 
     /// How urgent the next pass over an object is.

@@ -30,7 +30,7 @@ mod unclassed;
 pub use context::{Context, Parts, Settings};
 pub use kubernetes::Kubernetes;
 pub use operator_class::{InvalidOperatorClass, OperatorClass};
-pub use passes::{Feed, Passed, Shutdown, passes};
+pub use passes::{Feed, MOST, Passed, Shutdown, passes};
 pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 pub use run::run;

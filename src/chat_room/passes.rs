@@ -10,11 +10,13 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use ivschat_aws::{Caller, Recaller};
 use ivschat_core::api::ChatRoom;
+use ivschat_core::lanes::Lane;
 use ivschat_core::room::FailureClass;
 use ivschat_core::room::seen::Seen;
 use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
@@ -49,11 +51,19 @@ pub enum Passed {
 }
 
 /// How many passes may be under way that are equally urgent and depend on the same region. They may wait for long, and each takes
-/// memory: about 10 kB.
-const MOST: usize = 256;
+/// memory: up to 20 kB.
+pub const MOST: usize = 256;
+/// How many events of the watch are taken in before passes go on.
+const EVENTS: usize = 32;
 
-/// Makes passes as the feed asks for it, one at a time for each object. `reconcile`: a pass.
-pub fn passes<R, F>(feed: Feed, context: Arc<Context>, reconcile: R) -> impl Stream<Item = Passed>
+/// Makes passes as the feed asks for it, one at a time for each object. `most`: how many may be under way that are equally urgent and
+/// depend on the same region. `reconcile`: a pass.
+pub fn passes<R, F>(
+    feed: Feed,
+    context: Arc<Context>,
+    most: usize,
+    reconcile: R,
+) -> impl Stream<Item = Passed>
 where
     R: Fn(Arc<DynamicObject>, Caller, Arc<Context>) -> F,
     F: Future<Output = Result<Option<Duration>, Error>> + Send + 'static,
@@ -68,7 +78,7 @@ where
         reconcile,
         ready: false,
         stopping: false,
-        queue: Queue::new(MOST),
+        queue: Queue::new(most),
         running: BTreeMap::new(),
         left: BTreeSet::new(),
         passes: FuturesUnordered::new(),
@@ -104,8 +114,9 @@ struct Running {
     asked: u64,
     /// Since when its object waited for it.
     since: Instant,
-    /// `None`: it waits for its turn even if its object changes.
-    recaller: Option<Recaller>,
+    recaller: Recaller,
+    /// It waits for its turn even if its object changes.
+    patient: bool,
 }
 
 /// How a pass ended; `None`: it waited for its turn with AWS while its object changed, and waits no more.
@@ -119,6 +130,9 @@ where
     /// What comes to an end next.
     async fn next(&mut self) -> Option<Passed> {
         loop {
+            if let Some(failed) = self.take_waiting() {
+                return Some(Passed::Watch(failed));
+            }
             self.begin();
             self.context.metrics.queued(self.queue.behind());
             if self.stopping && self.passes.is_empty() {
@@ -127,7 +141,10 @@ where
             let (store, wake) = (self.objects.clone(), self.wake());
             tokio::select! {
                 biased;
-                () = &mut self.shutdown, if !self.stopping => self.stopping = true,
+                () = &mut self.shutdown, if !self.stopping => {
+                    self.stopping = true;
+                    self.recall_all();
+                }
                 Some((name, outcome)) = self.passes.next() => {
                     if let Some(passed) = self.end(&name, outcome) {
                         return Some(passed);
@@ -138,17 +155,43 @@ where
                     Err(error) => return Some(Passed::Watch(error)),
                 },
                 Some(asked) = self.asked.next(), if !self.stopping => self.want(&name_of(&asked)),
-                Some(()) = self.all.next(), if !self.stopping => self.want_all(),
+                Some(()) = self.all.next(), if !self.stopping => {
+                    // What they have seen is of another term.
+                    self.recall_all();
+                    self.want_all();
+                }
                 _ = store.wait_until_ready(), if !self.ready => self.ready = true,
                 () = wake => {}
             }
         }
     }
 
+    /// Takes in what the watch has delivered already, so that no number of passes holds it up. Returns why it failed.
+    fn take_waiting(&mut self) -> Option<watcher::Error> {
+        for _ in 0..EVENTS {
+            if self.stopping {
+                break;
+            }
+            match unconstrained(self.watched.next()).now_or_never() {
+                Some(Some(Ok(event))) => self.take(&event),
+                Some(Some(Err(error))) => return Some(error),
+                Some(None) | None => break,
+            }
+        }
+        None
+    }
+
     fn take(&mut self, event: &Event<DynamicObject>) {
         match event {
             Event::Apply(object) | Event::InitApply(object) => self.changed(object),
-            Event::Delete(object) => self.queue.forget(&name_of(&reference(object))),
+            Event::Delete(object) => {
+                let name = name_of(&reference(object));
+                self.queue.forget(&name);
+                self.left.remove(&name);
+                if let Some(running) = self.running.get(&name) {
+                    running.recaller.recall();
+                }
+            }
             Event::Init | Event::InitDone => {}
         }
     }
@@ -161,10 +204,16 @@ where
             None => self.queue.ask(&name, line, now),
         }
         if let Some(running) = self.running.get(&name)
-            && running.asked != seen.asked()
-            && let Some(recaller) = &running.recaller
+            && (running.uid != seen.uid || (running.asked != seen.asked() && !running.patient))
         {
-            recaller.recall();
+            running.recaller.recall();
+        }
+    }
+
+    /// Lets no pass wait any longer that has changed nothing yet.
+    fn recall_all(&self) {
+        for running in self.running.values() {
+            running.recaller.recall();
         }
     }
 
@@ -183,10 +232,9 @@ where
     }
 
     fn line(&self, seen: &Seen) -> Line {
-        let default = self.context.settings.policies.default_region();
         Line {
             lane: self.context.memory.lane(seen),
-            place: seen.region().unwrap_or(default).to_owned(),
+            place: place(seen, &self.context.settings.policies.regions).to_owned(),
         }
     }
 
@@ -220,12 +268,13 @@ where
             let caller = Caller::new(line.lane, name.namespace.clone(), due.since);
             let (caller, recaller) = caller.recallable();
             let left = recaller.left();
-            let patient = self.left.remove(&name);
+            let patient = self.left.remove(&name) && line.lane == Lane::Asked;
             let running = Running {
                 asked: seen.asked(),
                 uid: seen.uid,
                 since: due.since,
-                recaller: Some(recaller).filter(|_| !patient),
+                recaller,
+                patient,
             };
             let pass = (self.reconcile)(object, caller, Arc::clone(&self.context));
             let object = format!("{}/{}", name.namespace, name.name);
@@ -255,7 +304,6 @@ where
             self.queue.want_at(name, self.line(&known), running.since);
             return None;
         };
-        self.context.memory.tried(&running.uid, running.asked);
         let rest = match &ended {
             Ok(rest) => *rest,
             Err(error) => Some(retry(&known, error, &self.context)),
@@ -279,6 +327,18 @@ async fn run(
         () = left => None,
     };
     (name, outcome)
+}
+
+/// What a pass over this object depends on: the region where its room is or is to be. `served`: where rooms are made, the default first.
+fn place<'a>(seen: &'a Seen, served: &'a [String]) -> &'a str {
+    match (seen.recorded_region(), seen.asked_region()) {
+        (Some(recorded), _) => recorded,
+        // Its room may be in any of them.
+        (None, _) if seen.has_finalizer() => "any",
+        (None, Some(asked)) if served.iter().all(|region| region != asked) => "none",
+        (None, Some(asked)) => asked,
+        (None, None) => served.first().map_or("none", String::as_str),
+    }
 }
 
 /// When a pass that Kubernetes cut short is repeated; nothing of it could be written to the object.
@@ -313,5 +373,20 @@ fn name_of(object: &ObjectRef<DynamicObject>) -> Name {
     Name {
         namespace: object.namespace.clone().unwrap_or_default(),
         name: object.name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chat_room::reconcile;
+
+    fn size_of<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        std::mem::size_of::<F>()
+    }
+
+    #[test]
+    fn a_pass_that_waits_takes_as_much_memory_as_is_reckoned_with() {
+        let size = size_of(reconcile);
+        assert!(size < 16_000, "{size}");
     }
 }

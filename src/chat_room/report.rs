@@ -109,7 +109,7 @@ async fn conclude(
     let fingerprint = object.fingerprint();
     context
         .memory
-        .settle(&seen.uid, fingerprint, rest, regular, object.superseded);
+        .settle(seen, fingerprint, rest, regular, object.superseded);
     Ok(Passed { verdict, rest })
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ivschat_aws::{CreateError, Fence, Writes};
+use ivschat_aws::{CreateError, Fence, Operation, Writes};
 use ivschat_core::api::limits::{MESSAGE_LENGTH_DEFAULT, MESSAGE_RATE_DEFAULT};
 use ivschat_core::room::correction::{self, NewRoom, RoomUpdate};
 use ivschat_core::room::{
@@ -142,7 +142,7 @@ impl<'a> Scratch<'a> {
             tags: self.identity.tags(),
         };
         let writes = self.writes();
-        let admission = writes.admit_create(&self.aws.region).await;
+        let admission = writes.admit(&self.aws.region, Operation::CreateRoom).await;
         let created = writes.create(&new, self.account, admission, Instant::now() + CALL);
         match created.await {
             Ok(room) => Ok(room.arn),
@@ -183,14 +183,26 @@ impl<'a> Scratch<'a> {
             );
         }
         let writes = self.writes();
+        let admitted = |operation| writes.admit(arn.region(), operation);
         let update = RoomUpdate {
             maximum_message_length: Some(MESSAGE_LENGTH_DEFAULT - 1),
             ..RoomUpdate::default()
         };
-        let updated = writes.update(arn, &update).await.map(drop);
+        let updated = writes
+            .update(arn, &update, admitted(Operation::UpdateRoom).await)
+            .await
+            .map(drop);
         let tags = Tags::from([(NAME.to_owned(), String::new())]);
-        let tagged = writes.tag(arn, &tags).await;
-        let untagged = writes.untag(arn, &[NAME.to_owned()]).await;
+        let tagged = writes
+            .tag(arn, &tags, admitted(Operation::TagResource).await)
+            .await;
+        let untagged = writes
+            .untag(
+                arn,
+                &[NAME.to_owned()],
+                admitted(Operation::UntagResource).await,
+            )
+            .await;
         for (action, done) in [
             ("UpdateRoom", updated),
             ("TagResource", tagged),
@@ -210,7 +222,9 @@ impl<'a> Scratch<'a> {
             return Ok(false);
         };
         correction::require_proof(arn, &room.tags, &self.identity)?;
-        self.writes().delete(arn).await?;
+        let writes = self.writes();
+        let admission = writes.admit(arn.region(), Operation::DeleteRoom).await;
+        writes.delete(arn, admission).await?;
         Ok(true)
     }
 

@@ -1,8 +1,7 @@
 //! Which object gets the next pass. Pure: times are handed in.
 //!
 //! Objects wait in lines, one for each place and urgency, so that none of them holds up another; in a line, namespaces come in turn.
-//! A pass of a line may wait for long, and still another begins: memory bounds how many are under way, and no namespace has more
-//! than half of them.
+//! Memory bounds how many passes of a line are under way. No namespace has more than half of them, and each has a few.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,6 +24,12 @@ pub(crate) struct Line {
     pub(crate) place: String,
 }
 
+impl Line {
+    fn counts(&self) -> bool {
+        self.lane != Lane::Look
+    }
+}
+
 /// An object whose pass begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
@@ -32,6 +37,9 @@ pub(crate) struct Due {
     /// Since when it waits.
     pub(crate) since: Instant,
 }
+
+/// So many passes a namespace may have under way however many others have.
+const FEW: usize = 4;
 
 /// Requests for passes of one object are merged to one in this time, after a first one that is free.
 const MERGED: Duration = Duration::from_secs(1);
@@ -43,7 +51,7 @@ pub(crate) struct Queue {
     /// Objects that wait for a time.
     timers: BTreeSet<(Instant, Name)>,
     lines: BTreeMap<Line, Passes>,
-    /// Objects that are due and wait for a pass of their line to end.
+    /// How many objects are due and wait for a pass of their line to end. Regular looks do not count: they may wait.
     behind: usize,
 }
 
@@ -142,7 +150,7 @@ impl Queue {
         {
             let ticket = (wanted.since, object.clone());
             passes.waiting.remove(&object.namespace, &ticket);
-            self.behind -= 1;
+            self.behind -= usize::from(wanted.line.counts());
             self.drop_idle(&wanted.line);
         }
         Some(wanted)
@@ -154,16 +162,16 @@ impl Queue {
         let most = self.most;
         let share = most.div_ceil(2);
         let (line, ticket) = self.lines.iter_mut().find_map(|(line, passes)| {
-            if passes.running() >= most {
-                return None;
-            }
-            let running = &passes.running;
-            let may = |namespace: &str| running.get(namespace).is_none_or(|it| *it < share);
+            let (all, running) = (passes.running(), &passes.running);
+            let may = |namespace: &str| {
+                let own = running.get(namespace).copied().unwrap_or_default();
+                own < share.min(FEW) || (all < most && own < share)
+            };
             let ticket = passes.waiting.pop(may)?;
             Some((line.clone(), ticket))
         })?;
         let (since, object) = ticket;
-        self.behind -= 1;
+        self.behind -= usize::from(line.counts());
         if let Some(passes) = self.lines.get_mut(&line) {
             *passes.running.entry(object.namespace.clone()).or_default() += 1;
         }
@@ -188,7 +196,7 @@ impl Queue {
             let passes = self.lines.entry(wanted.line.clone()).or_default();
             let namespace = object.namespace.clone();
             passes.waiting.push(&namespace, (wanted.since, object));
-            self.behind += 1;
+            self.behind += usize::from(wanted.line.counts());
         }
     }
 
@@ -238,7 +246,7 @@ impl Queue {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// How many objects are due and wait until a pass of their line ends.
+    /// How many objects are due for more than a regular look and wait until a pass of their line ends.
     pub(crate) fn behind(&self) -> usize {
         self.behind
     }
@@ -255,7 +263,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn name(namespace: &str, name: impl ToString) -> Name {
+    fn name(namespace: &str, name: impl std::fmt::Display) -> Name {
         Name {
             namespace: namespace.to_owned(),
             name: name.to_string(),
@@ -293,8 +301,9 @@ mod tests {
             let look = line(Lane::Look, "us-west-2");
             queue.want_at(&name(&format!("live-{}", number % 5), number), look, now);
         }
-        assert_eq!(begun(&mut queue, now).len(), 8);
-        assert_eq!(queue.behind(), 992);
+        // Two of each of five namespaces, in each line.
+        assert_eq!(begun(&mut queue, now).len(), 20);
+        assert_eq!(queue.behind(), 490);
         queue.ask(&name("live", "lobby"), asked(), now);
         queue.want_at(&name("live", "hall"), line(Lane::Retry, "us-west-2"), now);
         assert_eq!(begun(&mut queue, now), ["live/lobby", "live/hall"]);
@@ -331,6 +340,23 @@ mod tests {
         assert_eq!(begun(&mut queue, now), ["few/0", "few/1"]);
         queue.ended(&name("many", 0));
         assert_eq!(begun(&mut queue, now), ["many/2"]);
+    }
+
+    #[test]
+    fn namespaces_that_fill_a_line_leave_a_few_passes_to_each_other_one() {
+        let (mut queue, now) = (Queue::new(8), Instant::now());
+        for number in 0..9 {
+            for namespace in ["first", "second"] {
+                queue.ask(&name(namespace, number), asked(), now);
+            }
+        }
+        assert_eq!(begun(&mut queue, now).len(), 8);
+        for number in 0..9 {
+            queue.ask(&name("third", number), asked(), now);
+        }
+        let few = ["third/0", "third/1", "third/2", "third/3"];
+        assert_eq!(begun(&mut queue, now), few);
+        assert_eq!(queue.behind(), 15);
     }
 
     #[test]

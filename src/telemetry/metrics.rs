@@ -75,7 +75,7 @@ impl Default for Metrics {
                 pass_histogram(),
             ),
             in_flight: ours.add("reconciles_in_flight", "Passes under way", Gauge::default()),
-            queue_depth: ours.add("queue_depth", "ChatRooms that are due for a pass and wait until another ends, because too many are under way", Gauge::default()),
+            queue_depth: ours.add("queue_depth", "ChatRooms that are due for more than a regular check and wait until another pass ends, because too many are under way", Gauge::default()),
             time_to_ready: ours.seconds(
                 "time_to_ready",
                 "From a ChatRoom's creation, or its edit being seen, to Ready being written",
@@ -197,7 +197,7 @@ impl Metrics {
         }
     }
 
-    /// Sets how many ChatRooms are due for a pass and wait until another ends.
+    /// Sets how many ChatRooms are due for more than a regular check and wait until another pass ends.
     pub fn queued(&self, depth: usize) {
         self.0.queue_depth.set(count(depth));
     }

@@ -8,7 +8,7 @@ use crate::deed::Deed;
 use crate::end_state::EndState;
 use crate::fault::{Fault, Lasting, Moment};
 use crate::oracle::{Bystander, Expected};
-use crate::replica::Election;
+use crate::replica::{Election, Version};
 use crate::script::Point;
 use crate::stage::Setting;
 use crate::workload::{Leaves, Workload};
@@ -27,10 +27,11 @@ pub enum Axis {
     Lag,
     Hand,
     Leadership,
+    Version,
 }
 
 impl Axis {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Crash,
         Self::Aws,
         Self::Kubernetes,
@@ -39,6 +40,7 @@ impl Axis {
         Self::Lag,
         Self::Hand,
         Self::Leadership,
+        Self::Version,
     ];
 
     pub fn name(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Axis {
             Self::Lag => "lag",
             Self::Hand => "hand",
             Self::Leadership => "leadership",
+            Self::Version => "version",
         }
     }
 }
@@ -96,6 +99,8 @@ pub enum Trial {
 pub enum Successor {
     SameReplica,
     OtherReplica,
+    /// The same replica comes back as the other version.
+    OtherVersion,
 }
 
 /// What must be seen while a fault lasts that does not end by itself.
@@ -144,6 +149,8 @@ impl Case {
             setting: Setting {
                 replicas: 1,
                 election: Election::Off,
+                version: Version::Now,
+                second: Version::Now,
                 world: Settings::default(),
                 drift_interval: "300ms",
             },
@@ -161,6 +168,14 @@ impl Case {
     pub fn with_two(mut self, election: Election) -> Self {
         self.setting.replicas = 2;
         self.setting.election = election;
+        self
+    }
+
+    /// Begun by this version.
+    #[must_use]
+    pub fn begun_by(mut self, version: Version) -> Self {
+        self.setting.version = version;
+        self.setting.second = version.other();
         self
     }
 

@@ -2,7 +2,7 @@
 //! call where it can.
 //!
 //! A case is a workload (what a user does) and a trial (what goes wrong). Which cases there are follows from recorded
-//! fault-free runs. `CHAOS_FILTER` runs those whose names contain it, `CHAOS_CASES` an evenly spread sample of so many, or
+//! fault-free runs. `CHAOS_FILTER` runs those whose names contain it, `CHAOS_CASES` an evenly spread sample of so many of them, or
 //! `all` (which `make chaos` asks for).
 
 #![allow(
@@ -45,6 +45,7 @@ use case::{Case, Ground};
 use control_plane::ControlPlane;
 use futures::{StreamExt, TryStreamExt, stream};
 use record::Recording;
+use replica::Version;
 use workload::Workload;
 
 /// The region of objects that name none.
@@ -81,20 +82,34 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Calm runs of every workload.
+async fn recordings(version: Version, control_plane: &ControlPlane) -> Outcome<Vec<Recording>> {
+    // A few at a time: a machine with more to do than it can makes calls late, and these are to be calm.
+    let recordings =
+        Workload::ALL.map(|workload| Box::pin(Recording::of(workload, version, control_plane)));
+    stream::iter(recordings).buffered(4).try_collect().await
+}
+
 /// The cases that the environment asks for.
 async fn chosen() -> Outcome<Vec<Case>> {
     let control_plane = ControlPlane::shared().await;
-    // A few at a time: a machine with more to do than it can makes calls late, and these are to be calm.
-    let recordings = Workload::ALL.map(|workload| Box::pin(Recording::of(workload, control_plane)));
-    let recordings: Vec<_> = stream::iter(recordings).buffered(4).try_collect().await?;
-    let mut cases = matrix::cases(&recordings);
-    if let Ok(filter) = std::env::var("CHAOS_FILTER") {
-        cases.retain(|case| case.name.contains(&filter));
-        return Ok(cases);
+    let now = recordings(Version::Now, control_plane).await?;
+    let before = match Version::Before.binary() {
+        Some(_) => recordings(Version::Before, control_plane).await?,
+        None => {
+            println!("no VERSION_BEFORE: without the cases of upgrade and rollback");
+            Vec::new()
+        }
+    };
+    let mut cases = matrix::cases(&now, &before);
+    let filter = std::env::var("CHAOS_FILTER");
+    if let Ok(filter) = &filter {
+        cases.retain(|case| case.name.contains(filter));
     }
     let wanted = match std::env::var("CHAOS_CASES") {
         Ok(all) if all == "all" => return Ok(cases),
         Ok(number) => number.parse()?,
+        Err(_) if filter.is_ok() => return Ok(cases),
         Err(_) => SAMPLE,
     };
     // A control plane that serves one case takes as long to start as ten cases to run.

@@ -6,6 +6,7 @@ use crate::call::SUBJECT;
 use crate::case::{Axis, Case, Trial};
 use crate::control_plane::ControlPlane;
 use crate::end_state::EndState;
+use crate::replica::Version;
 use crate::script::Point;
 use crate::stage::{Stage, arn_of, is_ready};
 use crate::workload::{Leaves, Workload};
@@ -22,6 +23,8 @@ const QUIET: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct Recording {
     pub workload: Workload,
+    /// Whose calls they are.
+    pub version: Version,
     pub end: EndState,
     /// The calls of the step about its object, in their order, as far as they come in every run.
     pub points: Vec<Point>,
@@ -29,10 +32,14 @@ pub struct Recording {
 
 impl Recording {
     /// Several runs, since a look or a list that is due by the clock may fall into some of them only.
-    pub async fn of(workload: Workload, control_plane: &ControlPlane) -> Outcome<Self> {
-        let (end, mut points) = Box::pin(run(workload, control_plane)).await?;
+    pub async fn of(
+        workload: Workload,
+        version: Version,
+        control_plane: &ControlPlane,
+    ) -> Outcome<Self> {
+        let (end, mut points) = Box::pin(run(workload, version, control_plane)).await?;
         for _ in 1..RUNS {
-            let (other_end, others) = Box::pin(run(workload, control_plane)).await?;
+            let (other_end, others) = Box::pin(run(workload, version, control_plane)).await?;
             if end != other_end {
                 let name = workload.name();
                 return Err(format!(
@@ -44,6 +51,7 @@ impl Recording {
         }
         Ok(Self {
             workload,
+            version,
             end,
             points,
         })
@@ -68,14 +76,19 @@ impl Recording {
     }
 }
 
-async fn run(workload: Workload, control_plane: &ControlPlane) -> Outcome<(EndState, Vec<Point>)> {
+async fn run(
+    workload: Workload,
+    version: Version,
+    control_plane: &ControlPlane,
+) -> Outcome<(EndState, Vec<Point>)> {
     let case = Case::new(
         Axis::Crash,
         workload,
         &EndState::nothing(),
         "recording",
         Trial::Calm,
-    );
+    )
+    .begun_by(version);
     let mut stage = Stage::open(control_plane, &case.setting).await?;
     tokio::try_join!(stage.settle_bystander(), workload.prepare(&stage))?;
     let before = stage

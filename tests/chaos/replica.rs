@@ -23,12 +23,40 @@ pub enum Election {
     Off,
 }
 
+/// Which version of the operator runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// This one.
+    Now,
+    /// The one before, as `hack/version-before` builds it.
+    Before,
+}
+
+impl Version {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Now => Self::Before,
+            Self::Before => Self::Now,
+        }
+    }
+
+    /// The binary, if there is one of this version.
+    pub fn binary(self) -> Option<PathBuf> {
+        match self {
+            Self::Now => Some(env!("CARGO_BIN_EXE_ivschat-operator").into()),
+            Self::Before => std::env::var_os("VERSION_BEFORE").map(PathBuf::from),
+        }
+    }
+}
+
 /// An operator that can be killed, frozen and started again. Dropping it kills it.
 pub struct Replica {
     id: usize,
     namespace: String,
     election: Election,
     drift_interval: &'static str,
+    /// What it is started as.
+    pub version: Version,
     kubernetes: Proxy,
     aws: Proxy,
     directory: tempfile::TempDir,
@@ -50,6 +78,11 @@ impl Replica {
             namespace: namespace.to_owned(),
             election: setting.election,
             drift_interval: setting.drift_interval,
+            version: if id == 0 {
+                setting.version
+            } else {
+                setting.second
+            },
             kubernetes: Proxy::start(id, kubernetes, Arc::clone(script)).await?,
             aws: Proxy::start(id, aws, Arc::clone(script)).await?,
             directory: tempfile::tempdir()?,
@@ -69,7 +102,8 @@ impl Replica {
 
     /// Starts its process.
     pub fn run(&mut self) -> Outcome {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ivschat-operator"));
+        let binary = self.version.binary().ok_or("there is no such binary")?;
+        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("KUBECONFIG", self.kubeconfig())

@@ -17,7 +17,7 @@ use crate::call::BYSTANDER;
 use crate::control_plane::{self, ControlPlane};
 use crate::proxy::Upstream;
 use crate::recorder::Recorder;
-use crate::replica::{Election, Replica};
+use crate::replica::{Election, Replica, Version};
 use crate::script::Script;
 use crate::{DEADLINE, Outcome, REGION};
 
@@ -29,6 +29,10 @@ pub const LOGGING: &str = "AAAAAAAAAAAA";
 pub struct Setting {
     pub replicas: usize,
     pub election: Election,
+    /// The version of the operator.
+    pub version: Version,
+    /// The version of its second replica.
+    pub second: Version,
     pub world: Settings,
     /// Time between two looks at a settled room.
     pub drift_interval: &'static str,

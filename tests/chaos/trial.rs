@@ -137,7 +137,10 @@ async fn crash(
     if let Some(deed) = between {
         deed.carry_out(stage).await?;
     }
-    if successor == Successor::SameReplica {
+    if successor == Successor::OtherVersion {
+        stage.replicas[replica].version = stage.replicas[replica].version.other();
+    }
+    if successor != Successor::OtherReplica {
         stage.script.revive(replica);
         stage.replicas[replica].run()?;
     }

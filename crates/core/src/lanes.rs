@@ -1,7 +1,7 @@
 //! Whose turn it is, where many wait for the same thing: first by how urgent it is, then by namespaces in turn, then by time.
 //!
-//! Nobody is passed over for long. Of those who came later, a waiter lets one for each other namespace go first, for each of its own
-//! namespace that waited longer; and while it does, the other lanes have their share.
+//! Nobody is passed over for long. Until it is a waiter's turn, each other namespace of its lane has a turn for each turn of its own
+//! namespace, and the other lanes have their share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,8 @@ pub struct Turns<K> {
     waiting: BTreeMap<String, (u64, BTreeSet<K>)>,
     /// The namespaces by their turn.
     order: BTreeMap<u64, String>,
-    turns: u64,
+    /// How many turns were given.
+    given: u64,
 }
 
 impl<K> Default for Turns<K> {
@@ -60,7 +61,7 @@ impl<K> Default for Turns<K> {
         Self {
             waiting: BTreeMap::new(),
             order: BTreeMap::new(),
-            turns: 0,
+            given: 0,
         }
     }
 }
@@ -78,9 +79,9 @@ impl<K: Ord + Clone> Turns<K> {
 
     /// At the end: every other namespace that waits comes first.
     fn place(&mut self, namespace: String, keys: BTreeSet<K>) {
-        self.turns += 1;
-        self.order.insert(self.turns, namespace.clone());
-        self.waiting.insert(namespace, (self.turns, keys));
+        self.given += 1;
+        self.order.insert(self.given, namespace.clone());
+        self.waiting.insert(namespace, (self.given, keys));
     }
 
     /// Who is next.
@@ -292,7 +293,7 @@ mod tests {
                     arrived,
                 };
                 let same = |it: &&(Waiter, u64, u64)| {
-                    (it.0.lane, it.0.namespace as u8) == (waiter.lane, waiter.namespace as u8)
+                    (it.0.lane, it.0.namespace) == (waiter.lane, waiter.namespace)
                 };
                 let before = waiting.values().filter(same).count() as u64;
                 // Turns of its lane until its own, each with a round of the weights.

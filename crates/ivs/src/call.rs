@@ -78,25 +78,14 @@ impl Calls {
         answered.map(|(answer, _)| answer)
     }
 
-    /// A call that writes, once its quota lets it through, as long as the fence is open.
+    /// A call that writes and has its turn, as long as the fence is open. Gives the answer, and which attempt it came to.
     pub(crate) async fn write(
         &self,
         request: &Request,
         caller: &Caller,
-        fence: &dyn Fence,
-    ) -> Result<Answer, Failure> {
-        let counted = self.write_counted(request, caller, fence).await;
-        counted.map(|(answer, _)| answer)
-    }
-
-    /// The same, and which attempt was answered.
-    pub(crate) async fn write_counted(
-        &self,
-        request: &Request,
-        caller: &Caller,
+        permit: Permit,
         fence: &dyn Fence,
     ) -> Result<(Answer, u32), Failure> {
-        let permit = self.admit(request, caller).await;
         let end = Instant::now() + self.timeout;
         let answered = self.repeat(request, caller, permit, Some(fence), end).await;
         answered.map_err(|error| error.failure(request))
@@ -116,7 +105,7 @@ impl Calls {
         answer
     }
 
-    async fn admit(&self, request: &Request, caller: &Caller) -> Permit {
+    pub(crate) async fn admit(&self, request: &Request, caller: &Caller) -> Permit {
         let (region, operation) = (request.region(), request.operation());
         // Others wait for the same list.
         let patient = operation == Operation::ListRooms;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub struct Caller {
     pub(crate) lane: Lane,
     pub(crate) namespace: String,
-    /// Of one namespace, who waits longest comes first.
+    /// Who waits longest comes first, among those of one namespace.
     pub(crate) since: Instant,
     outdated: Option<watch::Receiver<bool>>,
     left: Arc<Notify>,
@@ -40,6 +40,16 @@ impl Caller {
     /// The operator itself, which asks for no object.
     pub fn operator(lane: Lane) -> Self {
         Self::new(lane, "", Instant::now())
+    }
+
+    /// One that has begun to change things: it waits even if it is recalled, and no longer than what did not work before.
+    #[must_use]
+    pub fn committed(&self) -> Self {
+        Self {
+            lane: self.lane.min(Lane::Retry),
+            outdated: None,
+            ..self.clone()
+        }
     }
 
     /// One that can be told to wait no more.

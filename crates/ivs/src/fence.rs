@@ -60,8 +60,9 @@ mod tests {
     use crate::meter::{Meter, Unmetered};
     use crate::sdk::Sdk;
     use crate::settings::Settings;
-    use crate::{CreateError, Rooms};
+    use crate::{CreateError, Rooms, Writes};
     use ivschat_core::room::correction::{NewRoom, RoomUpdate};
+    use ivschat_core::room::step::Deletion;
     use ivschat_core::room::{DesiredRoom, RoomArn, Tags};
 
     const REGION: &str = "us-west-2";
@@ -98,6 +99,11 @@ mod tests {
         (emulator, rooms)
     }
 
+    async fn delete(writes: Writes<'_>) -> Result<Deletion, Failure> {
+        let admission = writes.admit(REGION, Operation::DeleteRoom).await;
+        writes.delete(&arn(), admission).await
+    }
+
     fn arn() -> RoomArn {
         let arn = format!("arn:aws:ivschat:{REGION}:123456789012:room/abcdefghijkl");
         arn.parse().unwrap()
@@ -126,22 +132,26 @@ mod tests {
             arn(),
             Instant::now() + Duration::from_secs(30),
         );
-        let admission = writes.admit_create(REGION).await;
+        let admission = writes.admit(REGION, Operation::CreateRoom).await;
         let created = writes
             .create(&new_room(), "123456789012", admission, soon)
             .await;
         let Err(CreateError::Refused(refused)) = created else {
             panic!("it is certain that no room was made: {created:?}");
         };
+        let admitted = || writes.admit(REGION, Operation::UpdateRoom);
         let failures = [
             refused,
             writes
-                .update(&arn, &RoomUpdate::default())
+                .update(&arn, &RoomUpdate::default(), admitted().await)
                 .await
                 .unwrap_err(),
-            writes.delete(&arn).await.unwrap_err(),
-            writes.tag(&arn, &Tags::new()).await.unwrap_err(),
-            writes.untag(&arn, &[]).await.unwrap_err(),
+            writes.delete(&arn, admitted().await).await.unwrap_err(),
+            writes
+                .tag(&arn, &Tags::new(), admitted().await)
+                .await
+                .unwrap_err(),
+            writes.untag(&arn, &[], admitted().await).await.unwrap_err(),
         ];
         for failure in failures {
             let why = "not sent, because this replica no longer leads";
@@ -161,14 +171,12 @@ mod tests {
         );
         emulator.inject(down);
         let (always, caller) = (While(|| true), caller());
-        assert!(rooms.writes(&always, &caller).delete(&arn()).await.is_err());
+        assert!(delete(rooms.writes(&always, &caller)).await.is_err());
         let attempts = emulator.journal().len();
         assert!(attempts > 1, "the call is repeated");
         let until_answered = While(|| emulator.journal().len() == attempts);
         assert!(
-            rooms
-                .writes(&until_answered, &caller)
-                .delete(&arn())
+            delete(rooms.writes(&until_answered, &caller))
                 .await
                 .is_err()
         );

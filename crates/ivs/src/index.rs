@@ -57,7 +57,12 @@ struct Known {
     /// Readings that began earlier prove nothing.
     renewed: Option<Instant>,
     is_listed: bool,
+    /// When the last reading failed, and why, unless one has succeeded since.
+    failed: Option<(Instant, Failure)>,
 }
+
+/// For so long a reading that failed will do for those that are lenient.
+const FAILED: Duration = Duration::from_secs(30);
 
 impl Index {
     /// An empty index that takes readings up to `max_age` for new. `account`: whose credentials `rooms` works with.
@@ -113,6 +118,18 @@ impl Index {
         caller: &Caller,
     ) -> Result<Option<Unmet>, Failure> {
         let asked = Instant::now();
+        // What is known already waits for nobody who reads.
+        match self.next(slot, need, asked) {
+            Next::Nothing => return Ok(None),
+            Next::Wait(until) => return Ok(Some(slot.unmet(until))),
+            Next::Read(_) => {}
+        }
+        // Nor is a region waited for that does not answer.
+        if need.lenient
+            && let Some(failure) = slot.failed(asked)
+        {
+            return Err(failure);
+        }
         let mut failed = slot.turn.lock().await;
         for _ in 0..READINGS {
             let next = match self.next(slot, need, asked) {
@@ -137,6 +154,7 @@ impl Index {
                 }
                 Err(failure) => {
                     *failed = Some((Instant::now(), failure.clone()));
+                    slot.known().failed.clone_from(&failed);
                     self.let_go(account, region);
                     return Err(failure);
                 }
@@ -201,6 +219,7 @@ impl Index {
             rooms: front.rooms,
         };
         known.is_listed = true;
+        known.failed = None;
         known.census.take(reading, self.lag);
         // The machine may have stood still while the region was read, or nobody may know what time it was.
         if !self.clock.is_heard() {
@@ -309,6 +328,13 @@ fn signed(time: Duration) -> SignedDuration {
 }
 
 impl Slot {
+    /// Why the region could not be read a moment ago.
+    fn failed(&self, now: Instant) -> Option<Failure> {
+        let known = self.known();
+        let (at, failure) = known.failed.as_ref()?;
+        (now.duration_since(*at) < FAILED).then(|| failure.clone())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

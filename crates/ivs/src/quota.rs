@@ -5,12 +5,14 @@
 //! [`Lanes`] say. Only so many are under way at once that a region or an operation without answers holds up nothing else.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use ivschat_core::lanes::Lanes;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::caller::Caller;
 use crate::meter::{Meter, Turn};
@@ -108,12 +110,14 @@ impl Quotas {
         let asked = Instant::now();
         let waiter = self.enter(region, operation, caller);
         self.meter.waits(&waiter.turn);
-        let permit = tokio::select! {
-            biased;
-            permit = waiter.permit() => Some(permit),
-            () = caller.outdated(), if !patient => None,
+        let recalled = async {
+            if patient {
+                std::future::pending::<()>().await;
+            }
+            caller.outdated().await;
         };
-        let Some(permit) = permit else {
+        // The turn comes first.
+        let Either::Left((permit, _)) = select(pin!(waiter.permit()), pin!(recalled)).await else {
             drop(waiter);
             return caller.leave().await;
         };
@@ -211,11 +215,8 @@ impl Waiter<'_> {
         loop {
             match self.take(Instant::now()) {
                 Ok(permit) => return permit,
-                Err(Some(time)) => tokio::select! {
-                    biased;
-                    () = self.bell.notified() => {}
-                    () = sleep_until(time) => {}
-                },
+                // Either will do.
+                Err(Some(time)) => drop(timeout_at(time, self.bell.notified()).await),
                 Err(None) => self.bell.notified().await,
             }
         }
@@ -372,7 +373,7 @@ mod tests {
         let asks = caller();
         let (first, _second) = (get(&asks).await, get(&asks).await);
         let mut third = Box::pin(get(&asks));
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert!(third.as_mut().now_or_never().is_none());
         let update = quotas.admit("us-west-2", Operation::UpdateRoom, &asks, true);
         drop(update.await);

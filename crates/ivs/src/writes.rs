@@ -1,5 +1,7 @@
 //! The calls that write, one method each, in the domain's terms. None is sent once the fence is closed.
 
+use std::time::Duration;
+
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
 use ivschat_core::room::step::Deletion;
 use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, RoomArn, Tags};
@@ -9,7 +11,7 @@ use super::call::Calls;
 use super::caller::Caller;
 use super::fence::Fence;
 use super::operation::Operation;
-use super::port::Request;
+use super::port::{Answer, Request};
 use super::quota::Permit;
 
 /// IVS Chat's calls that write, as long as `fence` is open.
@@ -19,8 +21,25 @@ pub struct Writes<'a> {
     pub(crate) caller: &'a Caller,
 }
 
-/// A CreateRoom may be sent, as long as this is kept.
-pub struct Admission(Permit);
+/// A call may be sent, as long as this is kept.
+pub struct Admission {
+    permit: Permit,
+    waited: Duration,
+}
+
+impl Admission {
+    /// How long the call waited for its turn.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns once the call may be sent, where other things had to be done since its turn came: what was held up does not come all
+    /// at once. `false`: not before the deadline.
+    pub async fn spread(&self, deadline: Instant) -> bool {
+        let spread = timeout_at(deadline, self.permit.spread()).await;
+        spread.is_ok() && Instant::now() < deadline
+    }
+}
 
 /// Why CreateRoom returned no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +51,13 @@ pub enum CreateError {
 }
 
 impl Writes<'_> {
-    /// Waits until a CreateRoom may be sent. Separate from [`create`](Self::create), so that no wait comes between writing
-    /// the attempt to the status and sending it.
-    pub async fn admit_create(&self, region: &str) -> Admission {
-        let (quotas, operation) = (&self.calls.quotas, Operation::CreateRoom);
-        Admission(quotas.admit(region, operation, self.caller, false).await)
+    /// Waits until such a call may be sent. Separate from the call, so that what it rests on can be done or looked at after the wait.
+    pub async fn admit(&self, region: &str, operation: Operation) -> Admission {
+        let asked = Instant::now();
+        let quotas = &self.calls.quotas;
+        let permit = quotas.admit(region, operation, self.caller, false).await;
+        let waited = asked.elapsed();
+        Admission { permit, waited }
     }
 
     /// One CreateRoom, which is never repeated: the call has no idempotency token, and a repeated call creates a second room.
@@ -51,9 +72,7 @@ impl Writes<'_> {
         admission: Admission,
         deadline: Instant,
     ) -> Result<ActualRoom, CreateError> {
-        // Writing attempts down takes as long as the API server is busy.
-        let spread = timeout_at(deadline, admission.0.spread()).await;
-        if spread.is_err() || Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             let late = "not sent, because writing the attempt down took too long".to_owned();
             return Err(CreateError::Refused(Failure::of_call(
                 FailureClass::Unavailable,
@@ -64,7 +83,7 @@ impl Writes<'_> {
         let request = Request::Create(new.clone(), account.to_owned());
         let call = self
             .calls
-            .write_admitted(&request, admission.0, self.fence, deadline);
+            .write_admitted(&request, admission.permit, self.fence, deadline);
         match call.await {
             Ok(answer) => answer.room(&request).map_err(CreateError::Unknown),
             Err(error) if error.proves_no_effect() => {
@@ -78,25 +97,24 @@ impl Writes<'_> {
     ///
     /// # Errors
     /// Any class.
-    pub async fn update(&self, arn: &RoomArn, update: &RoomUpdate) -> Result<ActualRoom, Failure> {
+    pub async fn update(
+        &self,
+        arn: &RoomArn,
+        update: &RoomUpdate,
+        admission: Admission,
+    ) -> Result<ActualRoom, Failure> {
         let request = Request::Update(arn.clone(), update.clone());
-        self.calls
-            .write(&request, self.caller, self.fence)
-            .await?
-            .room(&request)
+        let answered = self.write(&request, admission).await?;
+        answered.0.room(&request)
     }
 
     /// DeleteRoom. That the room was gone already is as good.
     ///
     /// # Errors
     /// Any class but `NotFound`.
-    pub async fn delete(&self, arn: &RoomArn) -> Result<Deletion, Failure> {
+    pub async fn delete(&self, arn: &RoomArn, admission: Admission) -> Result<Deletion, Failure> {
         let request = Request::Delete(arn.clone());
-        match self
-            .calls
-            .write_counted(&request, self.caller, self.fence)
-            .await
-        {
+        match self.write(&request, admission).await {
             Ok((_, 1)) => Ok(Deletion::AtOnce),
             Ok(_) => Ok(Deletion::Repeated),
             Err(failure) if failure.class == FailureClass::NotFound => Ok(Deletion::NotThere),
@@ -108,23 +126,41 @@ impl Writes<'_> {
     ///
     /// # Errors
     /// Any class.
-    pub async fn tag(&self, arn: &RoomArn, tags: &Tags) -> Result<(), Failure> {
+    pub async fn tag(
+        &self,
+        arn: &RoomArn,
+        tags: &Tags,
+        admission: Admission,
+    ) -> Result<(), Failure> {
         let request = Request::Tag(arn.clone(), tags.clone());
-        self.calls
-            .write(&request, self.caller, self.fence)
-            .await
-            .map(drop)
+        self.write(&request, admission).await.map(drop)
     }
 
     /// UntagResource.
     ///
     /// # Errors
     /// Any class.
-    pub async fn untag(&self, arn: &RoomArn, keys: &[String]) -> Result<(), Failure> {
+    pub async fn untag(
+        &self,
+        arn: &RoomArn,
+        keys: &[String],
+        admission: Admission,
+    ) -> Result<(), Failure> {
         let request = Request::Untag(arn.clone(), keys.to_vec());
-        self.calls
-            .write(&request, self.caller, self.fence)
-            .await
-            .map(drop)
+        self.write(&request, admission).await.map(drop)
+    }
+
+    /// Gives the answer, and which attempt it came to.
+    async fn write(
+        &self,
+        request: &Request,
+        admission: Admission,
+    ) -> Result<(Answer, u32), Failure> {
+        let Self {
+            calls,
+            fence,
+            caller,
+        } = self;
+        calls.write(request, caller, admission.permit, *fence).await
     }
 }

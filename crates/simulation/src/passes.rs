@@ -19,6 +19,7 @@ use crate::network::{Line, Note};
 pub(crate) fn passes(
     feed: Feed,
     context: Arc<Context>,
+    most: usize,
     line: Line,
 ) -> impl Stream<Item = Passed> + Send {
     let (seen, begun) = (line.clone(), AtomicU64::new(0));
@@ -31,14 +32,15 @@ pub(crate) fn passes(
         watched: watched.boxed(),
         ..feed
     };
-    chat_room::passes(feed, context, move |object, caller, context| {
+    let reconcile = move |object: Arc<DynamicObject>, caller, context| {
         let pass = Pass {
             number: begun.fetch_add(1, Ordering::Relaxed) + 1,
             object: Arc::new(known(&object)),
         };
         line.note(Note::Begun(pass.clone()));
         run(pass, chat_room::reconcile(object, caller, context))
-    })
+    };
+    chat_room::passes(feed, context, most, reconcile)
 }
 
 async fn run(

@@ -79,7 +79,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
         Some(election),
         Health::default(),
         shutdown,
-        |feed, context| passes(feed, context, line),
+        |feed, context| passes(feed, context, setting.most, line),
     )
     .await;
 }

@@ -41,6 +41,8 @@ pub(crate) struct Setting {
     pub(crate) restless: Option<Duration>,
     /// How far clocks may be apart: what replicas take for AWS's time, and the times of day of their machines.
     pub(crate) clock_skew: Duration,
+    /// How many passes of a line may be under way.
+    pub(crate) most: usize,
     /// The share of AWS's quotas that the operator uses.
     pub(crate) quota_factor: f64,
     /// The operator's settings.
@@ -124,6 +126,7 @@ impl Setting {
             steps: random.u32(250..=600),
             page: random.i32(2..=3),
             lease,
+            most: random.usize(1..=4),
             quota_factor: if random.u8(..4) == 0 { 0.4 } else { 1.0 },
             kubernetes_timeout: millis(random.u64(2..=3) * 500),
             clock_skew,

@@ -18,6 +18,7 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
         workload,
         end,
         points,
+        ..
     } = recording;
     let mut cases = Vec::new();
     for at in points {

@@ -6,12 +6,14 @@ mod hand;
 mod kubernetes;
 mod leadership;
 mod operators;
+mod version;
 
 use crate::case::Case;
 use crate::record::Recording;
 
-/// Every case, workload by workload on each axis, in a kind world and in an unkind one.
-pub fn cases(recordings: &[Recording]) -> Vec<Case> {
+/// Every case, workload by workload on each axis, in a kind world and in an unkind one. `before`: the runs of the version before, if
+/// it is there.
+pub fn cases(recordings: &[Recording], before: &[Recording]) -> Vec<Case> {
     let axes: [fn(&Recording) -> Vec<Case>; 8] = [
         crash::cases,
         aws::cases,
@@ -25,6 +27,9 @@ pub fn cases(recordings: &[Recording]) -> Vec<Case> {
     let kind = axes
         .iter()
         .flat_map(|cases| recordings.iter().flat_map(cases));
-    kind.flat_map(|case| [case.clone(), case.in_an_unkind_world()])
+    let both = recordings.iter().filter(|_| !before.is_empty());
+    let both = both.chain(before).flat_map(version::cases);
+    kind.chain(both)
+        .flat_map(|case| [case.clone(), case.in_an_unkind_world()])
         .collect()
 }

@@ -50,6 +50,8 @@ pub struct Need {
     pub complete: bool,
     /// None may be shown that was gone before: the reading has to go down to the oldest room.
     pub whole: bool,
+    /// If it could not be read a moment ago, that will do.
+    pub lenient: bool,
 }
 
 impl Need {
@@ -84,6 +86,7 @@ impl Need {
             && self.not_before >= other.not_before
             && self.complete >= other.complete
             && self.whole >= other.whole
+            && self.lenient <= other.lenient
     }
 }
 
@@ -139,6 +142,8 @@ struct Entry {
     room: Summary,
     /// Which reading shows it last; 0: none that can still be trusted.
     seen: u64,
+    /// When that began, or when this process left it so.
+    shown: Timestamp,
     /// This process has deleted it.
     deleted: bool,
     /// Readings that begin before do not tell what this process has done to it.
@@ -264,6 +269,7 @@ impl Census {
             not_before: Some(span.begun),
             complete: true,
             whole: false,
+            lenient: false,
         });
         self.open = self.open.filter(|open| open.since < since);
     }
@@ -290,6 +296,7 @@ impl Census {
             not_before: Some(span.begun),
             complete: false,
             whole: down_to.is_none(),
+            lenient: false,
         });
     }
 
@@ -387,6 +394,7 @@ impl Census {
         self.put(Entry {
             room,
             seen: self.readings,
+            shown: at,
             deleted,
             ours_until: Some(until),
         });
@@ -429,6 +437,7 @@ impl Census {
         self.put(Entry {
             room,
             seen: self.readings,
+            shown: begun,
             deleted: false,
             ours_until: None,
         });
@@ -501,6 +510,7 @@ impl Census {
         let known = |entry: &Entry| Known {
             arn: entry.room.arn.clone(),
             current: self.is_current(entry),
+            shown: entry.shown,
         };
         rooms.into_iter().map(known).collect()
     }
@@ -528,6 +538,8 @@ pub struct Known {
     pub arn: RoomArn,
     /// The newest list shows it. Otherwise it may be gone: only GetRoom tells.
     pub current: bool,
+    /// When the last list began that shows it.
+    pub shown: Timestamp,
 }
 
 #[cfg(test)]

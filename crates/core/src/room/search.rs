@@ -213,6 +213,10 @@ impl Search<'_> {
         // One region that cannot be listed hides no room of another, but proves nothing absent either.
         let (mut unlisted, mut unmet): (_, Option<Unmet>) = (None, None);
         for region in &regions {
+            let need = Need {
+                lenient: !self.may_be_in(region),
+                ..need
+            };
             match told(self.own_in(region, need))? {
                 Ok(Some(room)) => return Ok(Sight::Room(room)),
                 Ok(None) => {

@@ -86,12 +86,18 @@ impl Seen {
         }
     }
 
-    /// The region that the status names, or else the spec: where the room is, or is to be.
-    pub fn region(&self) -> Option<&str> {
+    /// The region that the status names: where the room is, or may be.
+    pub fn recorded_region(&self) -> Option<&str> {
         let attempt = self.status.creation.as_ref().map(|it| it.region.as_str());
-        let recorded = attempt.or(self.status.region.as_deref());
-        let asked = || self.spec.as_ref().ok()?.region.as_deref();
-        recorded.or_else(asked)
+        let arn = || region_of(self.status.arn.as_deref()?);
+        attempt.or(self.status.region.as_deref()).or_else(arn)
+    }
+
+    /// The region that the spec names, by itself or by the room to adopt.
+    pub fn asked_region(&self) -> Option<&str> {
+        let spec = self.spec.as_ref().ok()?;
+        let adopt = || region_of(&spec.adopt.as_ref()?.arn);
+        spec.region.as_deref().or_else(adopt)
     }
 
     /// All finalizers but the operator's own.
@@ -145,6 +151,11 @@ impl Seen {
             .hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The region in an ARN, whatever else that is.
+fn region_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(3)
 }
 
 /// The object as `namespace/name`.

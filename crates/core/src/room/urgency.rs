@@ -19,12 +19,16 @@ pub struct Tried {
 /// The lane of the next pass. `tried`: the last pass of this process, if there was one.
 pub fn lane(seen: &Seen, tried: Option<Tried>) -> Lane {
     match tried {
-        Some(tried) if tried.asked != seen.asked() => Lane::Asked,
-        Some(Tried { settled: true, .. }) => Lane::Look,
-        Some(_) => Lane::Retry,
-        None if is_new(seen) => Lane::Asked,
-        None if is_settled(seen) => Lane::Look,
-        None => Lane::Retry,
+        Some(tried) => of(tried.asked != seen.asked(), tried.settled),
+        None => of(is_new(seen), is_settled(seen)),
+    }
+}
+
+fn of(asked: bool, settled: bool) -> Lane {
+    match (asked, settled) {
+        (true, _) => Lane::Asked,
+        (false, false) => Lane::Retry,
+        (false, true) => Lane::Look,
     }
 }
 
@@ -56,7 +60,7 @@ mod tests {
         json!({"type": kind, "status": status, "reason": "Some", "message": "", "lastTransitionTime": since})
     }
 
-    fn object(status: Value) -> DynamicObject {
+    fn object(status: &Value) -> DynamicObject {
         let mut object = DynamicObject::new("lobby", &ApiResource::erase::<ChatRoom>(&()));
         object.metadata.generation = Some(2);
         object.data = json!({"spec": {}, "status": status});
@@ -70,27 +74,27 @@ mod tests {
 
     #[test]
     fn after_a_start_the_object_tells_how_urgent_its_pass_is() {
-        let mut edited = object(status("True", "True"));
+        let mut edited = object(&status("True", "True"));
         edited.metadata.generation = Some(3);
-        let mut deleted = object(status("True", "True"));
+        let mut deleted = object(&status("True", "True"));
         deleted.metadata.deletion_timestamp =
             Some(serde_json::from_value(json!("2026-01-02T03:04:05Z")).unwrap());
         let requested = |at: &str| {
-            let mut object = object(status("True", "True"));
+            let mut object = object(&status("True", "True"));
             let annotation = (RECONCILE_AT_ANNOTATION.to_owned(), at.to_owned());
             object.metadata.annotations = Some([annotation].into());
             object
         };
         for (object, expected) in [
-            (object(json!({"observedGeneration": -1})), Lane::Asked),
-            (object(json!(null)), Lane::Asked),
+            (object(&json!({"observedGeneration": -1})), Lane::Asked),
+            (object(&json!(null)), Lane::Asked),
             (edited, Lane::Asked),
             (deleted, Lane::Asked),
             (requested("2"), Lane::Asked),
             (requested("1"), Lane::Look),
-            (object(status("True", "True")), Lane::Look),
-            (object(status("False", "True")), Lane::Retry),
-            (object(status("True", "False")), Lane::Retry),
+            (object(&status("True", "True")), Lane::Look),
+            (object(&status("False", "True")), Lane::Retry),
+            (object(&status("True", "False")), Lane::Retry),
         ] {
             let seen = Seen::read(&object);
             assert_eq!(lane(&seen, None), expected, "{object:?}");
@@ -99,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_is_asked_for_once_and_a_list_read_again_asks_for_nothing() {
-        let seen = Seen::read(&object(json!(null)));
+        let seen = Seen::read(&object(&json!(null)));
         let tried = |asked, settled| Some(Tried { asked, settled });
         assert_eq!(lane(&seen, tried(seen.asked(), true)), Lane::Look);
         assert_eq!(lane(&seen, tried(seen.asked(), false)), Lane::Retry);

@@ -148,6 +148,14 @@ fn delete() -> Request {
     Request::Delete(arn())
 }
 
+/// What comes of DeleteRoom.
+async fn deleted(aws: &Arc<Scripted>, fence: &OpenFor) -> Result<Answer, Failure> {
+    let (calls, caller) = (calls(aws, 1.0), caller());
+    let permit = calls.admit(&delete(), &caller).await;
+    let answered = calls.write(&delete(), &caller, permit, fence).await;
+    answered.map(|(answer, _)| answer)
+}
+
 /// Somebody who asks.
 pub(crate) fn caller() -> Caller {
     Caller::operator(Lane::Asked)
@@ -322,7 +330,7 @@ async fn once_the_fence_closes_between_attempts_a_call_that_writes_is_not_repeat
     let (first, later) = (refused_for(3), ANSWER);
     let aws = Scripted::prompt([Err(first), later]);
     let fence = OpenFor::new(Duration::from_secs(2));
-    let failed = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
+    let failed = deleted(&aws, &fence).await;
     assert_eq!(failed, Err(throttled(Operation::DeleteRoom)));
     assert_eq!(aws.sent(), seconds(&[0.0]));
 }
@@ -331,7 +339,7 @@ async fn once_the_fence_closes_between_attempts_a_call_that_writes_is_not_repeat
 async fn once_the_fence_closes_during_an_attempt_a_call_that_writes_is_given_up() {
     let aws = Scripted::new([(Duration::from_secs(3), ANSWER)]);
     let fence = OpenFor::new(Duration::from_secs(2));
-    let failed = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
+    let failed = deleted(&aws, &fence).await;
     let told = unavailable(Operation::DeleteRoom, "AWS did not answer in time");
     assert_eq!(failed, Err(told));
     assert_eq!(aws.sent(), seconds(&[0.0]));
@@ -342,7 +350,7 @@ async fn once_the_fence_closes_during_an_attempt_a_call_that_writes_is_given_up(
 async fn a_fence_that_stays_open_lets_a_call_that_writes_be_repeated() {
     let aws = Scripted::prompt([Err(refused_for(3)), ANSWER]);
     let fence = OpenFor::new(Duration::from_secs(20));
-    let answer = calls(&aws, 1.0).write(&delete(), &caller(), &fence).await;
+    let answer = deleted(&aws, &fence).await;
     assert_eq!(answer, Ok(Answer::Done));
     assert_eq!(aws.sent(), seconds(&[0.0, 3.0]));
 }
@@ -367,7 +375,7 @@ async fn create_room_is_sent_once_whatever_comes_of_it() {
             fence: &fence,
             caller: &caller,
         };
-        let admission = writes.admit_create("us-west-2").await;
+        let admission = writes.admit("us-west-2", Operation::CreateRoom).await;
         let deadline = Instant::now() + Duration::from_secs(20);
         let created = writes
             .create(&new_room(), "123456789012", admission, deadline)
@@ -391,7 +399,7 @@ async fn no_answer_of_create_room_is_awaited_beyond_its_deadline() {
         fence: &fence,
         caller: &caller,
     };
-    let admission = writes.admit_create("us-west-2").await;
+    let admission = writes.admit("us-west-2", Operation::CreateRoom).await;
     let deadline = Instant::now() + Duration::from_secs(2);
     let told = unavailable(Operation::CreateRoom, "AWS did not answer in time");
     let created = writes
@@ -401,7 +409,7 @@ async fn no_answer_of_create_room_is_awaited_beyond_its_deadline() {
     assert_eq!(aws.start.elapsed(), Duration::from_secs(2));
     let late = "not sent, because writing the attempt down took too long";
     let told = unavailable(Operation::CreateRoom, late);
-    let admission = writes.admit_create("us-west-2").await;
+    let admission = writes.admit("us-west-2", Operation::CreateRoom).await;
     let created = writes
         .create(&new_room(), "123456789012", admission, deadline)
         .await;

@@ -177,6 +177,7 @@ impl Mind {
                     let ours = listed.map(|room| Known {
                         arn: self.arn(room),
                         current: true,
+                        shown: clock,
                     });
                     let listed = Listed {
                         ours: ours.collect(),

@@ -349,8 +349,12 @@ fn rooms_are_sorted_by_what_their_tags_say() {
     let told = |rooms: &[Known]| ids(rooms).iter().map(|it| it.0).collect::<String>();
     assert_eq!(told(&census.rooms_of(&identity())), "badc");
     assert_eq!(told(&census.released(&identity())), "hg");
-    let owned = census.listing().owned;
-    let owners: Vec<_> = owned.iter().map(|(owner, _)| owner.as_str()).collect();
+    let listing = census.listing();
+    let owners: Vec<_> = listing
+        .owned
+        .iter()
+        .map(|(owner, _)| owner.as_str())
+        .collect();
     assert_eq!(owners, [owner, owner, owner, "prod/live/other"]);
 }
 
@@ -369,7 +373,7 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
     let whole = |begun, rooms: &[Summary]| reading(begun, [None, None], rooms);
     let arns = |ids: &[&str]| ids.iter().map(|id| arn(id)).collect::<BTreeSet<_>>();
     let mut census = Census::default();
-    let mut told = |change: &dyn Fn(&mut Census)| {
+    let mut after = |change: &dyn Fn(&mut Census)| {
         change(&mut census);
         let listing = census.listing();
         (listing.changed, listing.gone)
@@ -381,9 +385,9 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
         ..summary("x", 1)
     };
     let first = [&all[..], &[nobodys]].concat();
-    let is = told(&|census| census.take(whole(100, &first), LAG));
+    let is = after(&|census| census.take(whole(100, &first), LAG));
     assert_eq!(is, (arns(&["a", "b", "c"]), arns(&[])));
-    let is = told(&|census| census.take(whole(110, &all), LAG));
+    let is = after(&|census| census.take(whole(110, &all), LAG));
     assert_eq!(is, (arns(&[]), arns(&[])));
     // Somebody updates a, takes the tags of b, and deletes c, which one list alone does not prove.
     let untagged = Summary {
@@ -391,9 +395,9 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
         ..summary("b", 1)
     };
     let touched = [summary("a", 2), untagged];
-    let is = told(&|census| census.take(whole(120, &touched), LAG));
+    let is = after(&|census| census.take(whole(120, &touched), LAG));
     assert_eq!(is, (arns(&["a", "b"]), arns(&[])));
-    let is = told(&|census| census.take(whole(130, &touched), LAG));
+    let is = after(&|census| census.take(whole(130, &touched), LAG));
     assert_eq!(is, (arns(&[]), arns(&["c"])));
     // This process makes d and deletes a.
     let made = ActualRoom {
@@ -402,7 +406,7 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
         ..room(&arn("d"), identity().tags())
     };
     let shown = Summary::from(&made);
-    let is = told(&|census| {
+    let is = after(&|census| {
         census.made(&made, at(135), LAG);
         census.deleted(&arn("a"), at(135), LAG);
         for begun in [150, 160, 170] {

@@ -117,7 +117,10 @@ impl Search<'_> {
         let retained = |tags: &Tags| self.case.identity.retained(tags).then_some(true);
         for region in regions {
             // The list may be old, or GetRoom behind: a room made now could be a second one.
-            let need = Need::default();
+            let need = Need {
+                lenient: !self.may_be_in(region),
+                ..Need::default()
+            };
             match told(self.confirmed(region, need, |it| &it.released, retained))? {
                 Ok(None) => {}
                 Err(_) if !self.may_be_in(region) => {}
@@ -172,7 +175,8 @@ impl Search<'_> {
             None => (None, self.listed(region, need)?),
         };
         let (mut latest, mut stale) = (None, None);
-        for Known { arn, current } in pick(listed) {
+        for known in pick(listed) {
+            let arn = &known.arn;
             let shown = self.facts.rooms.get(arn);
             let shown = shown.filter(|shown| fresh.is_none_or(|since| shown.at > since));
             let shown = shown.ok_or_else(|| Ask::Room(arn.clone()))?;
@@ -181,8 +185,8 @@ impl Search<'_> {
             match room {
                 Some(room) if fit == Some(true) => return Ok(Some(room)),
                 Some(_) if fit.is_some() => {}
-                // It was gone a grace ago, too; or the newest list does not show it either.
-                None if !current || self.is_gone(arn) => {}
+                // The newest list does not show it either; or none has since it can have shown that.
+                None if !known.current || self.is_gone(known) => {}
                 Some(_) | None => {
                     latest = latest.max(Some(shown.at));
                     stale = stale.or(Some(arn));
@@ -203,13 +207,16 @@ impl Search<'_> {
         }
     }
 
-    /// Whether GetRoom has not shown the room on record for a grace.
-    fn is_gone(&self, arn: &RoomArn) -> bool {
-        let policies = self.case.policies;
+    /// Whether GetRoom has not shown the room on record for a grace, nor has any list that was not behind when it was first missing.
+    fn is_gone(&self, known: &Known) -> bool {
+        let (policies, arn) = (self.case.policies, &known.arn);
         let over = |since: Timestamp| self.case.now.duration_since(since) >= policies.grace;
+        let missing = self.missing_since(arn);
+        let behind = missing.checked_add(policies.lag_bound);
         self.record.arn.as_ref() == Some(arn)
-            && over(self.missing_since(arn))
+            && over(missing)
             && self.record.create_time.is_none_or(over)
+            && behind.is_ok_and(|behind| known.shown < behind)
     }
 
     /// What was answered to this or to more than that.

@@ -56,11 +56,19 @@ struct Aws {
     rooms: BTreeMap<RoomArn, Result<ActualRoom, FailureClass>>,
     lists: BTreeMap<&'static str, Vec<Result<Listed, FailureClass>>>,
     known: Vec<RoomArn>,
+    /// When the lists began that show rooms.
+    shown: i64,
 }
 
 impl Aws {
     fn with(mut self, room: ActualRoom) -> Self {
         self.rooms.insert(room.arn.clone(), Ok(room));
+        self
+    }
+
+    /// Lists that begin at this second show what is added from now on.
+    fn shown_at(mut self, second: i64) -> Self {
+        self.shown = second;
         self
     }
 
@@ -74,6 +82,7 @@ impl Aws {
             let known = |arn: &RoomArn| Known {
                 arn: arn.clone(),
                 current,
+                shown: at(self.shown),
             };
             arns.iter().map(known).collect()
         };
@@ -708,12 +717,21 @@ fn a_status_that_may_be_older_than_a_takeover_makes_no_room_before_lists_show_wh
 }
 
 #[test]
-fn a_room_that_get_room_has_not_shown_for_a_grace_is_gone_though_a_list_shows_it() {
+fn a_room_that_get_room_has_not_shown_for_a_grace_is_gone_unless_a_list_has_shown_it_since() {
     let a = arn("a");
-    let aws = Aws::default().listing(HOME, from_ref(&a), &[]);
+    let listed = |second| {
+        Aws::default()
+            .shown_at(second)
+            .listing(HOME, from_ref(&a), &[])
+    };
     let missing = Object::recorded(&a).missing_since(9900);
     let asked = ["room a", "list us-west-2 since 10000, complete"];
-    assert_sees(&missing, &aws, &asked, Ok(Sight::Absent));
+    // That list may have been behind by 80 seconds when the room was first missing.
+    assert_sees(&missing, &listed(9979), &asked, Ok(Sight::Absent));
+    // This one was not: of GetRoom and ListRooms one is wrong.
+    let again = ["list us-west-2 since 10000 again", "room a"];
+    let asked = [&asked[..], &again].concat();
+    assert_sees(&missing, &listed(9980), &asked, Err(FailureClass::NotFound));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Search<'_> {
             return Ok(None);
         }
         let retained = |tags: &Tags| self.case.identity.retained(tags).then_some(true);
-        for region in regions {
+        for region in regions.iter().filter(|region| self.is_for_here(region)) {
             // The list may be old, or GetRoom behind: a room made now could be a second one.
             let need = Need {
                 lenient: !self.may_be_in(region),
@@ -153,7 +153,7 @@ impl Search<'_> {
     }
 
     /// Whether a room in this region can be what the spec asks for. An earlier object's room of the name cannot, if the spec asks for
-    /// another region: it would be out of place for ever.
+    /// another region: it would be out of place for ever, and the API server takes no status that says so.
     fn is_for_here(&self, region: &str) -> bool {
         let asked = self.case.region();
         let elsewhere = asked.is_some_and(|asked| asked != region);

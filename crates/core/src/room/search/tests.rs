@@ -564,6 +564,21 @@ fn a_room_of_an_earlier_object_of_the_name_is_not_taken_where_the_spec_asks_for_
 }
 
 #[test]
+fn a_room_that_was_released_elsewhere_is_not_taken_back_where_the_spec_asks_for_another_region() {
+    let b = arn_in(ACCOUNT, ABROAD, "b");
+    let aws = Aws::default()
+        .with(released(&b))
+        .listing(ABROAD, &[], from_ref(&b));
+    let anywhere = Object::new().served_in_both();
+    let asked = ["list us-west-2", "list eu-west-1", "room b"];
+    assert_sees(&anywhere, &aws, &asked, Ok(Sight::Adoptable(released(&b))));
+    let at_home = anywhere.but(|seen| {
+        seen.spec.as_mut().unwrap().region = Some(HOME.to_owned());
+    });
+    assert_sees(&at_home, &aws, &asked[..2], Ok(Sight::Absent));
+}
+
+#[test]
 fn a_region_that_cannot_be_listed_holds_up_only_objects_for_which_something_was_tried_nobody_knows_where()
  {
     let denied = Aws::default().unlisted(ABROAD, FailureClass::Denied);

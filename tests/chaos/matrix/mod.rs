@@ -27,8 +27,10 @@ pub fn cases(recordings: &[Recording], before: &[Recording]) -> Vec<Case> {
     let kind = axes
         .iter()
         .flat_map(|cases| recordings.iter().flat_map(cases));
-    let both = recordings.iter().filter(|_| !before.is_empty());
-    let both = both.chain(before).flat_map(version::cases);
+    let pairs = recordings.iter().zip(before);
+    let both = pairs.flat_map(|(now, before)| {
+        [version::cases(now, before), version::cases(before, now)].concat()
+    });
     kind.chain(both)
         .flat_map(|case| [case.clone(), case.in_an_unkind_world()])
         .collect()

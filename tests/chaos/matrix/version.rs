@@ -5,7 +5,8 @@ use crate::fault::Moment;
 use crate::record::Recording;
 use crate::replica::{Election, Version};
 
-pub fn cases(recording: &Recording) -> Vec<Case> {
+/// `other`: the same workload by the other version.
+pub fn cases(recording: &Recording, other: &Recording) -> Vec<Case> {
     let Recording {
         workload,
         version,
@@ -30,8 +31,11 @@ pub fn cases(recording: &Recording) -> Vec<Case> {
                 Case::new(Axis::Version, *workload, end, &what, trial).begun_by(*version)
             };
             cases.push(case("same-replica", Successor::OtherVersion));
-            let other = case("other-replica", Successor::OtherReplica);
-            cases.push(other.with_two(Election::On));
+            // Either may lead first.
+            if other.points.contains(at) {
+                let case = case("other-replica", Successor::OtherReplica);
+                cases.push(case.with_two(Election::On));
+            }
         }
     }
     cases

@@ -10,7 +10,8 @@ use super::orphans::{ObjectName, Owned, Watched};
 pub struct Listing {
     /// The rooms that carry an owner tag, with its value.
     pub owned: Vec<(String, RoomArn)>,
-    /// Rooms that are new, or shown otherwise than this process left them or a reading showed them before.
+    /// Rooms that are new, or shown otherwise than before. What this process has updated or tagged shows up once, too; what it has
+    /// made, released or deleted does not.
     pub changed: BTreeSet<RoomArn>,
     /// Rooms that somebody else has deleted.
     pub gone: BTreeSet<RoomArn>,

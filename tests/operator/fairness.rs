@@ -8,12 +8,13 @@ use futures::{StreamExt, stream};
 use ivschat_core::api::names::RECONCILE_AT_ANNOTATION;
 use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::fault::{Fault, Symptom};
-use ivschat_emulator::world::Operation;
-use jiff::Timestamp;
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope};
+use ivschat_emulator::{Emulator, Settings};
+use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::stage::{Operator, Options, Stage, arn_of, new_namespace};
+use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, new_namespace};
 
 /// AWS's quotas, and the waits of production.
 fn at_quota() -> Options {
@@ -106,6 +107,58 @@ async fn five_hundred_objects_of_a_region_that_does_not_answer_hold_up_no_edit_e
             .condition(&name, "Synced", "False", "Unavailable")
             .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn creates_that_fail_for_45_seconds_among_1500_rooms_read_few_lists_and_hold_up_no_other_region()
+ {
+    const FOR: Duration = Duration::from_secs(45);
+    let emulator = Emulator::start(Settings::default()).await.unwrap();
+    // They were made long ago.
+    emulator.set_clock_offset(SignedDuration::from_hours(-1));
+    for number in 0..1500 {
+        let room = CreateRoom {
+            name: Some(format!("other-{number}")),
+            ..CreateRoom::default()
+        };
+        let home = Scope::in_region(REGION);
+        emulator.call(&home, Call::CreateRoom(room)).unwrap();
+    }
+    emulator.set_clock_offset(SignedDuration::ZERO);
+    let stage = Stage::before(emulator, ControlPlane::shared().await, at_quota()).await;
+    let names = settle_all(&stage, 20, json!({"region": "eu-west-1"})).await;
+    // At home nothing is known yet; the list that a first object needs is read.
+    stage.settle("first", json!({})).await;
+    let fails = Fault::refuse(Operation::CreateRoom, 500, "InternalServerException", "no");
+    stage.emulator.inject(fails.in_region(REGION));
+    let (begun, before) = (Instant::now(), stage.calls(Operation::ListRooms));
+    for number in 0..20 {
+        stage.create(&format!("failing-{number}"), json!({})).await;
+    }
+    let mut took = Vec::new();
+    for round in 1.. {
+        took.extend(edits(&stage, &names, round).await);
+        if begun.elapsed() > FOR {
+            break;
+        }
+    }
+    took.sort_unstable();
+    let lists = stage.calls(Operation::ListRooms) - before;
+    let tried = stage.calls(Operation::CreateRoom);
+    println!(
+        "20 creates that fail for {:.0?}: {lists} ListRooms, {tried} CreateRoom; elsewhere median {:.0?}, p99 {:.0?} of {} edits",
+        begun.elapsed(),
+        median(&took),
+        p99(&took),
+        took.len()
+    );
+    assert!(p99(&took) <= BOUND, "{took:?}");
+    assert!(lists <= 120, "{lists} ListRooms");
+    stage.emulator.clear_faults();
+    for number in 0..20 {
+        stage.ready(&format!("failing-{number}")).await;
+    }
+    assert_eq!(stage.rooms_in(REGION).len(), 1521);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -235,7 +235,10 @@ impl Search<'_> {
         let conclusive = conclusive.filter(|conclusive| *conclusive > case.now);
         let until = conclusive.max(unmet.map(|it| it.until));
         let Some(until) = until else {
-            return self.without_own(stranger, &regions);
+            return match self.earlier(&regions)? {
+                Some(room) => Ok(Sight::Room(room)),
+                None => self.without_own(stranger, &regions),
+            };
         };
         // What is somebody else's may be told already, unless a create is outstanding.
         if evidence.attempt.is_none() && stranger.is_some() && !case.leaving() {

@@ -143,13 +143,33 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// A room of a region that a list shows to be the object's, and GetRoom confirms.
+    /// A room of a region that a list shows to be the object's, and GetRoom confirms. While a room that the object has asked for may
+    /// still show up, it is only that one: with an [earlier](Self::earlier) object's room bound, it would be a second.
     pub(super) fn own_in(&self, region: &str, need: Need) -> Result<Option<ActualRoom>, Stop> {
+        let earlier = self.is_for_here(region) && !self.may_show_up();
         let fits = |tags: &Tags| {
-            let fit = self.is_for_here(region) || self.case.identity.created(tags);
+            let fit = earlier || self.case.identity.created(tags);
             self.proves(tags).then_some(fit)
         };
         self.confirmed(region, need, |listed| &listed.ours, fits)
+    }
+
+    /// A room of an earlier object of the name, once nothing that this one has asked for can show up any more.
+    pub(super) fn earlier(&self, regions: &[String]) -> Result<Option<ActualRoom>, Stop> {
+        if !self.may_show_up() {
+            return Ok(None);
+        }
+        let proves = |tags: &Tags| self.proves(tags).then_some(true);
+        for region in regions {
+            if let Some(room) = self.confirmed(region, Need::default(), |it| &it.ours, proves)? {
+                return Ok(Some(room));
+            }
+        }
+        Ok(None)
+    }
+
+    fn may_show_up(&self) -> bool {
+        self.outstanding().is_some() && !self.case.leaving()
     }
 
     /// Whether a room in this region can be what the spec asks for. An earlier object's room of the name cannot, if the spec asks for

@@ -564,6 +564,37 @@ fn a_room_of_an_earlier_object_of_the_name_is_not_taken_where_the_spec_asks_for_
 }
 
 #[test]
+fn a_room_of_an_earlier_object_of_the_name_is_taken_only_once_what_this_one_asked_for_cannot_show_up()
+ {
+    let (a, b) = (arn("a"), arn("b"));
+    let earlier = || {
+        let earlier = tags(&[(OWNER_TAG, "prod/live/lobby"), (CREATION_TAG, "uid-0")]);
+        room(&a, earlier)
+    };
+    let aws = Aws::default()
+        .with(earlier())
+        .listing(HOME, from_ref(&a), &[]);
+    let asked = ["list us-west-2 since 9998, updated since 9980", "room a"];
+    let young = Object::attempted(9990);
+    assert_waits(&young, &aws, &asked, Reason::CreationPending, 10_090);
+    let both =
+        Aws::default()
+            .with(earlier())
+            .with(own(&b))
+            .listing(HOME, &[a.clone(), b.clone()], &[]);
+    let asked = [asked[0], asked[1], "room b"];
+    assert_sees(&young, &both, &asked, Ok(Sight::Room(own(&b))));
+    let complete = "list us-west-2 since 9900, complete, updated since 9790";
+    let old = Object::attempted(9800);
+    let taken = || Ok(Sight::Room(earlier()));
+    let plain = "list us-west-2";
+    assert_sees(&old, &aws, &[complete, "room a", plain], taken());
+    // Nothing is made for an object that goes: both rooms go with it.
+    let going = Object::attempted(9990).leaving();
+    assert_sees(&going, &aws, &asked[..2], taken());
+}
+
+#[test]
 fn a_room_that_was_released_elsewhere_is_not_taken_back_where_the_spec_asks_for_another_region() {
     let b = arn_in(ACCOUNT, ABROAD, "b");
     let aws = Aws::default()
@@ -856,10 +887,9 @@ fn a_room_that_was_to_be_adopted_and_was_not_is_nothing_to_an_object_that_wants_
     let complete = "list us-west-2 since 9900, complete, updated since 9790";
     let asked = ["room a", complete, "list us-west-2"];
     assert_sees(&object, &aws, &asked, Ok(Sight::Absent));
-    let asked = &asked[..2];
     // It was made for the object, and somebody has taken it.
     object.recall.had = Some(a.clone());
-    assert_sees(&object, &aws, asked, Ok(Sight::Room(foreign(&a))));
+    assert_sees(&object, &aws, &asked, Ok(Sight::Room(foreign(&a))));
 }
 
 #[test]

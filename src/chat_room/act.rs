@@ -52,6 +52,7 @@ pub(super) async fn act<'a>(
         course: Course::begin(case, plan),
         admission: None,
         attempt: None,
+        left: None,
     };
     let broke = act.run().await.err();
     Acted {
@@ -86,6 +87,8 @@ struct Act<'a, 'c, 'o> {
     admission: Option<Admission>,
     /// The attempt that was written ahead, and when it is too late to send its call.
     attempt: Option<(Creation, Instant)>,
+    /// The object's room as the calls about tags have left it, which show nothing.
+    left: Option<ActualRoom>,
 }
 
 /// Why a step was not taken.
@@ -199,10 +202,13 @@ impl Act<'_, '_, '_> {
                 tracing::info!(object = %self.case.seen, "released: no room of its own is left");
                 Done::LetGo
             }
-            Step::Bind { room, touched } => Done::Bound {
-                room: room.clone(),
-                touched: touched.clone(),
-            },
+            Step::Bind { room, touched } => {
+                self.left = Some(room.clone());
+                Done::Bound {
+                    room: room.clone(),
+                    touched: touched.clone(),
+                }
+            }
             Step::Void => Done::NothingCame,
             Step::Claim(arn) => self.claim(arn)?,
             Step::Admit(region) => self.admit(region).await?,
@@ -211,14 +217,16 @@ impl Act<'_, '_, '_> {
             }
             Step::Create(new) => self.create(new).await?,
             Step::WriteRoom => self.write_room().await?,
-            Step::Edit(arn, Edit::Tag(tags)) => {
+            Step::Edit(arn, edit @ Edit::Tag(tags)) => {
                 let admission = self.proven(arn, Operation::TagResource).await?;
                 self.writes.tag(arn, tags, admission).await?;
+                self.note_tags(edit);
                 Done::Edited
             }
-            Step::Edit(arn, Edit::Untag(keys)) => {
+            Step::Edit(arn, edit @ Edit::Untag(keys)) => {
                 let admission = self.proven(arn, Operation::UntagResource).await?;
                 self.writes.untag(arn, keys, admission).await?;
+                self.note_tags(edit);
                 Done::Edited
             }
             Step::Edit(arn, Edit::Update(update)) => {
@@ -257,6 +265,14 @@ impl Act<'_, '_, '_> {
                 self.object.write(&status).await.map(|()| Done::Written)?
             }
         })
+    }
+
+    /// Reads may be behind the tags for a while, by which the room is found.
+    fn note_tags(&mut self, edit: &Edit) {
+        if let Some(room) = &mut self.left {
+            edit.apply(&mut room.tags);
+            self.context.index.made(&self.plan.account, room);
+        }
     }
 
     async fn delete(&self, arn: &RoomArn) -> Result<Deletion, Stop> {

@@ -148,7 +148,8 @@ impl Simulation {
         let Some(process) = &mut operator.process else {
             return;
         };
-        if process.here() < self.now {
+        // Each run ends where something is sent. One that lagged would take what reaches it for earlier than it is.
+        while process.here() < self.now {
             process.run(self.now);
         }
         let ended = process.ended();

@@ -199,9 +199,11 @@ impl Lag {
         less(less(begun, self.bound), self.skew)
     }
 
-    /// What was written by then is on every page that is asked for from now on.
-    fn after(&self, time: Timestamp) -> Timestamp {
-        time.checked_add(self.bound).unwrap_or(Timestamp::MAX)
+    /// What was written by then is on every page that is asked for from now on. The clock may have been set meanwhile.
+    pub(super) fn after(&self, time: Timestamp) -> Timestamp {
+        let after = time.checked_add(self.bound);
+        let after = after.and_then(|after| after.checked_add(self.skew));
+        after.unwrap_or(Timestamp::MAX)
     }
 }
 

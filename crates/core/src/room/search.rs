@@ -437,18 +437,21 @@ impl Search<'_> {
                     "Room {arn} is deleted; the object goes if no other room of its own shows up until {shown}"
                 ),
             ),
+            (Some(arn), None) => (
+                Reason::CreationPending,
+                format!(
+                    "Room {arn} does not show that it is this object's: it is being made sure of until {shown} that none does"
+                ),
+            ),
             (None, None) => (
                 Reason::CreationPending,
                 format!(
                     "Another replica worked on this object before, and its status names no room: the operator keeps looking for one until {shown}"
                 ),
             ),
-            (arn, attempt) => {
+            (arn, Some(attempt)) => {
                 let what = arn.as_ref().map_or("CreateRoom", |_| "adoption");
-                let began = attempt
-                    .as_ref()
-                    .map(|attempt| attempt.started_at.to_string());
-                let began = began.unwrap_or_default();
+                let began = attempt.started_at;
                 (
                     Reason::CreationPending,
                     format!(

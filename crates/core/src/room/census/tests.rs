@@ -415,3 +415,16 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
     });
     assert_eq!(is, (arns(&[]), arns(&[])));
 }
+
+#[test]
+fn a_reading_is_complete_only_after_the_lag_and_as_much_more_as_the_clock_may_have_been_set() {
+    let lag = Lag {
+        skew: SignedDuration::from_secs(3),
+        ..LAG
+    };
+    let mut census = Census::default();
+    census.take(reading(100, [Some(95), None], &[]), lag);
+    let need = Need::complete(at(101));
+    assert_eq!(census.next(&need, at(113), lag), Next::Wait(at(114)));
+    assert_eq!(census.next(&need, at(114), lag), Next::Read(Some(at(87))));
+}

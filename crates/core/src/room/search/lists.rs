@@ -53,16 +53,11 @@ impl Search<'_> {
     /// From when on a list shows what can be there if this is when absence can be proven. Nothing is made for an object whose status
     /// may be older than the room that another made, which lists may not show yet.
     pub(super) fn shown_by(&self, conclusive: Timestamp) -> Timestamp {
-        let Case {
-            policies,
-            alone_since,
-            ..
-        } = self.case;
         if self.case.leaving() {
             return conclusive;
         }
-        let caught_up = alone_since.checked_add(policies.lag_bound);
-        conclusive.max(caught_up.unwrap_or(Timestamp::MAX))
+        let lag = self.case.policies.lag();
+        conclusive.max(lag.after(self.case.alone_since))
     }
 
     /// The region that the spec asks for, or the operator's default.

@@ -69,6 +69,10 @@ impl Simulation {
             self.effect(serial, Fate::of(fault));
         }
         self.oracles.request_disturbed(from, uid.as_deref());
+        if uid.is_none() {
+            // A watch, say: its process does not see what it has written itself.
+            self.oracles.unsteady(from, self.now);
+        }
         true
     }
 

@@ -117,7 +117,7 @@ impl Setting {
         let lease = operation_timeout + millis(random.u64(2..=6) * 500);
         // Long enough for a lease to be claimed and a list of several pages to be completed, and too short for a grace.
         let grace = operator.grace();
-        let restless = lease.max(lag_bound) + millis(1000);
+        let restless = lease.max(lag_bound + clock_skew) + millis(1000);
         let restless = (random.u8(..6) == 0 && restless < grace).then_some(restless);
         // Nobody could read several pages as slowly in such a short life.
         let slow = random.u8(..4) == 0;

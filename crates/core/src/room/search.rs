@@ -200,7 +200,7 @@ impl Search<'_> {
             }
             // Only what was tried at a known time can be there, and that is when it was made.
             (Some(conclusive), Some(attempt)) if evidence.first_missing.is_none() => {
-                Need::complete(conclusive).updated(self.less_skew(attempt))
+                Need::complete(self.shown_by(conclusive)).updated(self.less_skew(attempt))
             }
             (Some(conclusive), _) => Need::complete(self.shown_by(conclusive)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.

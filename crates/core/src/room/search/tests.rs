@@ -752,6 +752,12 @@ fn a_status_that_may_be_older_than_a_takeover_makes_no_room_before_lists_show_wh
     let keeps = list(9950 + 90);
     let asked = ["room a", &keeps];
     assert_sees(&object, &Aws::default(), &asked, Ok(Sight::Absent));
+    // The attempt on record may not be the last one.
+    let mut attempted = Object::attempted(9800);
+    attempted.alone_since = 9950;
+    let tried = format!("{keeps}, updated since 9790");
+    let asked = [&tried[..], "list us-west-2"];
+    assert_sees(&attempted, &Aws::default(), &asked, Ok(Sight::Absent));
     // A deletion is not held up: what it leaves is reported.
     let goes = list(5100);
     let asked = ["room a", &goes];

@@ -208,7 +208,7 @@ impl Simulation {
         let Some(named) = random.choice(self.objects()) else {
             return false;
         };
-        self.oracles.user_changed(&named.uid);
+        self.oracles.user_changed(&named.uid, self.now);
         let done = act(self, &named, random);
         if done {
             self.tell(|| format!("a user {what} {}", named.object));

@@ -91,6 +91,8 @@ pub(crate) struct Life {
     excuse: Option<&'static str>,
     /// When somebody last touched a tag of the operator's on a room that was made for it.
     touched: Option<Time>,
+    /// When a user last changed the object.
+    changed: Option<Time>,
     /// A user took our finalizer off.
     stripped: bool,
     /// A user took the status, or put another in its place.
@@ -190,7 +192,8 @@ impl Oracles {
         self.copies.insert(arn.to_owned(), now);
     }
 
-    pub(crate) fn user_changed(&mut self, uid: &str) {
+    pub(crate) fn user_changed(&mut self, uid: &str, now: Time) {
+        self.life(uid).changed = Some(now);
         self.refused.retain(|refused| refused.uid != uid);
     }
 

@@ -220,29 +220,27 @@ impl Act<'_, '_, '_> {
             Step::Edit(arn, edit @ Edit::Tag(tags)) => {
                 let admission = self.proven(arn, Operation::TagResource).await?;
                 self.writes.tag(arn, tags, admission).await?;
-                self.note_tags(edit);
+                self.note_tags(arn, edit);
                 Done::Edited
             }
             Step::Edit(arn, edit @ Edit::Untag(keys)) => {
                 let admission = self.proven(arn, Operation::UntagResource).await?;
                 self.writes.untag(arn, keys, admission).await?;
-                self.note_tags(edit);
+                self.note_tags(arn, edit);
                 Done::Edited
             }
             Step::Edit(arn, Edit::Update(update)) => {
                 let admission = self.proven(arn, Operation::UpdateRoom).await?;
-                Done::Shown(Some(self.writes.update(arn, update, admission).await?))
+                let room = self.writes.update(arn, update, admission).await?;
+                self.shown(room)
             }
             Step::Offered(room) => {
                 self.context.index.made(&self.plan.account, room);
                 Done::Ready
             }
             Step::ReadAgain(arn) => {
-                // If this read lags, the next pass brings the time.
-                match self.context.rooms.get(arn, self.caller).await? {
-                    Some(room) if !self.course.is_settled(&room) => Done::Behind(room),
-                    shown => Done::Shown(shown),
-                }
+                let room = self.context.rooms.get(arn, self.caller).await?;
+                room.map_or(Done::Shown(None), |room| self.shown(room))
             }
             Step::Turn(_) => self.turn()?,
             Step::Confirm(kept) if self.object.names(kept).await? => Done::Ready,
@@ -267,9 +265,19 @@ impl Act<'_, '_, '_> {
         })
     }
 
+    /// Takes in a room as AWS shows it after a change. Its time is of worth only if nothing of it differs: the read may lag, or
+    /// somebody has just changed something else.
+    fn shown(&self, room: ActualRoom) -> Done {
+        if self.course.is_settled(&room) {
+            Done::Shown(Some(room))
+        } else {
+            Done::Behind(room)
+        }
+    }
+
     /// Reads may be behind the tags for a while, by which the room is found.
-    fn note_tags(&mut self, edit: &Edit) {
-        if let Some(room) = &mut self.left {
+    fn note_tags(&mut self, arn: &RoomArn, edit: &Edit) {
+        if let Some(room) = self.left.as_mut().filter(|room| room.arn == *arn) {
             edit.apply(&mut room.tags);
             self.context.index.made(&self.plan.account, room);
         }

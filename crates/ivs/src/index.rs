@@ -61,6 +61,14 @@ struct Known {
     failed: Option<(Instant, Failure)>,
 }
 
+/// When a reading begins.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    at: Instant,
+    /// How many standstills of the machine had been noticed.
+    standstills: u32,
+}
+
 /// For so long a reading that failed will do for those that are lenient.
 const FAILED: Duration = Duration::from_secs(30);
 
@@ -142,7 +150,7 @@ impl Index {
             {
                 return Err(failure.clone());
             }
-            let begun = Instant::now();
+            let begun = self.begin();
             match self.front(account, region, next, caller).await {
                 Ok(front) => {
                     let whole = front.down_to.is_none();
@@ -205,8 +213,17 @@ impl Index {
         Ok(front)
     }
 
-    fn take(&self, slot: &Slot, begun: Instant, front: Front) {
+    /// A reading begins now.
+    fn begin(&self) -> Begun {
+        Begun {
+            standstills: self.clock.standstills(),
+            at: Instant::now(),
+        }
+    }
+
+    fn take(&self, slot: &Slot, begun: Begun, front: Front) {
         let mut known = slot.known();
+        let (begun, before) = (begun.at, begun.standstills);
         let standstills = self.clock.standstills();
         if front.down_to.is_none() {
             self.meter.listed(self.clock.at(begun).into());
@@ -226,7 +243,7 @@ impl Index {
             known.census.distrust();
             known.undated = Some(begun);
         }
-        if known.renewed > Some(begun) {
+        if known.renewed > Some(begun) || before != standstills {
             known.census.distrust();
         }
         known.trust(standstills);

@@ -99,10 +99,13 @@ impl<'a> Course<'a> {
         self.otherwise.clone()
     }
 
-    /// Takes in a room that AWS has shown after what was corrected. What differs beside that, somebody has just changed.
+    /// Takes in a room that AWS has shown after what was corrected. What differs beside that, somebody has just changed: the next pass
+    /// sees to it.
     fn compare(&mut self, room: &ActualRoom) {
-        let mut shown = self.differences(room);
-        shown.retain(|it| self.edited().iter().any(|edited| edited.field == it.field));
+        let is_edited =
+            |it: &Difference| self.edited().iter().any(|edited| edited.field == it.field);
+        let (shown, beside): (Vec<_>, Vec<_>) =
+            self.differences(room).into_iter().partition(is_edited);
         let (now, grace) = (self.case.now, self.case.policies.grace);
         let is_old =
             |since: Option<Timestamp>| since.is_none_or(|since| now.duration_since(since) >= grace);
@@ -115,6 +118,9 @@ impl<'a> Course<'a> {
         let (behind, kept): (Vec<_>, _) = shown.into_iter().partition(may_be_behind);
         if !behind.is_empty() {
             self.sooner = Some(When::At(now.checked_add(grace).unwrap_or(Timestamp::MAX)));
+        }
+        if !beside.is_empty() {
+            self.sooner = Some(When::Backoff(FailureClass::NotFound));
         }
         self.otherwise = Otherwise { kept, behind };
     }

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ivschat_core::api::names::OWNER_TAG;
@@ -129,6 +131,32 @@ async fn a_list_serves_everyone_until_it_is_too_old() {
         reads.push(aws.0.lock().unwrap().len());
     }
     assert_eq!(reads, [1, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_during_which_the_machine_stood_still_proves_nothing_even_if_somebody_has_asked_meanwhile()
+ {
+    let second = Arc::new(AtomicI64::new(0));
+    let told = Arc::clone(&second);
+    let machine = Clock::of(move || Timestamp::UNIX_EPOCH + told.load(Ordering::Relaxed).seconds());
+    let clock = AwsClock::new(&machine, Duration::from_secs(1));
+    clock.hear(None, clock.ask());
+    let index = index_by(&Arc::new(OneRoom::default()), clock.clone());
+    let (slot, need, now) = (index.slot(ACCOUNT, REGION), Need::default(), Instant::now());
+    let front = || Front {
+        rooms: Vec::new(),
+        down_to: None,
+        first_down_to: None,
+    };
+    let begun = index.begin();
+    second.store(600, Ordering::Relaxed);
+    clock.hear(None, clock.ask());
+    assert_eq!(clock.standstills(), 1);
+    assert_eq!(index.next(&slot, &need, now), Next::Read(None));
+    index.take(&slot, begun, front());
+    assert_eq!(index.next(&slot, &need, now), Next::Read(None));
+    index.take(&slot, index.begin(), front());
+    assert_eq!(index.next(&slot, &need, now), Next::Nothing);
 }
 
 #[tokio::test(start_paused = true)]

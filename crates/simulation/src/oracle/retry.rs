@@ -32,10 +32,10 @@ impl Oracles {
         let leaderless = now < self.leaderless_until;
         // What was under way when something went wrong promises nothing either.
         let disturbed = self.unsteady.get(&by).is_some_and(|at| now < *at + SLACK);
-        // Else nobody could tell the one wait from the other.
         // What a user has asked for since the call was sent may not need it.
         let changed = self.life(uid).changed;
         let changed = changed.is_some_and(|at| now < at + SLACK);
+        // Else nobody could tell the one wait from the other.
         if wait + SLACK < self.grace && !disturbed && !changed && !leaderless {
             self.refused.push(Refused {
                 uid: uid.to_owned(),

@@ -290,6 +290,29 @@ fn an_answer_that_differs_from_what_was_asked_is_no_success_and_is_corrected_onc
     }
 }
 
+#[test]
+fn what_somebody_has_changed_beside_what_was_corrected_is_seen_to_soon_and_the_answers_time_is_of_no_worth()
+ {
+    let answer = ActualRoom {
+        maximum_message_length: 7,
+        update_time: Some(Timestamp::UNIX_EPOCH),
+        ..ours()
+    };
+    let look = looked(Sight::Room(renamed()));
+    follow(Task::Follow, &seen(true), look, |mut course| {
+        assert!(!course.is_settled(&answer));
+        course.after(&Done::Behind(answer.clone()));
+        course.completed();
+        let soon = Outcome::Stays {
+            verdict: Verdict::InSync,
+            when: When::Backoff(FailureClass::NotFound),
+        };
+        assert_eq!(course.outcome(), soon);
+        assert_eq!(course.corrected().len(), 1);
+        assert_eq!(course.record.update_time, None);
+    });
+}
+
 /// A tag that is like this, where the spec says ` live `.
 fn tag(found: &str) -> Difference {
     Difference {
@@ -329,11 +352,7 @@ fn a_tag_that_aws_shows_otherwise_may_be_behind_for_a_grace_after_it_was_correct
         let case = Case::of(Task::Follow, &object, &recall, &policies, now, now);
         let plan = decide(&case, looked(Sight::Room(with("old"))));
         let mut course = Course::begin(&case, &plan);
-        // Somebody has changed the name meanwhile.
-        course.after(&Done::Behind(ActualRoom {
-            name: "other".to_owned(),
-            ..with(shown)
-        }));
+        course.after(&Done::Behind(with(shown)));
         course.completed();
         let otherwise = Otherwise {
             kept: kept.clone(),

@@ -11,7 +11,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
-use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of, calls, message_of, status_of};
+use crate::stage::{
+    ControlPlane, Options, REGION, Stage, arn_of, calls, make_rooms_of_long_ago, message_of,
+    status_of,
+};
 
 fn delete_room(stage: &Stage, arn: &str) {
     let call = Call::DeleteRoom {
@@ -112,17 +115,7 @@ async fn among_ten_thousand_rooms(list_lag: Duration) {
         ..Settings::default()
     };
     let emulator = Emulator::start(settings).await.unwrap();
-    // They were made long ago.
-    emulator.set_clock_offset(SignedDuration::from_hours(-1));
-    for number in 0..10_000 {
-        let room = CreateRoom {
-            name: Some(format!("other-{number}")),
-            ..CreateRoom::default()
-        };
-        let home = Scope::in_region(REGION);
-        emulator.call(&home, Call::CreateRoom(room)).unwrap();
-    }
-    emulator.set_clock_offset(SignedDuration::ZERO);
+    make_rooms_of_long_ago(&emulator, 10_000);
     let stage = Stage::before(emulator, ControlPlane::shared().await, options).await;
     stage.create("lobby", json!({})).await;
     let patience = Duration::from_mins(5);

@@ -9,12 +9,14 @@ use ivschat_core::api::names::RECONCILE_AT_ANNOTATION;
 use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::Emulator;
 use ivschat_emulator::fault::{Fault, Symptom};
-use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings};
-use jiff::{SignedDuration, Timestamp};
+use ivschat_emulator::world::{Operation, Settings};
+use jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::stage::{ControlPlane, Operator, Options, REGION, Stage, arn_of, new_namespace};
+use crate::stage::{
+    ControlPlane, Operator, Options, REGION, Stage, arn_of, make_rooms_of_long_ago, new_namespace,
+};
 
 /// AWS's quotas, and the waits of production.
 fn at_quota() -> Options {
@@ -114,17 +116,7 @@ async fn creates_that_fail_for_45_seconds_among_1500_rooms_read_few_lists_and_ho
  {
     const FOR: Duration = Duration::from_secs(45);
     let emulator = Emulator::start(Settings::default()).await.unwrap();
-    // They were made long ago.
-    emulator.set_clock_offset(SignedDuration::from_hours(-1));
-    for number in 0..1500 {
-        let room = CreateRoom {
-            name: Some(format!("other-{number}")),
-            ..CreateRoom::default()
-        };
-        let home = Scope::in_region(REGION);
-        emulator.call(&home, Call::CreateRoom(room)).unwrap();
-    }
-    emulator.set_clock_offset(SignedDuration::ZERO);
+    make_rooms_of_long_ago(&emulator, 1500);
     let options = Options {
         lag_bound: "2m",
         ..at_quota()

@@ -14,8 +14,8 @@ use ivschat_core::api::{ChatRoom, ChatRoomSpec};
 use ivschat_emulator::Emulator;
 use ivschat_emulator::fault::{Fault, Symptom};
 use ivschat_emulator::journal::Entry;
-use ivschat_emulator::world::{Operation, Room, Scope, Settings};
-use jiff::Timestamp;
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Room, Scope, Settings};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
@@ -43,6 +43,20 @@ pub const LOGGING_IDS: [&str; 4] = [
 ];
 /// No test waits longer for one thing.
 pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Makes rooms of nobody's in the home region, an hour ago.
+pub fn make_rooms_of_long_ago(emulator: &Emulator, rooms: usize) {
+    emulator.set_clock_offset(SignedDuration::from_hours(-1));
+    for number in 0..rooms {
+        let room = CreateRoom {
+            name: Some(format!("other-{number}")),
+            ..CreateRoom::default()
+        };
+        let home = Scope::in_region(REGION);
+        emulator.call(&home, Call::CreateRoom(room)).unwrap();
+    }
+    emulator.set_clock_offset(SignedDuration::ZERO);
+}
 
 /// A stage with a running operator.
 pub struct Stage {

@@ -21,6 +21,9 @@ use crate::{DEADLINE, Outcome, thousand};
 /// Calls about the subject that AWS may get in a second in which everything fails.
 const CALLS_A_SECOND: usize = 60;
 
+/// The oracle of a case whose call did not come: nothing was tried.
+pub const NEVER_STRUCK: &str = "the fault never struck";
+
 /// Why a case failed, with what it takes to understand it.
 pub struct Failed {
     pub oracle: String,
@@ -103,7 +106,7 @@ async fn play(case: &Case, stage: &mut Stage) -> Outcome {
                 .script
                 .arm(&Point::renewal(), fault.clone(), Lasting::Times(1));
             let struck = tokio::time::timeout(DEADLINE, stage.script.struck(2)).await;
-            struck.map_err(|_| "the fault never struck")?;
+            struck.map_err(|_| NEVER_STRUCK)?;
         }
         Trial::Restored => restore(case, stage).await?,
         Trial::Estranged => estrange(case, stage).await?,
@@ -116,7 +119,7 @@ async fn play(case: &Case, stage: &mut Stage) -> Outcome {
 /// Waits until a call stands still; gives whose.
 async fn struck(script: &Script) -> Outcome<usize> {
     let paused = tokio::time::timeout(DEADLINE, script.paused()).await;
-    Ok(paused.map_err(|_| "the fault never struck")?)
+    Ok(paused.map_err(|_| NEVER_STRUCK)?)
 }
 
 async fn crash(
@@ -160,11 +163,11 @@ async fn suffer(
     if at.name == "ListRooms" {
         let often = if lasting == Lasting::Always { 4 } else { 1 };
         let struck = tokio::time::timeout(DEADLINE, stage.script.struck(often)).await;
-        struck.map_err(|_| "the fault never struck")?;
+        struck.map_err(|_| NEVER_STRUCK)?;
     }
     case.workload.step(stage).await?;
     let struck = tokio::time::timeout(DEADLINE, stage.script.struck(1)).await;
-    struck.map_err(|_| "the fault never struck")?;
+    struck.map_err(|_| NEVER_STRUCK)?;
     if case.expected.bystander == Bystander::Edited {
         stage
             .patch(

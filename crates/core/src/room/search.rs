@@ -198,9 +198,12 @@ impl Search<'_> {
             (Some(conclusive), attempt) if conclusive > case.now => {
                 self.hint(attempt.into_iter().chain(evidence.handover).max())
             }
-            // Only what was tried at a known time can be there, and that is when it was made.
+            // Only what was tried at a known time can be there, and that is when it was made. But a process that froze may have sent its
+            // call later: before the object goes, a list begun since then has to be read.
             (Some(conclusive), Some(attempt)) if evidence.first_missing.is_none() => {
-                Need::complete(self.shown_by(conclusive)).updated(self.less_skew(attempt))
+                let since = self.shown_by(conclusive);
+                let since = case.seen.deleted_at.map_or(since, |at| since.max(at));
+                Need::complete(since).updated(self.less_skew(attempt))
             }
             (Some(conclusive), _) => Need::complete(self.shown_by(conclusive)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.

@@ -758,6 +758,11 @@ fn a_status_that_may_be_older_than_a_takeover_makes_no_room_before_lists_show_wh
     let tried = format!("{keeps}, updated since 9790");
     let asked = [&tried[..], "list us-west-2"];
     assert_sees(&attempted, &Aws::default(), &asked, Ok(Sight::Absent));
+    // Before the object goes, a list since its deletion tells what a frozen process has sent late.
+    let mut going = Object::attempted(9800).but(|seen| seen.deleted_at = Some(at(9990)));
+    going.alone_since = 9950;
+    let gone = format!("{}, updated since 9790", list(9990));
+    assert_eq!(going.sees(&Aws::default()).0[0], gone);
     // A deletion is not held up: what it leaves is reported.
     let goes = list(5100);
     let asked = ["room a", &goes];
@@ -960,7 +965,7 @@ fn nothing_is_asked_where_it_makes_no_difference() {
     }
     // What was tried before may have come to something.
     let attempted = Object::attempted(9800).but(observed);
-    let asked = ["list us-west-2 since 9900, complete, updated since 9790"];
+    let asked = ["list us-west-2 since 9999, complete, updated since 9790"];
     assert_sees(&attempted, &Aws::default(), &asked, Ok(Sight::Absent));
 }
 

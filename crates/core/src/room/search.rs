@@ -198,12 +198,9 @@ impl Search<'_> {
             (Some(conclusive), attempt) if conclusive > case.now => {
                 self.hint(attempt.into_iter().chain(evidence.handover).max())
             }
-            // Only what was tried at a known time can be there, and that is when it was made. But a process that froze may have sent its
-            // call later: before the object goes, a list begun since then has to be read.
+            // Only what was tried at a known time can be there, and that is when it was made.
             (Some(conclusive), Some(attempt)) if evidence.first_missing.is_none() => {
-                let since = self.shown_by(conclusive);
-                let since = case.seen.deleted_at.map_or(since, |at| since.max(at));
-                Need::complete(since).updated(self.less_skew(attempt))
+                Need::complete(self.shown_by(conclusive)).updated(self.less_skew(attempt))
             }
             (Some(conclusive), _) => Need::complete(self.shown_by(conclusive)),
             // Nothing is made for an object that is being deleted: a list begun since shows every room it can have.
@@ -443,7 +440,7 @@ impl Search<'_> {
             (Some(arn), None) => (
                 Reason::CreationPending,
                 format!(
-                    "Room {arn} does not show that it is this object's: it is being made sure of until {shown} that none does"
+                    "Room {arn} does not prove to be this object's: the operator keeps looking for one that does until {shown}"
                 ),
             ),
             (None, None) => (

@@ -353,6 +353,19 @@ fn a_tag_that_aws_shows_otherwise_may_be_behind_for_a_grace_after_it_was_correct
         let plan = decide(&case, looked(Sight::Room(with("old"))));
         let mut course = Course::begin(&case, &plan);
         course.after(&Done::Behind(with(shown)));
+        // Somebody has changed the name meanwhile: that is seen to soon, and is nothing that AWS keeps.
+        let mut meanwhile = Course::begin(&case, &plan);
+        meanwhile.after(&Done::Behind(ActualRoom {
+            name: "other".to_owned(),
+            ..with(shown)
+        }));
+        assert_eq!(
+            meanwhile.otherwise(),
+            course.otherwise(),
+            "{known:?}, {shown}"
+        );
+        let soon = When::Backoff(FailureClass::NotFound);
+        assert!(matches!(meanwhile.outcome(), Outcome::Stays { when, .. } if when == soon));
         course.completed();
         let otherwise = Otherwise {
             kept: kept.clone(),

@@ -54,7 +54,9 @@ impl Search<'_> {
     /// may be older than the room that another made, which lists may not show yet.
     pub(super) fn shown_by(&self, conclusive: Timestamp) -> Timestamp {
         if self.case.leaving() {
-            return conclusive;
+            // A process that froze may have sent the call of an attempt late: a list from before the deletion may be too old to show it.
+            let tried = self.outstanding().and(self.case.seen.deleted_at);
+            return tried.map_or(conclusive, |deleted_at| conclusive.max(deleted_at));
         }
         let lag = self.case.policies.lag();
         conclusive.max(lag.after(self.case.alone_since))

@@ -88,6 +88,9 @@ impl Oracles {
         let arns: Vec<&str> = made.map(|room| room.arn.as_str()).collect();
         let list_age = self.list_age;
         let life = self.life(uid);
+        if let Some(owner) = tags.get(OWNER_TAG) {
+            life.owner.clone_from(owner);
+        }
         // The list that the write rests on may still show the tags as they were: they move no room to the front.
         let touched = life.touched.is_some_and(|at| now < at + list_age);
         let frozen = frozen || life.attempts.iter().any(|attempt| attempt.frozen);

@@ -281,7 +281,7 @@ impl Search<'_> {
                 return Ok(Sight::Adoptable(room));
             }
             Some(room) if identity.retained(&room.tags) && case.intent == Intent::Keep => {
-                return Err(undecided(&room.arn).into());
+                return Err(without_room(undecided(&room.arn)));
             }
             // A room that was only observes: what the operator manages carries no consent.
             Some(room) if identity.may_adopt(&room.tags) => {}
@@ -320,7 +320,7 @@ impl Search<'_> {
                 let message = format!(
                     "Room {arn}, which spec.adopt names, does not exist; without spec.adopt a room is made"
                 );
-                Err(Failure::new(FailureClass::NotFound, message).into())
+                Err(without_room(Failure::new(FailureClass::NotFound, message)))
             }
         }
     }
@@ -477,6 +477,11 @@ fn told<T>(outcome: Result<T, Stop>) -> Result<Result<T, Failure>, Ask> {
         Err(Stop::Failed(failure, _)) => Ok(Err(failure)),
         Err(Stop::Ask(ask)) => Err(ask),
     }
+}
+
+/// The object has no room, and gets none like this.
+fn without_room(failure: Failure) -> Stop {
+    Stop::Failed(failure, Knowledge::NotAsSpecified)
 }
 
 /// A room that consents to this very object stands in its status: nobody makes a second one, nor takes the first unasked.

@@ -91,8 +91,9 @@ fn object_is_settled(oracles: &Oracles, object: &Value, rooms: &[Room]) -> Resul
         && ready["observedGeneration"] == object["metadata"]["generation"];
     let own: Vec<&Room> = rooms.iter().filter(|room| named.owns(room)).collect();
     if let Some(stranger) = recorded.filter(|room| !named.owns(room)) {
-        // Somebody took the tags off, or put others on: the operator says so, and touches nothing.
-        let lost = ["OwnershipLost", "Foreign"].map(Value::from);
+        // Somebody took the tags off, or put others on, or restored a status that names a room of before: the operator says so, and
+        // touches nothing.
+        let lost = ["OwnershipLost", "Foreign", "ConsentMissing"].map(Value::from);
         if own.is_empty() && lost.contains(&ready["reason"]) {
             return Ok(());
         }

@@ -849,6 +849,15 @@ fn a_room_that_was_released_is_taken_back_where_somebody_has_said_what_becomes_o
     assert_sees(&recorded, &aws, &asked, Ok(Sight::Adoptable(released(&a))));
     let undecided = recorded.but(undecided);
     assert_sees(&undecided, &aws, &asked, Err(FailureClass::ConsentMissing));
+    assert_is_without_room(&undecided, &aws);
+}
+
+/// That nobody takes it for Ready, whatever its status says.
+#[track_caller]
+fn assert_is_without_room(object: &Object, aws: &Aws) {
+    let (_, look) = object.look(aws);
+    let known = look.sight.map_err(|(_, known)| known);
+    assert_eq!(known, Err(Knowledge::NotAsSpecified));
 }
 
 #[test]
@@ -867,6 +876,7 @@ fn the_room_that_the_spec_names_is_found_but_never_made() {
         &asked,
         Err(FailureClass::NotFound),
     );
+    assert_is_without_room(&object, &Aws::default());
     let denied = Aws::default().failing(&a, FailureClass::Denied);
     assert_sees(&object, &denied, &asked, Err(FailureClass::Denied));
 

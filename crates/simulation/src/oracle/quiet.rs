@@ -2,6 +2,7 @@
 
 use ivschat_core::api::names::{CREATION_TAG, OWNER_TAG, RESERVED_TAG_PREFIX};
 use ivschat_emulator::world::{Room, World};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Named, Oracle, Oracles, Violation, all_rooms};
@@ -109,9 +110,14 @@ fn object_is_settled(oracles: &Oracles, object: &Value, rooms: &[Room]) -> Resul
     // Only a person can tell what to do with a room that no longer says for whom it was made.
     let touched = oracles.lives.get(&named.uid);
     let touched = touched.is_some_and(|life| life.touched.is_some());
-    let left = |room: &&&Room| {
-        let foreign = room.tags.get(CREATION_TAG) != Some(&named.uid);
-        foreign && (touched || oracles.is_left(room, &named.owner))
+    let created = object["metadata"]["creationTimestamp"].as_str();
+    let created: Option<Timestamp> = created.and_then(|time| time.parse().ok());
+    // Nor which of two to keep, if the one in the status was there before the object.
+    let is_elder = created.is_some_and(|created| room.create_time < created);
+    let left = |other: &&&Room| {
+        let foreign = other.tags.get(CREATION_TAG) != Some(&named.uid);
+        let copied = is_elder && oracles.copies.contains_key(&other.arn);
+        copied || foreign && (touched || oracles.is_left(other, &named.owner))
     };
     let mut others = own.iter().filter(|other| other.arn != room.arn);
     if let Some(other) = others.find(|other| !left(other)) {

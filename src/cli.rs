@@ -168,8 +168,8 @@ pub struct RunArguments {
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// Time between two looks at a room that is as specified. Each look is one GetRoom, of which AWS grants 5 a second per
-    /// region.
+    /// Time between two looks at a room that is as specified. A look costs no call to AWS while lists show the room as it was, and
+    /// one GetRoom otherwise, of which AWS grants 5 a second per region.
     #[arg(long, env = "DRIFT_INTERVAL", default_value = "15m", value_name = "TIME", value_parser = positive)]
     pub drift_interval: Duration,
 
@@ -177,6 +177,16 @@ pub struct RunArguments {
     /// than one room.
     #[arg(long, env = "INDEX_INTERVAL", default_value = "10m", value_name = "TIME", value_parser = positive)]
     pub index_interval: Duration,
+
+    /// Time after which rooms that were updated since are listed again: a room that somebody else has changed is corrected after this
+    /// time, and the time after which AWS's list shows the change. At most a tenth of AWS's quota for ListRooms is spent on it.
+    #[arg(long, env = "CHANGES_INTERVAL", default_value = "10s", value_name = "TIME", value_parser = positive)]
+    pub changes_interval: Duration,
+
+    /// Each room is compared with its ChatRoom by a GetRoom once in this time, even if no list shows a change: lists leave out both
+    /// maximums.
+    #[arg(long, env = "VERIFY_INTERVAL", default_value = "24h", value_name = "TIME", value_parser = positive)]
+    pub verify_interval: Duration,
 
     /// An AWS call, its retries included, ends after this.
     #[arg(long, env = "AWS_OPERATION_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = positive)]
@@ -243,6 +253,9 @@ impl RunArguments {
             grace: signed(grace),
             lag_bound: signed(self.lag_bound),
             skew: signed(self.clock_skew),
+            verify_interval: signed(self.verify_interval),
+            // Two sweeps: one may fail.
+            lists_count_for: signed(self.index_interval.saturating_mul(2)),
         };
         let pace = Pace {
             drift_interval: self.drift_interval,
@@ -256,6 +269,7 @@ impl RunArguments {
             class: self.class.clone(),
             concurrency: self.concurrency,
             index_interval: self.index_interval,
+            changes_interval: self.changes_interval,
             operation_timeout: self.operation_timeout,
         })
     }

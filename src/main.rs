@@ -184,7 +184,7 @@ async fn connect(arguments: &RunArguments, metrics: Metrics) -> Result<Parts, Bo
     let index = ivschat_aws::Index::new(
         Arc::clone(&rooms),
         account.clone(),
-        arguments.index_interval,
+        settings.list_age(),
         settings.policies.lag(),
         meter,
         clock.clone(),

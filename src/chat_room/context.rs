@@ -9,7 +9,7 @@ use ivschat_core::room::correction::Difference;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::when::{Pace, When};
-use ivschat_core::room::{Failure, FailureClass};
+use ivschat_core::room::{Failure, FailureClass, verification};
 
 use crate::kit::Leadership;
 use crate::telemetry::Metrics;
@@ -40,11 +40,18 @@ pub struct Settings {
     pub concurrency: u16,
     /// Time between two looks over whole regions.
     pub index_interval: Duration,
+    /// Time between two looks for rooms that were updated since.
+    pub changes_interval: Duration,
     /// A CreateRoom that has no answer by then never will.
     pub operation_timeout: Duration,
 }
 
 impl Settings {
+    /// How old a list may be that passes rest on. A sweep reads a new one before that, even if it takes long.
+    pub fn list_age(&self) -> Duration {
+        self.index_interval.mul_f64(1.5)
+    }
+
     /// How long after a room was asked for, or first seen missing, a list can prove it absent.
     pub fn grace(&self) -> Duration {
         Duration::try_from(self.policies.grace).unwrap_or_default()
@@ -147,11 +154,9 @@ impl Context {
 
     /// What is known of an object as a pass over it begins.
     pub(super) fn begin_pass(&self, seen: &Seen) -> Recall {
-        let now = self.clock.now();
-        self.memory.of(&seen.uid, |entry| {
-            entry.measured.saw(seen, now);
-            entry.recall.clone()
-        })
+        let (memory, now) = (&self.memory, self.clock.now());
+        memory.of(&seen.uid, |entry| entry.measured.saw(seen, now));
+        memory.begin(&seen.uid)
     }
 
     /// The object of a pass.
@@ -159,12 +164,17 @@ impl Context {
         Object::new(&self.kubernetes, self.settings.class.as_ref(), seen)
     }
 
-    /// How long an object rests after a pass.
+    /// How long an object rests after a pass. Its room is compared as a whole when that is due, however far apart looks are.
     pub(super) fn rest(&self, uid: &str, when: When) -> Duration {
         let (pace, now) = (&self.settings.pace, self.clock.now());
-        self.memory.of(uid, |entry| {
+        let rest = self.memory.of(uid, |entry| {
             when.wait(&mut entry.failures, pace, now, fastrand::f64())
-        })
+        });
+        let due = verification::next(uid, self.settings.policies.verify_interval, now);
+        match Duration::try_from(due.duration_since(now)) {
+            Ok(due) if when == When::Interval => rest.min(due),
+            Ok(_) | Err(_) => rest,
+        }
     }
 
     /// The next pass, where nothing asks for one earlier.

@@ -1,9 +1,9 @@
 //! Reads AWS for a pass: what the search asks for, until it knows which room the object has.
 
-use ivschat_aws::Caller;
-use ivschat_core::room::case::Case;
+use ivschat_aws::{Caller, Operation};
+use ivschat_core::room::case::{Case, Intent};
 use ivschat_core::room::recall::Recall;
-use ivschat_core::room::search::{Ask, Facts, Look, search};
+use ivschat_core::room::search::{Ask, Facts, Look, Sight, search};
 use ivschat_core::room::status::Knowledge;
 use ivschat_core::room::{Failure, FailureClass};
 use jiff::Timestamp;
@@ -35,6 +35,9 @@ pub(super) async fn look<'a>(
             facts.forget_regions();
         }
     };
+    if let Some(operation) = compared_by(&case, &look) {
+        context.metrics.compared(operation);
+    }
     if let (Some(account), Ok(_)) = (&look.account, &look.sight) {
         // If the credentials changed on the way, nobody knows which account was read.
         if let Err(failure) = require_unchanged(account, context).await {
@@ -42,6 +45,15 @@ pub(super) async fn look<'a>(
         }
     }
     (case, look)
+}
+
+/// What showed the object's room.
+fn compared_by(case: &Case<'_>, look: &Look) -> Option<Operation> {
+    match (&look.sight, case.intent) {
+        (Ok(Sight::Unneeded), Intent::Keep) => Some(Operation::ListRooms),
+        (Ok(Sight::Room(_)), Intent::Keep | Intent::Observe) => Some(Operation::GetRoom),
+        _ => None,
+    }
 }
 
 /// Lets an answer through if it is known what time it was.

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) failures: Failures,
     /// For how long the object needs no pass.
     rest: Option<Rest>,
+    /// Something has changed since the pass under way began.
+    woken: bool,
     /// [`Seen::asked`] of the object that the last pass worked on which came to an end.
     asked: Option<u64>,
     /// What the metrics show.
@@ -82,6 +84,7 @@ impl Memory {
         let due = Instant::now().checked_add(rest);
         self.of(&seen.uid, |entry| {
             entry.asked = Some(seen.asked());
+            let due = due.filter(|_| !entry.woken);
             entry.rest = due.map(|due| Rest {
                 fingerprint,
                 due,
@@ -107,7 +110,16 @@ impl Memory {
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
             entry.rest = None;
+            entry.woken = true;
         }
+    }
+
+    /// What is known of an object's room as a pass begins.
+    pub(super) fn begin(&self, uid: &str) -> Recall {
+        self.of(uid, |entry| {
+            entry.woken = false;
+            entry.recall.clone()
+        })
     }
 
     /// What is known of an object, to be read or changed.
@@ -127,5 +139,34 @@ impl Memory {
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::api::DynamicObject;
+
+    use super::*;
+    use crate::chat_room::resource;
+
+    #[test]
+    fn an_object_that_is_woken_during_its_pass_gets_another_one_after_it() {
+        let mut object = DynamicObject::new("lobby", &resource());
+        object.metadata.uid = Some("uid-1".to_owned());
+        let (memory, seen) = (Memory::default(), Seen::read(&object));
+        let pass = |wake: bool| {
+            memory.begin(&seen.uid);
+            if wake {
+                memory.wake(&seen.uid);
+            }
+            let rest = Duration::from_hours(1);
+            memory.settle(&seen, seen.fingerprint(), rest, true, Vec::new());
+            (memory.rest(&seen).is_some(), memory.lane(&seen))
+        };
+        assert_eq!(pass(false), (true, Lane::Look));
+        assert_eq!(pass(true), (false, Lane::Retry));
+        assert_eq!(pass(false), (true, Lane::Look));
+        memory.wake(&seen.uid);
+        assert_eq!(memory.rest(&seen), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Start reading at [`reconcile`]: it is the table of contents. What a pass decides stands in [`ivschat_core::room`].
 
 mod act;
+mod changes;
 mod claims;
 mod context;
 mod deletions;
@@ -19,6 +20,7 @@ mod overlap;
 mod passes;
 mod places;
 mod reconcile;
+mod regions;
 mod release;
 mod report;
 mod run;
@@ -26,6 +28,9 @@ mod signature;
 mod sweep;
 mod term;
 mod unclassed;
+
+use ivschat_core::api::ChatRoom;
+use kube::api::ApiResource;
 
 pub use context::{Context, Parts, Settings};
 pub use kubernetes::Kubernetes;
@@ -35,3 +40,8 @@ pub use reconcile::reconcile;
 pub use release::{ReleaseError, Released, release_all};
 pub use run::run;
 pub use signature::Signature;
+
+/// The kind, as the watch knows it.
+fn resource() -> ApiResource {
+    ApiResource::erase::<ChatRoom>(&())
+}

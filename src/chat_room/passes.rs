@@ -9,11 +9,10 @@ use futures::future::{BoxFuture, Fuse, Shared};
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use ivschat_aws::{Caller, Recaller};
-use ivschat_core::api::ChatRoom;
 use ivschat_core::lanes::Lane;
 use ivschat_core::room::FailureClass;
 use ivschat_core::room::seen::Seen;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use tokio::task::unconstrained;
@@ -21,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::context::Context;
+use super::resource;
 use crate::kit::Error;
 use crate::kit::queue::{Line, Name, Queue};
 
@@ -355,10 +355,6 @@ fn retry(seen: &Seen, error: &Error, context: &Context) -> Duration {
 
 fn after(now: Instant, wait: Duration) -> Instant {
     now.checked_add(wait).unwrap_or(now)
-}
-
-fn resource() -> ApiResource {
-    ApiResource::erase::<ChatRoom>(&())
 }
 
 fn reference(object: &DynamicObject) -> ObjectRef<DynamicObject> {

@@ -4,11 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
-use ivschat_core::api::ChatRoom;
+use futures::{FutureExt, Stream, StreamExt, stream};
 use ivschat_core::errors::chain;
 use kube::Client;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use kube::runtime::reflector;
 use kube::runtime::{WatchStreamExt, watcher};
 use tokio::sync::oneshot;
@@ -20,11 +19,11 @@ use crate::telemetry::Health;
 
 use super::context::Context;
 use super::passes::{Feed, Passed, Shutdown};
-use super::{kept, operator_class, sweep, unclassed};
+use super::{changes, kept, operator_class, resource, sweep, unclassed};
 
 /// Watches ChatRooms, keeps the cache and the memory up with them, and sweeps.
 fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutdown) -> Feed {
-    let resource = ApiResource::erase::<ChatRoom>(&());
+    let resource = resource();
     let writer = reflector::store::Writer::new(resource.clone());
     let objects = writer.as_reader();
     let (noted, listed) = (Arc::clone(context), Arc::clone(context));
@@ -51,11 +50,13 @@ fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutd
         })
         .reflect(writer);
     let sweeps = sweep::sweeps(Arc::clone(context), objects.clone());
+    let changes = changes::changes(Arc::clone(context), objects.clone());
+    let asked = stream::select(sweeps.boxed(), changes.boxed());
     let beginnings = context.leadership.beginnings();
     Feed {
         watched: watched.boxed(),
         objects,
-        asked: sweeps.take_until(shutdown.clone()).boxed(),
+        asked: asked.take_until(shutdown.clone()).boxed(),
         all: beginnings.take_until(shutdown.clone()).boxed(),
         shutdown,
     }

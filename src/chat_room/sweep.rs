@@ -5,20 +5,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{Stream, StreamExt, stream};
 use ivschat_aws::Caller;
-use ivschat_core::api::{ChatRoom, names};
+use ivschat_core::api::names;
 use ivschat_core::lanes::Lane;
+use ivschat_core::room::RoomArn;
 use ivschat_core::room::delta::Delta;
 use ivschat_core::room::news::News;
 use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
-use ivschat_core::room::{RoomArn, is_region};
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::regions::regions;
+use super::resource;
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
 pub(super) fn sweeps(
@@ -86,11 +89,17 @@ impl Sweep {
         };
         self.term = Some(term);
         let caller = Caller::operator(Lane::Look);
-        let (mut listings, mut unlisted) = (Vec::new(), BTreeSet::new());
-        for region in self.regions() {
-            let listed = context.index.relist(&account, &region, since, &caller);
-            match listed.await {
-                Ok(listing) => listings.push(listing),
+        let (mut owned, mut unlisted) = (Vec::new(), BTreeSet::new());
+        let lists = regions(&context, &self.store)
+            .into_iter()
+            .map(async |region| {
+                let listed = context.index.relist(&account, &region, since, &caller);
+                let listed = listed.await;
+                (region, listed)
+            });
+        for (region, listed) in join_all(lists).await {
+            match listed {
+                Ok(rooms) => owned.extend(rooms),
                 Err(failure) => {
                     tracing::warn!(region, %failure, "could not sweep a region");
                     unlisted.insert(region);
@@ -104,9 +113,7 @@ impl Sweep {
             namespaces,
         };
         let known = |object: &ObjectName| self.store.get(&reference(object));
-        let delta = Delta::of(listings, &watched, |object| known(object).is_some());
-        let (changed, gone) = (delta.changed.len(), delta.gone.len());
-        tracing::debug!(changed, gone, "swept");
+        let delta = Delta::of(owned, &watched, |object| known(object).is_some());
         let surplus = delta.surplus();
         let twins = delta.twins.keys().map(|object| {
             let uid = known(object).and_then(|object| object.uid());
@@ -143,28 +150,6 @@ impl Sweep {
             .inspect_err(|error| tracing::warn!(%error, "could not tell rooms without an object"))
             .ok()
     }
-
-    /// The regions where rooms can be. A process that has just started has looked at none of them, so the statuses count too.
-    fn regions(&self) -> BTreeSet<String> {
-        let in_force = |object: Arc<DynamicObject>| {
-            let region = object.data["status"]["region"].as_str()?;
-            is_region(region).then(|| region.to_owned())
-        };
-        let context = &self.context;
-        let named: BTreeSet<_> = self
-            .store
-            .state()
-            .into_iter()
-            .filter_map(in_force)
-            .collect();
-        let mut regions: BTreeSet<_> = named
-            .into_iter()
-            .filter(|region| context.require_place(region).is_ok())
-            .collect();
-        regions.extend(context.settings.policies.regions.iter().cloned());
-        regions.extend(context.places.others());
-        regions
-    }
 }
 
 /// Reports a room without an object. Only a person can tell whether it is still wanted.
@@ -183,8 +168,4 @@ async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &Roo
 
 fn reference((namespace, name): &ObjectName) -> ObjectRef<DynamicObject> {
     ObjectRef::new_with(name, resource()).within(namespace)
-}
-
-fn resource() -> ApiResource {
-    ApiResource::erase::<ChatRoom>(&())
 }

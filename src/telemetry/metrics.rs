@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-use ivschat_aws::{Meter, Turn};
+use ivschat_aws::{Meter, Operation, Turn};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,6 +35,7 @@ struct Inner {
     in_flight: Gauge,
     queue_depth: Gauge,
     time_to_ready: Histogram,
+    rooms_compared: Family<Labels<1>, Counter>,
     drift_found: Family<Labels<1>, Counter>,
     drift_corrected: Family<Labels<1>, Counter>,
     drift_returned: Family<Labels<1>, Counter>,
@@ -80,6 +81,11 @@ impl Default for Metrics {
                 "time_to_ready",
                 "From a ChatRoom's creation, or its edit being seen, to Ready being written",
                 Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 900.0, 3600.0]),
+            ),
+            rooms_compared: ours.add(
+                "rooms_compared",
+                "Rooms compared with their ChatRoom, by the operation of AWS that showed them",
+                Family::default(),
             ),
             drift_found: ours.add(
                 "drift_found",
@@ -207,6 +213,12 @@ impl Metrics {
         self.0.time_to_ready.observe(after.as_secs_f64());
     }
 
+    /// Counts a room that was compared with its ChatRoom.
+    pub fn compared(&self, operation: Operation) {
+        let labels = [("operation", operation.name())];
+        self.0.rooms_compared.get_or_create(&labels).inc();
+    }
+
     /// Counts a field that was found different.
     pub fn found_drift(&self, field: &'static str) {
         self.0.drift_found.get_or_create(&[("field", field)]).inc();
@@ -228,6 +240,10 @@ impl Metrics {
     pub fn expect_passes(&self, outcomes: &[&'static str], fields: &[&'static str]) {
         for outcome in outcomes {
             drop(self.0.passes.get_or_create(&[("outcome", *outcome)]));
+        }
+        for operation in [Operation::ListRooms, Operation::GetRoom] {
+            let labels = [("operation", operation.name())];
+            drop(self.0.rooms_compared.get_or_create(&labels));
         }
         for field in fields {
             drop(self.0.drift_found.get_or_create(&[("field", *field)]));

@@ -108,6 +108,8 @@ impl Replica {
             .env_clear()
             .env("KUBECONFIG", self.kubeconfig())
             .env("POD_NAME", format!("replica-{}", self.id))
+            // The version before does not know it, and would not start with a flag.
+            .env("CHANGES_INTERVAL", "100ms")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", REGION)

@@ -19,7 +19,7 @@ from files import FILES, ROOT, STATE
 REGION, NAMESPACE, JOB = "us-west-2", "ivschat-operator", "ivschat-operator"
 # Here nothing lags and every second counts.
 FLAGS = (
-    "--log-format=json --cluster-id=monitoring --drift-interval=3s --index-interval=3s"
+    "--log-format=json --cluster-id=monitoring --drift-interval=3s --index-interval=3s --changes-interval=3s"
     " --operation-timeout=2s --kubernetes-timeout=2s --lag-bound=0s --clock-skew=0s --lease-duration=3s --wait-factor=0.2"
     f" --lease-namespace={NAMESPACE}"
 ).split()

@@ -65,7 +65,7 @@ fn options(handout: &Handout) -> Options {
     Options {
         credentials: Source::Container(handout.url),
         flags: SERVING,
-        ..Options::watchful()
+        ..Options::verifying()
     }
 }
 
@@ -105,7 +105,7 @@ impl KeyFile {
     fn options(&self) -> Options {
         Options {
             credentials: Source::Files(self.0),
-            ..Options::watchful()
+            ..Options::verifying()
         }
     }
 
@@ -202,12 +202,10 @@ async fn credentials_that_cannot_be_had_for_a_while_lose_nothing() {
 /// CloudTrail shows it, and so an audit can tell the operator's calls from others'.
 #[tokio::test]
 async fn every_call_says_that_it_is_the_operators_unless_the_environment_names_it_otherwise() {
-    for (app_id, expected) in [
-        (None, "app/ivschat-operator"),
-        (Some("live-team"), "app/live-team"),
-    ] {
+    let named: &[_] = &[("AWS_SDK_UA_APP_ID", "live-team")];
+    for (environment, expected) in [(&[][..], "app/ivschat-operator"), (named, "app/live-team")] {
         let options = Options {
-            app_id,
+            environment,
             ..Options::default()
         };
         let stage = Stage::with(options).await;

@@ -229,6 +229,7 @@ async fn what_keeps_failing_is_tried_again_by_itself_until_it_works() {
 async fn ready_keeps_its_proven_value_while_aws_cannot_be_reached() {
     let stage = Stage::with(Options {
         drift_interval: "300ms",
+        verify_interval: "300ms",
         ..Options::default()
     })
     .await;

@@ -165,6 +165,7 @@ async fn looks_at_twice_the_quota_hold_up_no_edit_and_each_room_has_its_turn_in_
     // 40 looks a second are wanted, 20 granted: a round takes 3 s.
     let options = Options {
         drift_interval: "1500ms",
+        verify_interval: "1500ms",
         quota_factor: "4",
         ..at_quota()
     };

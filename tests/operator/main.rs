@@ -25,6 +25,7 @@ mod create; // oldest
 mod delete; // oldest
 #[cfg(feature = "desktop")]
 mod desktop;
+mod drift;
 mod failures;
 mod fairness;
 mod gitops; // oldest

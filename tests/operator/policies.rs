@@ -184,7 +184,7 @@ async fn default_tags_are_on_every_room_and_ignored_ones_are_left_alone() {
             "--ignore-tags",
             "cost-*",
         ],
-        ..Options::watchful()
+        ..Options::verifying()
     })
     .await;
     let object = stage

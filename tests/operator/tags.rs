@@ -59,7 +59,7 @@ async fn tags_are_added_changed_and_removed_with_the_spec() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tags_that_drift_are_corrected_in_both_directions_and_those_of_aws_are_left_alone() {
-    let stage = Stage::with(Options::watchful()).await;
+    let stage = Stage::with(Options::verifying()).await;
     let object = stage
         .settle("lobby", json!({"tags": {"team": "live", "stage": "test"}}))
         .await;

@@ -52,7 +52,7 @@ async fn a_pass_is_a_span_and_each_call_to_aws_one_in_it_with_its_answer_and_all
  {
     let (received, url) = collector().await;
     let options = Options {
-        collector: Some(url),
+        environment: vec![("OTEL_EXPORTER_OTLP_ENDPOINT", url)].leak(),
         ..Options::default()
     };
     let mut stage = Stage::with(options).await;

@@ -33,6 +33,8 @@ MAX_DELETIONS_PER_MINUTE: {{ int64 . | quote }}
 {{- end }}
 DRIFT_INTERVAL: {{ .Values.driftInterval | quote }}
 INDEX_INTERVAL: {{ .Values.indexInterval | quote }}
+CHANGES_INTERVAL: {{ .Values.changesInterval | quote }}
+VERIFY_INTERVAL: {{ .Values.verifyInterval | quote }}
 CONCURRENCY: {{ int64 .Values.concurrency | quote }}
 QUOTA_FACTOR: {{ .Values.quotaFactor | quote }}
 LOG_FORMAT: {{ .Values.logFormat | quote }}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ivschat_core::room::census::{Census, Lag, Need, Next, Reading};
-use ivschat_core::room::delta::Listing;
+use ivschat_core::room::delta::Changes;
 use ivschat_core::room::search::{Listed, Unmet};
 use ivschat_core::room::{ActualRoom, Cause, Failure, FailureClass, Identity, RoomArn};
 use jiff::{SignedDuration, Timestamp};
@@ -223,8 +223,8 @@ impl Index {
 
     fn take(&self, slot: &Slot, begun: Begun, front: Front) {
         let mut known = slot.known();
-        let (begun, before) = (begun.at, begun.standstills);
-        let standstills = self.clock.standstills();
+        let (outdated, standstills) = (self.is_outdated(&known, begun), self.clock.standstills());
+        let begun = begun.at;
         if front.down_to.is_none() {
             self.meter.listed(self.clock.at(begun).into());
         }
@@ -238,15 +238,19 @@ impl Index {
         known.is_listed = true;
         known.failed = None;
         known.census.take(reading, self.lag);
-        // The machine may have stood still while the region was read, or nobody may know what time it was.
         if !self.clock.is_heard() {
             known.census.distrust();
             known.undated = Some(begun);
         }
-        if known.renewed > Some(begun) || before != standstills {
+        if outdated {
             known.census.distrust();
         }
         known.trust(standstills);
+    }
+
+    /// Whether the machine has stood still since a reading began, or another has led.
+    fn is_outdated(&self, known: &Known, begun: Begun) -> bool {
+        known.renewed > Some(begun.at) || begun.standstills != self.clock.standstills()
     }
 
     /// The rooms of a region that prove to be this ChatRoom's, as far as known without asking AWS or waiting for a list
@@ -264,8 +268,8 @@ impl Index {
         here.map(|(_, region)| region.clone()).collect()
     }
 
-    /// Lists a region again, unless a list was begun since; `None`: unless one is not too old. Returns what it shows, and how that has changed since
-    /// this was asked before.
+    /// Lists a region again, unless a list was begun since; `None`: unless one is not too old. Returns the rooms that it shows with
+    /// an owner tag, and its value.
     ///
     /// # Errors
     /// A page's failure.
@@ -275,7 +279,7 @@ impl Index {
         region: &str,
         since: Option<Timestamp>,
         caller: &Caller,
-    ) -> Result<Listing, Failure> {
+    ) -> Result<Vec<(String, RoomArn)>, Failure> {
         let slot = self.slot(account, region);
         let need = Need {
             not_before: since,
@@ -283,7 +287,43 @@ impl Index {
             ..Need::default()
         };
         self.read(&slot, account, region, &need, caller).await?;
-        Ok(slot.known().census.listing())
+        Ok(slot.known().census.owned())
+    }
+
+    /// Reads the rooms of a region that were updated since its last reading, while others may read all of it. Returns how many pages
+    /// that took: none where there is no reading to join on to.
+    ///
+    /// # Errors
+    /// A page's failure.
+    pub async fn refresh(
+        &self,
+        account: &str,
+        region: &str,
+        caller: &Caller,
+    ) -> Result<u32, Failure> {
+        let slot = self.slot(account, region);
+        let Some(down_to) = self.front_of(&slot) else {
+            return Ok(0);
+        };
+        let begun = self.begin();
+        let front = self.front(account, region, Some(down_to), caller).await?;
+        let pages = front.pages;
+        if !self.is_outdated(&slot.known(), begun) {
+            self.take(&slot, begun, front);
+        }
+        Ok(pages)
+    }
+
+    /// What the readings of a region show otherwise than before, since this was asked last.
+    pub fn changes(&self, account: &str, region: &str) -> Changes {
+        self.slot(account, region).known().census.changes()
+    }
+
+    fn front_of(&self, slot: &Slot) -> Option<Timestamp> {
+        let mut known = slot.known();
+        known.trust(self.clock.standstills());
+        let front = known.census.front(self.lag);
+        front.filter(|_| self.clock.is_heard())
     }
 
     /// Adds a room that this process has just created, or whose owner or consent it has just changed.

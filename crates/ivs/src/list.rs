@@ -1,7 +1,7 @@
 //! Readings of ListRooms, page by page.
 
 use ivschat_core::room::Failure;
-use ivschat_core::room::census::Summary;
+use ivschat_core::room::Summary;
 use jiff::{Timestamp, ToSpan};
 
 /// One page of ListRooms.
@@ -28,6 +28,8 @@ pub(crate) struct Front {
     pub(crate) down_to: Option<Timestamp>,
     /// The same for the first of them.
     pub(crate) first_down_to: Option<Timestamp>,
+    /// How many there are.
+    pub(crate) pages: u32,
 }
 
 /// Reads pages from the front until one shows a room last updated before `down_to`, or to the end.
@@ -38,11 +40,12 @@ pub(crate) async fn read_front(
     pages: &mut (impl Pages + Send),
     down_to: Option<Timestamp>,
 ) -> Result<Front, Failure> {
-    let (mut rooms, mut first_down_to) = (Vec::new(), None);
+    let (mut rooms, mut first_down_to, mut count) = (Vec::new(), None, 0);
     let mut token = None;
     loop {
         let first = token.is_none();
         let page = pages.read(token.take()).await?;
+        count += 1;
         let times = page.rooms.iter().map(|room| room.update_time);
         // Without a time to compare with, every page is read.
         let oldest = times.min().flatten();
@@ -59,6 +62,7 @@ pub(crate) async fn read_front(
                 rooms,
                 down_to: reached.filter(|_| token.is_some()),
                 first_down_to,
+                pages: count,
             });
         }
     }

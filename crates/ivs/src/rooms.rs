@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ivschat_core::api::names::OWNER_TAG;
-use ivschat_core::room::census::Summary;
+use ivschat_core::room::Summary;
 use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
 
 use super::call::Calls;

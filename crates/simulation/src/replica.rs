@@ -44,7 +44,7 @@ pub(crate) async fn run(setting: Setting, line: Line, clocks: Clocks, stop: ones
     let index = Index::new(
         Arc::clone(&rooms),
         account.clone(),
-        setting.operator.index_interval,
+        setting.operator.list_age(),
         setting.operator.policies.lag(),
         meter,
         clock.clone(),

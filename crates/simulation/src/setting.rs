@@ -85,6 +85,7 @@ impl Setting {
         };
         let clock_skew = millis(random.u64(2..=6) * 250);
         let signed = |time| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        let index_interval = millis(random.u64(5..=20) * 1000);
         let policies = Policies {
             #[expect(clippy::unwrap_used, reason = "a constant")]
             cluster: CLUSTER.parse().unwrap(),
@@ -97,6 +98,8 @@ impl Setting {
             grace: signed(operation_timeout + lag_bound + clock_skew),
             lag_bound: signed(lag_bound),
             skew: signed(clock_skew),
+            verify_interval: SignedDuration::from_hours(24),
+            lists_count_for: signed(index_interval * 2),
         };
         let pace = Pace {
             drift_interval: millis(random.u64(10..=40) * 1000),
@@ -111,7 +114,8 @@ impl Setting {
             #[expect(clippy::unwrap_used, reason = "a constant")]
             class: Some(CLASS.parse().unwrap()),
             concurrency: random.u16(1..=4),
-            index_interval: millis(random.u64(5..=20) * 1000),
+            index_interval,
+            changes_interval: millis(random.u64(1..=8) * 500),
             operation_timeout,
         };
         let lease = operation_timeout + millis(random.u64(2..=6) * 500);

@@ -104,7 +104,7 @@ async fn an_object_is_in_progress_until_it_is_looked_at_and_after_every_edit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_aws_is_in_progress_and_a_room_that_cannot_be_looked_at_stays_healthy() {
-    let stage = Stage::with(Options::watchful()).await;
+    let stage = Stage::with(Options::verifying()).await;
     stage.settle("lobby", json!({})).await;
     stage.create_and_lose("pending").await;
     let pending = stage
@@ -237,7 +237,7 @@ async fn apply(stage: &Stage, params: &PatchParams) -> ChatRoom {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settled_object_that_is_applied_a_hundred_times_never_changes_and_nothing_is_written() {
-    let stage = Stage::with(Options::watchful()).await;
+    let stage = Stage::with(Options::verifying()).await;
     let tool = PatchParams::apply("gitops-tool");
     apply(&stage, &tool).await;
     let settled = stage.ready("lobby").await;

@@ -18,6 +18,10 @@ pub struct Options {
     pub drift_interval: &'static str,
     /// Time between two looks over the whole region.
     pub index_interval: &'static str,
+    /// Time between two looks for rooms that were updated since.
+    pub changes_interval: &'static str,
+    /// Each room is looked at itself once in this time.
+    pub verify_interval: &'static str,
     /// An AWS call ends after this; with no lag and no skew this is the grace, too.
     pub operation_timeout: &'static str,
     /// How long reads are taken to lag writes.
@@ -36,10 +40,8 @@ pub struct Options {
     pub regions: &'static str,
     /// The lease's duration, where replicas compete for one; `None`: the operator takes itself for the only one.
     pub lease: Option<&'static str>,
-    /// `AWS_SDK_UA_APP_ID`.
-    pub app_id: Option<&'static str>,
-    /// Where traces go, as the feature `otlp` sends them.
-    pub collector: Option<&'static str>,
+    /// Further variables of its environment.
+    pub environment: &'static [(&'static str, &'static str)],
     /// Further flags.
     pub flags: &'static [&'static str],
 }
@@ -60,6 +62,8 @@ impl Options {
     pub const DEFAULT: Self = Self {
         drift_interval: "1h",
         index_interval: "1h",
+        changes_interval: "1h",
+        verify_interval: "24h",
         operation_timeout: "2s",
         lag_bound: "0s",
         quota_factor: "1000",
@@ -69,8 +73,7 @@ impl Options {
         cluster: CLUSTER,
         regions: "",
         lease: None,
-        app_id: None,
-        collector: None,
+        environment: &[],
         flags: &[],
     };
 }
@@ -82,11 +85,20 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Settled rooms are looked at all the time.
+    /// Settled rooms are looked at all the time, as lists show them.
     pub fn watchful() -> Self {
         Self {
             drift_interval: "100ms",
+            changes_interval: "100ms",
             ..Self::default()
+        }
+    }
+
+    /// Each room is read itself all the time, whatever lists show.
+    pub fn verifying() -> Self {
+        Self {
+            verify_interval: "100ms",
+            ..Self::watchful()
         }
     }
 
@@ -254,6 +266,8 @@ pub fn command(
             "json",
         ])
         .args(["--drift-interval", options.drift_interval])
+        .args(["--changes-interval", options.changes_interval])
+        .args(["--verify-interval", options.verify_interval])
         .args(["--operation-timeout", options.operation_timeout])
         .args(["--lag-bound", options.lag_bound])
         .args(["--quota-factor", options.quota_factor])
@@ -278,12 +292,7 @@ pub fn command(
             .args(["--lease-duration", duration]),
         None => command.args(["--leader-election", "false"]),
     };
-    if let Some(app_id) = options.app_id {
-        command.env("AWS_SDK_UA_APP_ID", app_id);
-    }
-    if let Some(collector) = options.collector {
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
-    }
+    command.envs(options.environment.iter().copied());
     if let Some(account) = options.account {
         command.env("AWS_ACCOUNT_ID", account);
     }

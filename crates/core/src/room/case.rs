@@ -40,6 +40,10 @@ pub struct Policies {
     pub lag_bound: SignedDuration,
     /// How far ahead of this clock a time in a status can be.
     pub skew: SignedDuration,
+    /// Each room is compared as a whole once in this time, even if no list shows that it has changed.
+    pub verify_interval: SignedDuration,
+    /// A list that is older does not show that a room is as it was.
+    pub lists_count_for: SignedDuration,
 }
 
 impl Policies {

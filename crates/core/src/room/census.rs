@@ -7,37 +7,14 @@
 //! pages again is a reading to begin from anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 
-use super::delta::Listing;
-use super::{ActualRoom, Identity, Proof, RoomArn, Tags};
-
-/// A room as ListRooms shows it, as far as the operator needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// The room's ARN.
-    pub arn: RoomArn,
-    /// Every tag.
-    pub tags: Tags,
-    /// When AWS created it, if AWS says.
-    pub create_time: Option<Timestamp>,
-    /// When it was last updated, if AWS says.
-    pub update_time: Option<Timestamp>,
-}
-
-impl From<&ActualRoom> for Summary {
-    fn from(room: &ActualRoom) -> Self {
-        Self {
-            arn: room.arn.clone(),
-            tags: room.tags.clone(),
-            create_time: room.create_time,
-            update_time: room.update_time,
-        }
-    }
-}
+use super::delta::Changes;
+use super::{ActualRoom, Identity, Proof, RoomArn, Summary, Tags};
 
 /// Which rooms a reading has to show, and how surely. `Need::default()`: every room, in a list that is not too old.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -132,14 +109,22 @@ pub struct Census {
     readings: u64,
     /// The newest reading that went down to the oldest room, and which it was.
     whole: Option<(u64, Span)>,
-    /// Rooms that readings have shown otherwise since somebody last asked, and those that are gone.
-    changed: BTreeSet<RoomArn>,
-    lost: BTreeSet<RoomArn>,
+    /// When the newest reading began that joins on to those before it.
+    front: Option<Timestamp>,
+    /// Every room was known once: what is new since has changed.
+    complete: bool,
+    /// What readings have shown otherwise since somebody last asked.
+    changes: Changes,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
-    room: Summary,
+    /// By this it is decided whose the room is.
+    room: Arc<Summary>,
+    /// As it was shown last. While pages may be behind what this process has done, one that is not can show more than that.
+    latest: Arc<Summary>,
+    /// When the first reading began that showed it like this.
+    since: Timestamp,
     /// Which reading shows it last; 0: none that can still be trusted.
     seen: u64,
     /// When that began, or when this process left it so.
@@ -244,7 +229,12 @@ impl Census {
             .is_some_and(|open| newest.is_some_and(|(_, whole)| whole.begun < open.span.begun))
     }
 
-    /// Takes in what was read.
+    /// How far down a reading has to go to show every room that was updated since the newest one; `None`: there is none to join on to.
+    pub fn front(&self, lag: Lag) -> Option<Timestamp> {
+        self.front.map(|begun| lag.before(begun))
+    }
+
+    /// Takes in what was read. Another that began later may have been taken in before.
     pub fn take(&mut self, reading: Reading, lag: Lag) {
         let span = Span {
             begun: reading.begun,
@@ -252,11 +242,19 @@ impl Census {
         };
         self.readings += 1;
         for room in reading.rooms {
-            self.show(room, span.begun);
+            self.show(room, span.begun, lag);
+        }
+        let joins = self
+            .front(lag)
+            .is_some_and(|front| reading.down_to <= Some(front));
+        if joins || reading.down_to.is_none() {
+            self.front = self.front.max(Some(span.begun));
         }
         if reading.down_to.is_none() {
             self.drop_older(span, lag);
             self.whole = Some((self.readings, span));
+            self.tell_of_missed(span);
+            self.complete = true;
         }
         self.note_page(reading.first_down_to, span, lag);
         self.note_pages(reading.down_to, reading.first_down_to, span, lag);
@@ -347,18 +345,32 @@ impl Census {
             if told.is_some() {
                 entry.seen = entry.seen.max(number);
             }
-            if deleted || (entry.ours_until.is_none() && entry.seen < number) {
-                gone.push((arn.clone(), deleted));
+            // One that began later has shown it.
+            let later = entry.seen > 0 && entry.shown > newest.begun;
+            if deleted || (entry.ours_until.is_none() && entry.seen < number && !later) {
+                gone.push(arn.clone());
             }
         }
-        for (arn, deleted) in gone {
+        for arn in gone {
             self.remove(&arn);
-            if !deleted {
-                self.lose(arn);
-            }
         }
         let after = lag.after(last.ended);
         self.shown.retain(|it| it.not_before >= Some(after));
+    }
+
+    /// Notes the rooms that this whole reading is the first not to show.
+    fn tell_of_missed(&mut self, newest: Span) {
+        for (arn, entry) in &mut self.rooms {
+            if entry.ours_until.is_some() || entry.seen == self.readings {
+                continue;
+            }
+            if entry.seen > 0 && entry.shown > newest.begun {
+                entry.seen = self.readings;
+            } else {
+                self.changes.changed.remove(arn);
+                self.changes.gone.insert(arn.clone());
+            }
+        }
     }
 
     /// Whether no room is known that anybody looks for.
@@ -371,6 +383,7 @@ impl Census {
         self.shown.clear();
         self.open = None;
         self.whole = None;
+        self.front = None;
         for entry in self.rooms.values_mut() {
             entry.seen = 0;
         }
@@ -378,23 +391,25 @@ impl Census {
 
     /// Takes in a room that this process has just made, or whose tags it has just changed.
     pub fn made(&mut self, room: &ActualRoom, at: Timestamp, lag: Lag) {
-        self.act(Summary::from(room), at, false, lag);
+        self.act(Arc::new(Summary::from(room)), at, false, lag);
     }
 
     /// Takes in that this process has just deleted a room.
     pub fn deleted(&mut self, arn: &RoomArn, at: Timestamp, lag: Lag) {
         if let Some(entry) = self.rooms.get(arn) {
-            let room = entry.room.clone();
+            let room = Arc::clone(&entry.room);
             self.act(room, at, true, lag);
         } else {
             self.gone.insert(arn.clone(), lag.after(at));
         }
     }
 
-    fn act(&mut self, room: Summary, at: Timestamp, deleted: bool, lag: Lag) {
+    fn act(&mut self, room: Arc<Summary>, at: Timestamp, deleted: bool, lag: Lag) {
         let until = lag.after(at);
         self.put(Entry {
+            latest: Arc::clone(&room),
             room,
+            since: at,
             seen: self.readings,
             shown: at,
             deleted,
@@ -406,43 +421,56 @@ impl Census {
     pub fn missing(&mut self, arn: &RoomArn) {
         if self.rooms.get(arn).is_some_and(|it| !self.is_current(it)) {
             self.remove(arn);
-            self.lose(arn.clone());
         }
     }
 
-    /// Somebody else has deleted a room.
-    fn lose(&mut self, arn: RoomArn) {
-        self.changed.remove(&arn);
-        self.lost.insert(arn);
-    }
-
-    fn show(&mut self, mut room: Summary, begun: Timestamp) {
+    fn show(&mut self, room: Summary, begun: Timestamp, lag: Lag) {
         if self.gone.get(&room.arn).is_some_and(|until| begun < *until) {
             return;
         }
-        if let Some(known) = self.rooms.get(&room.arn) {
-            if known.ours_until.is_some_and(|until| begun < until) {
-                // The page may be behind what this process has done.
-                return;
+        let Some(known) = self.rooms.get_mut(&room.arn) else {
+            if self.complete && Mark::of(&room.tags).is_some() {
+                self.changes.tell(&room.arn);
             }
-            if room.update_time < known.room.update_time {
-                // The page is behind another one.
-                room = known.room.clone();
+            let room = Arc::new(room);
+            self.put(Entry {
+                latest: Arc::clone(&room),
+                room,
+                since: begun,
+                seen: self.readings,
+                shown: begun,
+                deleted: false,
+                ours_until: None,
+            });
+            return;
+        };
+        let before = known.latest.update_time;
+        if known.ours_until.is_some_and(|until| begun < until) {
+            // The page may be behind what this process has done, but not if AWS has updated the room since.
+            if room.update_time > before && !known.deleted {
+                self.changes.tell(&room.arn);
+                known.latest = Arc::new(room);
+                known.since = begun;
             }
-            if room != known.room {
-                self.changed.insert(room.arn.clone());
-            }
-        } else if Mark::of(&room.tags).is_some() {
-            self.lost.remove(&room.arn);
-            self.changed.insert(room.arn.clone());
+            return;
         }
-        self.put(Entry {
-            room,
-            seen: self.readings,
-            shown: begun,
-            deleted: false,
-            ours_until: None,
-        });
+        // A page that was asked for earlier, or that another replica shows which is behind.
+        let earlier = known.seen > 0 && begun < known.shown && room.update_time <= before;
+        let behind = room.update_time < before && begun < lag.after(known.since);
+        if !earlier && !behind && room != *known.latest {
+            self.changes.tell(&room.arn);
+            known.latest = Arc::new(room);
+            known.since = begun;
+        }
+        known.seen = self.readings;
+        known.shown = known.shown.max(begun);
+        known.deleted = false;
+        known.ours_until = None;
+        if known.room != known.latest {
+            let mut shown = known.clone();
+            shown.room = Arc::clone(&shown.latest);
+            self.put(shown);
+        }
     }
 
     fn put(&mut self, entry: Entry) {
@@ -513,23 +541,26 @@ impl Census {
             arn: entry.room.arn.clone(),
             current: self.is_current(entry),
             shown: entry.shown,
+            latest: Arc::clone(&entry.latest),
+            since: entry.since,
         };
         rooms.into_iter().map(known).collect()
     }
 
-    /// The rooms that carry an owner tag, as of the newest reading, and what has changed since this was asked before.
-    pub fn listing(&mut self) -> Listing {
+    /// What readings have shown otherwise than before since this was asked last.
+    pub fn changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// The rooms that carry an owner tag, with its value, as of the newest reading.
+    pub fn owned(&self) -> Vec<(String, RoomArn)> {
         let rooms = self.rooms.values();
         let rooms = rooms.filter(|entry| !entry.deleted && self.is_current(entry));
         let owned = rooms.filter_map(|it| {
             let owner = it.room.tags.get(OWNER_TAG)?;
             Some((owner.clone(), it.room.arn.clone()))
         });
-        Listing {
-            owned: owned.collect(),
-            changed: std::mem::take(&mut self.changed),
-            gone: std::mem::take(&mut self.lost),
-        }
+        owned.collect()
     }
 }
 
@@ -542,6 +573,10 @@ pub struct Known {
     pub current: bool,
     /// When the last list began that shows it.
     pub shown: Timestamp,
+    /// What the newest list shows of it.
+    pub latest: Arc<Summary>,
+    /// When the first list began that shows it like this.
+    pub since: Timestamp,
 }
 
 #[cfg(test)]

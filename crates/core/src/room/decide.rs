@@ -40,10 +40,10 @@ pub fn decide(case: &Case<'_>, look: Look) -> Plan {
         }
         Err(unseen) => return refused(unseen),
     };
-    let (record, others) = (look.record, look.others);
+    let (record, others, behind) = (look.record, look.others, look.behind);
     let plan = match case.intent {
         Intent::Paused(pause) => Ok(paused(pause, record)),
-        Intent::Keep => keep(case, sight, others, record),
+        Intent::Keep => keep(case, sight, others, behind, record),
         Intent::Observe => observe(case, sight, record),
         Intent::Delete => Ok(delete(case, sight, record)),
         Intent::Release => release(case, sight, others, record),
@@ -70,13 +70,21 @@ fn paused(pause: &Pause, record: Record) -> Plan {
 }
 
 /// Brings the room to the spec.
-fn keep(case: &Case<'_>, sight: Sight, beside: Vec<Another>, record: Record) -> Planned {
+fn keep(
+    case: &Case<'_>,
+    sight: Sight,
+    beside: Vec<Another>,
+    behind: bool,
+    record: Record,
+) -> Planned {
     let desired = case.desired(&record).map_err(not_as_specified)?;
     let scope = case.scope(&record.applied_tag_keys);
     let plan = match sight {
         Sight::Unsettled(unsettled) => Ok(Plan::unsettled(unsettled).on(record)),
         Sight::Adoptable(room) => adopt(case, room, record),
-        Sight::Absent | Sight::Unneeded => {
+        // A list shows that it is as the last pass left it.
+        Sight::Unneeded => Ok(in_sync(record)),
+        Sight::Absent => {
             match correct(&desired, None, &case.identity, scope).map_err(not_as_specified)? {
                 Correction::Create(new) => {
                     let region = new.room.region.clone();
@@ -106,7 +114,10 @@ fn keep(case: &Case<'_>, sight: Sight, beside: Vec<Another>, record: Record) -> 
             }
             let kept = room.create_time;
             let plan = apply(case, correction, room, &desired, record);
-            Ok(others(case, beside, kept, plan))
+            // Until both show the same, what somebody has just changed may be missed.
+            let sooner = behind.then_some(When::Backoff(FailureClass::NotFound));
+            let sooner = sooner.or(plan.sooner);
+            Ok(others(case, beside, kept, Plan { sooner, ..plan }))
         }
     };
     plan.map(|plan| Plan {
@@ -130,6 +141,17 @@ fn apply(
     let wanted: Vec<String> = desired.tags.keys().cloned().collect();
     let (arn, mut touched) = (room.arn.clone(), wanted.clone());
     let (mut edits, mut finding) = (Vec::new(), Finding::Nothing);
+    if record.arn.as_ref() == Some(&arn)
+        && let Correction::Change(Change { differences, .. }) = &correction
+        && let Some(until) = case.recall.may_be_behind(differences, case.policies.grace)
+        && until > case.now
+    {
+        let sooner = Some(When::At(until));
+        return Plan {
+            sooner,
+            ..in_sync(record)
+        };
+    }
     if let Correction::Change(Change { differences, .. }) = &correction
         && differences
             .iter()

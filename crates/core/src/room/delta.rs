@@ -5,25 +5,27 @@ use std::collections::BTreeSet;
 use super::RoomArn;
 use super::orphans::{ObjectName, Owned, Watched};
 
-/// What the readings of one region show since they were last asked.
+/// What the readings of one region show otherwise than those before. What this process has updated or tagged is told once, too;
+/// what it has made, released or deleted is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// The rooms that carry an owner tag, with its value.
-    pub owned: Vec<(String, RoomArn)>,
-    /// Rooms that are new, or shown otherwise than before. What this process has updated or tagged shows up once, too; what it has
-    /// made, released or deleted does not.
+pub struct Changes {
+    /// Rooms that are new, or shown otherwise than before.
     pub changed: BTreeSet<RoomArn>,
-    /// Rooms that somebody else has deleted.
+    /// Rooms that a whole reading does not show any more.
     pub gone: BTreeSet<RoomArn>,
 }
 
-/// What a sweep found.
+impl Changes {
+    /// Notes that a room is new, or shown otherwise than before.
+    pub(super) fn tell(&mut self, arn: &RoomArn) {
+        self.gone.remove(arn);
+        self.changed.insert(arn.clone());
+    }
+}
+
+/// What a sweep over every region found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delta {
-    /// See [`Listing::changed`].
-    pub changed: BTreeSet<RoomArn>,
-    /// See [`Listing::gone`].
-    pub gone: BTreeSet<RoomArn>,
     /// Objects with more than one room.
     pub twins: Owned,
     /// Rooms whose object was not there.
@@ -31,25 +33,17 @@ pub struct Delta {
 }
 
 impl Delta {
-    /// What the readings of these regions show together. `exists`: whether there is such an object.
+    /// What these rooms, each with its owner tag, show together. `exists`: whether there is such an object.
     pub fn of(
-        listings: Vec<Listing>,
+        owned: Vec<(String, RoomArn)>,
         watched: &Watched<'_>,
         exists: impl Fn(&ObjectName) -> bool,
     ) -> Self {
-        let mut delta = Self::default();
-        let mut owned = Vec::new();
-        for listing in listings {
-            owned.extend(listing.owned);
-            delta.changed.extend(listing.changed);
-            delta.gone.extend(listing.gone);
-        }
         let (known, orphans): (Owned, Owned) =
             (watched.sort(owned).into_iter()).partition(|(object, _)| exists(object));
-        delta.twins = known;
-        delta.twins.retain(|_, rooms| rooms.len() > 1);
-        delta.orphans = orphans;
-        delta
+        let mut twins = known;
+        twins.retain(|_, rooms| rooms.len() > 1);
+        Self { twins, orphans }
     }
 
     /// How many rooms there are beyond the one of each object.
@@ -72,35 +66,22 @@ mod tests {
             former: &[],
             namespaces: &[],
         };
-        let owned = |rooms: &[(&str, &str)]| {
-            let room = |(owner, id): &(&str, &str)| ((*owner).to_owned(), arn(id));
-            rooms.iter().map(room).collect()
-        };
-        let arns = |ids: &[&str]| ids.iter().map(|id| arn(id)).collect();
-        let home = Listing {
-            owned: owned(&[("prod/live/lobby", "a"), ("prod/live/hall", "b")]),
-            changed: arns(&["a"]),
-            gone: arns(&["x"]),
-        };
-        let abroad = Listing {
-            owned: owned(&[
-                ("prod/live/lobby", "c"),
-                ("prod/live/left", "d"),
-                ("prod/live/left", "e"),
-                ("other/live/left", "f"),
-            ]),
-            changed: arns(&["c"]),
-            gone: arns(&[]),
-        };
+        let owned = [
+            ("prod/live/lobby", "a"),
+            ("prod/live/hall", "b"),
+            ("prod/live/lobby", "c"),
+            ("prod/live/left", "d"),
+            ("prod/live/left", "e"),
+            ("other/live/left", "f"),
+        ];
+        let owned = owned.map(|(owner, id)| (owner.to_owned(), arn(id)));
         let exists = |(_, name): &ObjectName| name != "left";
-        let delta = Delta::of(vec![home, abroad], &watched, exists);
+        let delta = Delta::of(owned.to_vec(), &watched, exists);
         let named = |name: &str, ids: &[&str]| {
             let object = ("live".to_owned(), name.to_owned());
             Owned::from([(object, ids.iter().map(|id| arn(id)).collect())])
         };
         let expected = Delta {
-            changed: arns(&["a", "c"]),
-            gone: arns(&["x"]),
             twins: named("lobby", &["a", "c"]),
             orphans: named("left", &["d", "e"]),
         };

@@ -34,11 +34,12 @@ pub mod step;
 mod tagging;
 pub mod twins;
 pub mod urgency;
+pub mod verification;
 pub mod when;
 
 use std::collections::BTreeMap;
 
-pub use actual::ActualRoom;
+pub use actual::{ActualRoom, Summary};
 pub use arn::{InvalidArn, RoomArn};
 pub use desired::{
     DesiredRoom, Handler, Origin, Violation, Violations, check_default_tags, is_region,

@@ -61,6 +61,27 @@ impl Recall {
         record
     }
 
+    /// Until when reads may be behind that show these differences; `None`: one of them was not corrected, or AWS has answered that it
+    /// keeps it. The same correction again would change nothing, and show up as another change of the room.
+    pub fn may_be_behind(
+        &self,
+        differences: &[Difference],
+        grace: SignedDuration,
+    ) -> Option<Timestamp> {
+        let until = |difference: &Difference| {
+            let mut known = self.otherwise.iter();
+            let (_, since) = known.find(|(known, _)| known == difference)?;
+            since.and_then(|since| since.checked_add(grace).ok())
+        };
+        let until: Option<Vec<_>> = differences.iter().map(until).collect();
+        until?.into_iter().min()
+    }
+
+    /// Whether nothing was begun whose outcome the status does not tell.
+    pub fn leaves_nothing_open(&self) -> bool {
+        self.attempt.is_none() && self.otherwise.is_empty() && self.resists.is_empty()
+    }
+
     /// Takes in that GetRoom showed the room on record.
     pub fn saw(&mut self, arn: &RoomArn, at: Timestamp) {
         self.shown = Some((arn.clone(), at));

@@ -22,7 +22,7 @@ pub(super) fn seen() -> Seen {
     Seen::read(&object)
 }
 
-/// A grace of 100 seconds, a lag of up to 80, clocks 10 seconds apart, rooms in us-west-2.
+/// A grace of 100 seconds, a lag of up to 80, clocks 10 seconds apart, rooms in us-west-2, lists that count for 20 minutes.
 pub(super) fn policies() -> Policies {
     Policies {
         cluster: "prod".parse().unwrap(),
@@ -35,6 +35,8 @@ pub(super) fn policies() -> Policies {
         grace: SignedDuration::from_secs(100),
         lag_bound: SignedDuration::from_secs(80),
         skew: SignedDuration::from_secs(10),
+        verify_interval: SignedDuration::from_hours(24),
+        lists_count_for: SignedDuration::from_secs(1200),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The rules are written straight down. Where they lack a fact they stop and say what to [ask](Ask) AWS; whoever asks adds the
 //! answer to the [`Facts`] and begins again. So each rule of ownership and absence can be tried without a client.
 
+mod as_left;
 mod edited;
 mod facts;
 mod lists;
@@ -53,6 +54,8 @@ pub struct Look {
     pub sight: Result<Sight, (Failure, Knowledge)>,
     /// Other rooms that may be the object's.
     pub others: Vec<Another>,
+    /// A list has just shown the room otherwise than GetRoom does: one of them is behind.
+    pub behind: bool,
 }
 
 /// A room beside the one that the object has.
@@ -76,7 +79,8 @@ pub enum Sight {
     Absent,
     /// No room, but AWS may only be behind.
     Unsettled(Unsettled),
-    /// Nothing was looked at, because it makes no difference.
+    /// Nothing was looked at, because it makes no difference; or, of a room that is to be kept, only a list, which shows it as the
+    /// last pass left it.
     Unneeded,
 }
 
@@ -106,6 +110,7 @@ pub fn search(case: &Case<'_>, facts: &Facts) -> Result<Look, Ask> {
         record: case.record.clone(),
         sight: Ok(Sight::Unneeded),
         others: Vec::new(),
+        behind: false,
     };
     if search.is_needed() {
         look.sight = match search.see(&mut look) {
@@ -147,10 +152,14 @@ impl Search<'_> {
         }
         look.account = Some(self.account()?.to_owned());
         self.require_account()?;
+        if self.is_as_left()? {
+            return Ok(Sight::Unneeded);
+        }
         let sight = self.sight();
         self.note_missing();
         look.record = self.record.clone();
         let sight = sight?;
+        look.behind = matches!(&sight, Sight::Room(room) if self.is_behind(room));
         look.others = self.others(&sight)?;
         look.record = self.record.clone();
         Ok(sight)

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ivschat_core::api::names::OWNER_TAG;
-use ivschat_core::room::census::Summary;
+use ivschat_core::room::Summary;
 use ivschat_core::room::{Owner, Tags};
 use ivschat_emulator::world;
 use jiff::ToSpan;
@@ -41,6 +41,9 @@ impl Aws for OneRoom {
         let owner = (OWNER_TAG.to_owned(), identity().owner.to_string());
         let room = Summary {
             arn: arn(region),
+            name: String::new(),
+            message_review_handler: None,
+            logging_configuration_identifiers: Vec::new(),
             tags: Tags::from([owner]),
             create_time: None,
             update_time: None,
@@ -147,6 +150,7 @@ async fn a_reading_during_which_the_machine_stood_still_proves_nothing_even_if_s
         rooms: Vec::new(),
         down_to: None,
         first_down_to: None,
+        pages: 1,
     };
     let begun = index.begin();
     second.store(600, Ordering::Relaxed);
@@ -273,6 +277,9 @@ impl Region {
         };
         let summary = |room: world::RoomSummary| Summary {
             arn: room.arn.parse().unwrap(),
+            name: room.name,
+            message_review_handler: None,
+            logging_configuration_identifiers: Vec::new(),
             tags: room.tags,
             create_time: Some(room.create_time),
             update_time: Some(room.update_time),
@@ -367,4 +374,40 @@ async fn a_complete_list_misses_no_room_however_replicas_lag_and_rooms_move_and_
     }
     assert_eq!(complete, 0);
     assert!(plain > 20, "{plain}: the lists were not put to the test");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_front_is_read_again_only_once_there_is_a_reading_that_it_joins_on_to() {
+    let aws = Arc::new(OneRoom::default());
+    let index = index(&aws);
+    let refresh = async || index.refresh(ACCOUNT, REGION, &caller()).await.unwrap();
+    assert_eq!(refresh().await, 0);
+    index
+        .relist(ACCOUNT, REGION, None, &caller())
+        .await
+        .unwrap();
+    assert_eq!(refresh().await, 1);
+    index.renew();
+    assert_eq!(refresh().await, 0);
+    assert_eq!(aws.0.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_front_that_was_read_for_an_earlier_term_is_dropped_and_spoils_no_list_of_this_one() {
+    let index = index(&Arc::new(OneRoom::default()));
+    index
+        .relist(ACCOUNT, REGION, None, &caller())
+        .await
+        .unwrap();
+    let (slot, need) = (index.slot(ACCOUNT, REGION), Need::default());
+    let begun = index.begin();
+    advance(Duration::from_secs(1)).await;
+    index.renew();
+    index
+        .relist(ACCOUNT, REGION, None, &caller())
+        .await
+        .unwrap();
+    assert!(index.is_outdated(&slot.known(), begun));
+    assert!(!index.is_outdated(&slot.known(), index.begin()));
+    assert_eq!(index.next(&slot, &need, Instant::now()), Next::Nothing);
 }

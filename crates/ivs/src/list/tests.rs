@@ -22,6 +22,9 @@ impl Pages for Fixed {
             arn: "arn:aws:ivschat:us-west-2:123456789012:room/abcdefghijkl"
                 .parse()
                 .unwrap(),
+            name: String::new(),
+            message_review_handler: None,
+            logging_configuration_identifiers: Vec::new(),
             tags: Tags::new(),
             create_time: None,
             update_time: updated.map(at),

@@ -15,7 +15,7 @@ use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::{Builder, Config};
 use aws_sdk_ivschat::types::RoomSummary;
 use futures::future::BoxFuture;
-use ivschat_core::room::census::Summary;
+use ivschat_core::room::Summary;
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
 use ivschat_core::room::{Failure, RoomArn};
 
@@ -188,6 +188,9 @@ async fn list(client: &Client, token: Option<String>) -> Result<Answer, AttemptE
     let summary = |room: &RoomSummary| {
         Ok(Summary {
             arn: convert::arn(room.arn())?,
+            name: room.name().unwrap_or_default().to_owned(),
+            message_review_handler: convert::handler(room.message_review_handler()),
+            logging_configuration_identifiers: room.logging_configuration_identifiers().to_vec(),
             tags: convert::tags(room.tags()),
             create_time: convert::timestamp(room.create_time()),
             update_time: convert::timestamp(room.update_time()),

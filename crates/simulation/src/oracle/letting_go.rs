@@ -32,7 +32,7 @@ impl Oracles {
             return;
         }
         let named = Named::of(before);
-        let (grace, list_age) = (self.grace, self.list_age);
+        let (grace, list_age, tags_move) = (self.grace, self.list_age, self.tags_move);
         let mut rooms = all_rooms(world);
         rooms.retain(|room| named.owns(room));
         // The list that proves the object to have no other room may be older than a copy that somebody has made.
@@ -57,8 +57,10 @@ impl Oracles {
             own || !elsewhere || !self.is_left(room, &named.owner)
         });
         let life = self.life(&named.uid);
-        // Reads may still show the tags as they were.
-        let touched = life.touched.is_some_and(|at| now < at + grace);
+        // Reads may still show the tags as they were. Where tags move no room to the front of a list, that holds for all that rests on the
+        // last list of the whole region.
+        let shown_after = if tags_move { grace } else { list_age };
+        let touched = life.touched.is_some_and(|at| now < at + shown_after);
         if touched || life.is_forgotten() {
             return;
         }

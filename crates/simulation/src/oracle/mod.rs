@@ -119,6 +119,8 @@ pub(crate) struct Oracles {
     /// How old a list can be that proves an object to have no other room: regions are listed again after the index interval.
     list_age: Duration,
     skew: Duration,
+    /// A room whose tags change moves to the front of lists.
+    tags_move: bool,
     wait_factor: f64,
     lives: BTreeMap<String, Life>,
     /// Rooms that a person made with the tags of another, by ARN, and when.
@@ -149,8 +151,9 @@ impl Oracles {
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             grace: setting.operator.grace(),
-            list_age: setting.operator.index_interval * 2 + setting.operator.grace(),
+            list_age: setting.operator.index_interval * 3 + setting.operator.grace(),
             skew: setting.clock_skew,
+            tags_move: setting.world.tagging_moves_update_time,
             wait_factor: setting.operator.pace.wait_factor,
             ..Self::default()
         }

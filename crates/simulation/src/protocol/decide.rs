@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ivschat_core::api::names::FINALIZER;
 use ivschat_core::api::{ChatRoom, Creation, DeletionPolicy};
@@ -17,7 +17,7 @@ use ivschat_core::room::search::{Ask, Facts, Listed, Look, search};
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::status::Verdict as Status;
 use ivschat_core::room::step::Step;
-use ivschat_core::room::{ActualRoom, Identity, RoomArn, Tags};
+use ivschat_core::room::{ActualRoom, Identity, RoomArn, Summary, Tags};
 use jiff::{SignedDuration, Timestamp};
 use kube::core::{ApiResource, DynamicObject};
 use serde_json::json;
@@ -105,6 +105,9 @@ impl Mind {
                 // Takeovers are waited for by the whole grace here.
                 lag_bound: SignedDuration::ZERO,
                 skew: SignedDuration::ZERO,
+                // Looks at a room that is as it was are not modelled.
+                verify_interval: SignedDuration::ZERO,
+                lists_count_for: SignedDuration::ZERO,
             },
             applied: applied(),
             arns: arns.collect::<Result<_, _>>()?,
@@ -178,6 +181,12 @@ impl Mind {
                         arn: self.arn(room),
                         current: true,
                         shown: clock,
+                        latest: Arc::new(Summary::from(&self.actual(
+                            room,
+                            question.made[room],
+                            &case.identity,
+                        ))),
+                        since: clock,
                     });
                     let listed = Listed {
                         ours: ours.collect(),

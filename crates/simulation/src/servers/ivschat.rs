@@ -2,7 +2,7 @@
 
 use ivschat_aws::{Answer, AttemptError, Page, Refusal, Request, Unknown};
 use ivschat_core::api::FallbackResult;
-use ivschat_core::room::census::Summary;
+use ivschat_core::room::Summary;
 use ivschat_core::room::correction::{HandlerUpdate, NewRoom, RoomUpdate};
 use ivschat_core::room::{ActualRoom, Handler, RoomArn};
 use ivschat_emulator::world::{
@@ -123,6 +123,9 @@ fn observed(room: &world::Room) -> Option<ActualRoom> {
 fn summary(room: &RoomSummary) -> Option<Summary> {
     Some(Summary {
         arn: room.arn.parse().ok()?,
+        name: room.name.clone(),
+        message_review_handler: room.message_review_handler.as_ref().and_then(handler),
+        logging_configuration_identifiers: room.logging_configuration_identifiers.clone(),
         tags: room.tags.clone(),
         create_time: Some(room.create_time),
         update_time: Some(room.update_time),

@@ -228,7 +228,7 @@ fn a_room_that_a_list_does_not_show_any_more_is_told_until_get_room_or_two_lists
     census.missing(&arn("a"));
     census.take(one(200), LAG);
     assert_eq!(told(&census), expected(&[("a", false), ("b", true)]));
-    assert_eq!(census.listing().owned.len(), 1);
+    assert_eq!(census.owned().len(), 1);
     let mut asked = census.clone();
     asked.missing(&arn("a"));
     asked.missing(&arn("b"));
@@ -318,7 +318,7 @@ fn of_two_pages_the_one_with_the_later_update_tells() {
     census.take(reading(101, [Some(6), None], &[old]), LAG);
     assert!(census.rooms_of(&identity()).is_empty());
     let other = ("prod/live/other".to_owned(), arn("a"));
-    assert_eq!(census.listing().owned, [other]);
+    assert_eq!(census.owned(), [other]);
 }
 
 #[test]
@@ -345,16 +345,12 @@ fn rooms_are_sorted_by_what_their_tags_say() {
         of("i", 1, &[(CONSENT_TAG, "prod/live/")]),
         of("j", 1, &[("team", "live")]),
     ];
-    let mut census = census([reading(100, [None, None], &rooms)]);
+    let census = census([reading(100, [None, None], &rooms)]);
     let told = |rooms: &[Known]| ids(rooms).iter().map(|it| it.0).collect::<String>();
     assert_eq!(told(&census.rooms_of(&identity())), "badc");
     assert_eq!(told(&census.released(&identity())), "hg");
-    let listing = census.listing();
-    let owners: Vec<_> = listing
-        .owned
-        .iter()
-        .map(|(owner, _)| owner.as_str())
-        .collect();
+    let marked = census.owned();
+    let owners: Vec<_> = marked.iter().map(|(owner, _)| owner.as_str()).collect();
     assert_eq!(owners, [owner, owner, owner, "prod/live/other"]);
 }
 
@@ -365,40 +361,49 @@ fn after_another_has_led_what_was_shown_may_be_gone_and_proves_nothing() {
     assert_eq!(ids(&census.rooms_of(&identity())), [("a", false)]);
     let plain = Need::since(at(50));
     assert_eq!(census.next(&plain, at(101), LAG), Next::Read(None));
-    assert_eq!(census.listing().owned, []);
+    assert_eq!(census.owned(), []);
+}
+
+/// What a census tells of changes after this.
+fn changes_after(census: &mut Census, change: impl FnOnce(&mut Census)) -> Changes {
+    change(census);
+    census.changes()
+}
+
+fn changes(changed: &[&str], gone: &[&str]) -> Changes {
+    let arns = |ids: &[&str]| ids.iter().map(|id| arn(id)).collect();
+    Changes {
+        changed: arns(changed),
+        gone: arns(gone),
+    }
 }
 
 #[test]
 fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_has_done_is_not() {
     let whole = |begun, rooms: &[Summary]| reading(begun, [None, None], rooms);
-    let arns = |ids: &[&str]| ids.iter().map(|id| arn(id)).collect::<BTreeSet<_>>();
     let mut census = Census::default();
-    let mut after = |change: &dyn Fn(&mut Census)| {
-        change(&mut census);
-        let listing = census.listing();
-        (listing.changed, listing.gone)
-    };
     let all = [summary("a", 1), summary("b", 1), summary("c", 1)];
-    // Nobody knew of them; and a room that is nobody's is none of ours.
+    // Nothing was known of them before.
+    let is = changes_after(&mut census, |it| it.take(whole(100, &all), LAG));
+    assert_eq!(is, changes(&[], &[]));
+    // A room of somebody else's is none of ours.
     let nobodys = Summary {
         tags: Tags::new(),
         ..summary("x", 1)
     };
-    let first = [&all[..], &[nobodys]].concat();
-    let is = after(&|census| census.take(whole(100, &first), LAG));
-    assert_eq!(is, (arns(&["a", "b", "c"]), arns(&[])));
-    let is = after(&|census| census.take(whole(110, &all), LAG));
-    assert_eq!(is, (arns(&[]), arns(&[])));
-    // Somebody updates a, takes the tags of b, and deletes c, which one list alone does not prove.
+    let more = [&all[..], &[nobodys, summary("n", 1)]].concat();
+    let is = changes_after(&mut census, |it| it.take(whole(110, &more), LAG));
+    assert_eq!(is, changes(&["n"], &[]));
+    // Somebody updates a, takes the tags of b, and deletes c and n.
     let untagged = Summary {
         tags: Tags::new(),
         ..summary("b", 1)
     };
     let touched = [summary("a", 2), untagged];
-    let is = after(&|census| census.take(whole(120, &touched), LAG));
-    assert_eq!(is, (arns(&["a", "b"]), arns(&[])));
-    let is = after(&|census| census.take(whole(130, &touched), LAG));
-    assert_eq!(is, (arns(&[]), arns(&["c"])));
+    let is = changes_after(&mut census, |it| it.take(whole(120, &touched), LAG));
+    assert_eq!(is, changes(&["a", "b"], &["c", "n"]));
+    let is = changes_after(&mut census, |it| it.take(whole(130, &touched), LAG));
+    assert_eq!(is, changes(&[], &[]));
     // This process makes d and deletes a.
     let made = ActualRoom {
         create_time: Some(at(135)),
@@ -406,14 +411,134 @@ fn what_readings_show_otherwise_than_before_is_told_once_and_what_this_process_h
         ..room(&arn("d"), identity().tags())
     };
     let shown = Summary::from(&made);
-    let is = after(&|census| {
+    let is = changes_after(&mut census, |census| {
         census.made(&made, at(135), LAG);
         census.deleted(&arn("a"), at(135), LAG);
         for begun in [150, 160, 170] {
             census.take(whole(begun, std::slice::from_ref(&shown)), LAG);
         }
     });
-    assert_eq!(is, (arns(&[]), arns(&[])));
+    assert_eq!(is, changes(&[], &[]));
+}
+
+#[test]
+fn a_front_is_read_down_to_what_the_newest_reading_may_have_missed() {
+    let mut census = Census::default();
+    assert_eq!(census.front(LAG), None);
+    // A front that joins on to nothing.
+    census.take(reading(90, [Some(80), Some(80)], &[]), LAG);
+    assert_eq!(census.front(LAG), None);
+    census.take(reading(100, [Some(99), None], &[]), LAG);
+    assert_eq!(census.front(LAG), Some(at(90)));
+    census.take(reading(105, [Some(90), Some(90)], &[]), LAG);
+    assert_eq!(census.front(LAG), Some(at(95)));
+    // One that does not go down so far.
+    census.take(reading(110, [Some(96), Some(96)], &[]), LAG);
+    assert_eq!(census.front(LAG), Some(at(95)));
+    // A reading that ended late.
+    census.take(reading(101, [Some(100), None], &[]), LAG);
+    assert_eq!(census.front(LAG), Some(at(95)));
+    census.distrust();
+    assert_eq!(census.front(LAG), None);
+}
+
+/// The name that a census knows of room a, when it was updated, and since when it is shown like this.
+fn shown(census: &Census) -> (String, Timestamp, Timestamp) {
+    let rooms = census.rooms_of(&identity());
+    let known = rooms.first().unwrap();
+    let latest = &known.latest;
+    (
+        latest.name.clone(),
+        latest.update_time.unwrap(),
+        known.since,
+    )
+}
+
+fn named(name: &str, updated: i64) -> Summary {
+    Summary {
+        name: name.to_owned(),
+        ..summary("a", updated)
+    }
+}
+
+#[test]
+fn an_earlier_update_time_is_believed_once_no_page_can_be_behind_the_later_one() {
+    let whole = |begun, room: Summary| reading(begun, [None, None], &[room]);
+    let mut census = census([whole(100, named("old", 50))]);
+    let is = changes_after(&mut census, |it| {
+        it.take(whole(110, named("new", 105)), LAG);
+    });
+    assert_eq!(is, changes(&["a"], &[]));
+    let is = changes_after(&mut census, |it| it.take(whole(119, named("old", 50)), LAG));
+    assert_eq!(is, changes(&[], &[]));
+    assert_eq!(shown(&census), ("new".to_owned(), at(105), at(110)));
+    let is = changes_after(&mut census, |it| it.take(whole(120, named("old", 50)), LAG));
+    assert_eq!(is, changes(&["a"], &[]));
+    assert_eq!(shown(&census), ("old".to_owned(), at(50), at(120)));
+}
+
+#[test]
+fn a_reading_that_ends_late_undoes_nothing_that_began_after_it() {
+    let mut census = census([reading(
+        100,
+        [None, None],
+        &[named("old", 50), summary("b", 50)],
+    )]);
+    // The front shows an update of a, a new room c, and nothing of b.
+    let front = [named("new", 110), summary("c", 111)];
+    census.take(reading(112, [Some(90), Some(90)], &front), LAG);
+    assert_eq!(census.changes(), changes(&["a", "c"], &[]));
+    // A whole reading that began before has neither.
+    let late = [named("old", 50), summary("b", 50)];
+    census.take(reading(105, [Some(100), None], &late), LAG);
+    assert_eq!(census.changes(), changes(&[], &[]));
+    assert_eq!(shown(&census).0, "new");
+    let told = ["a", "b", "c"].map(|id| (id, true));
+    let mut rooms = census.rooms_of(&identity());
+    rooms.sort_by(|one, other| one.arn.cmp(&other.arn));
+    assert_eq!(ids(&rooms), told);
+    // The next one drops none of them either.
+    let all = [named("new", 110), summary("b", 50), summary("c", 111)];
+    census.take(reading(120, [Some(110), None], &all), LAG);
+    assert_eq!(census.changes(), changes(&[], &[]));
+}
+
+#[test]
+fn what_aws_shows_of_a_room_after_our_own_act_is_noted_but_whose_it_is_follows_from_the_act() {
+    let own = ActualRoom {
+        update_time: Some(at(100)),
+        create_time: Some(at(0)),
+        ..room(&arn("a"), identity().tags())
+    };
+    let mut census = census([reading(90, [None, None], &[])]);
+    census.made(&own, at(100), LAG);
+    let behind = Summary {
+        tags: Tags::new(),
+        ..named("old", 99)
+    };
+    let is = changes_after(&mut census, |it| {
+        it.take(reading(104, [None, None], &[behind]), LAG);
+    });
+    assert_eq!(is, changes(&[], &[]));
+    assert_eq!(shown(&census), ("lobby".to_owned(), at(100), at(100)));
+    let later = Summary {
+        tags: Tags::new(),
+        ..named("new", 103)
+    };
+    let is = changes_after(&mut census, |it| {
+        it.take(
+            reading(105, [None, None], std::slice::from_ref(&later)),
+            LAG,
+        );
+    });
+    assert_eq!(is, changes(&["a"], &[]));
+    assert_eq!(shown(&census), ("new".to_owned(), at(103), at(105)));
+    // Once no page can be behind our act, the tags are gone.
+    let is = changes_after(&mut census, |it| {
+        it.take(reading(110, [None, None], &[later]), LAG);
+    });
+    assert_eq!(is, changes(&[], &[]));
+    assert!(census.rooms_of(&identity()).is_empty());
 }
 
 #[test]

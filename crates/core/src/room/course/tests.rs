@@ -31,6 +31,7 @@ fn looked(sight: Sight) -> Look {
         record: Record::default(),
         sight: Ok(sight),
         others: Vec::new(),
+        behind: false,
     }
 }
 

@@ -1,3 +1,5 @@
+use jiff::SignedDuration;
+
 use super::*;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, DeletionPolicy};
@@ -84,6 +86,7 @@ fn looked(sight: Result<Sight, (Failure, Knowledge)>) -> Look {
         record: Record::default(),
         sight,
         others: Vec::new(),
+        behind: false,
     }
 }
 
@@ -592,4 +595,36 @@ fn what_aws_keeps_otherwise_after_a_correction_is_told_and_not_tried_again() {
     let (steps, class) = object.does(Sight::Room(retagged));
     let edits = steps.iter().filter(|step| matches!(step, Step::Edit(..)));
     assert_eq!((edits.count(), class), (2, None));
+}
+
+#[test]
+fn what_a_read_may_show_as_before_a_correction_is_not_corrected_again_until_a_grace_is_over() {
+    let retagged = ActualRoom {
+        tags: tags(&[("team", "other")])
+            .into_iter()
+            .chain(identity().tags())
+            .collect(),
+        ..ours()
+    };
+    let mut object = lobby();
+    let mut look = looked_at(Sight::Room(retagged.clone()));
+    look.record.arn = Some(arn("a"));
+    let Plan { finding, .. } = object.decides_on(look.clone());
+    let Finding::Changed(differences) = finding else {
+        panic!("{finding:?}");
+    };
+    let plan_since = |object: &mut Object, since: Timestamp| {
+        let known = differences.iter().map(|it| (it.clone(), Some(since)));
+        object.recall.otherwise = known.collect();
+        object.decides_on(look.clone())
+    };
+    let (now, grace) = (Timestamp::UNIX_EPOCH, policies().grace);
+    let plan = plan_since(&mut object, now - grace + SignedDuration::from_secs(1));
+    assert_eq!((plan.steps, plan.applied), (Vec::new(), None));
+    assert_eq!(
+        plan.sooner,
+        Some(When::At(now + SignedDuration::from_secs(1)))
+    );
+    let plan = plan_since(&mut object, now - grace);
+    assert_eq!(plan.finding, Finding::Changed(differences.clone()));
 }

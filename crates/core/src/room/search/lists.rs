@@ -237,7 +237,7 @@ impl Search<'_> {
     }
 
     /// What was answered to this or to more than that.
-    fn listed(&self, region: &str, need: Need) -> Result<&Listed, Stop> {
+    pub(super) fn listed(&self, region: &str, need: Need) -> Result<&Listed, Stop> {
         let known = self.facts.regions.get(region).into_iter().flatten();
         // What failed is not asked for twice in a pass.
         let mut known = known.filter(|it| it.need.covers(&need) || it.answer.is_err());

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
+use std::sync::Arc;
 
 use jiff::ToSpan;
 use proptest::prelude::*;
@@ -7,12 +8,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
 use crate::api::{Adopt, Creation, DeletionPolicy};
-use crate::room::Pause;
 use crate::room::case::{Policies, Task};
 use crate::room::census::Known;
 use crate::room::recall::{Deleted, Recall};
 use crate::room::sample::{self, arn, identity, policies, tags};
 use crate::room::seen::Seen;
+use crate::room::{Pause, Summary};
 
 const ACCOUNT: &str = "123456789012";
 const HOME: &str = "us-west-2";
@@ -83,6 +84,8 @@ impl Aws {
                 arn: arn.clone(),
                 current,
                 shown: at(self.shown),
+                latest: Arc::new(Summary::from(&own(arn))),
+                since: at(self.shown),
             };
             arns.iter().map(known).collect()
         };

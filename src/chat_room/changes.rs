@@ -1,0 +1,135 @@
+//! Watches every region for rooms that somebody else has changed or deleted. AWS tells of no change, but it lists rooms newest update
+//! first: a page or two show what was updated since the last reading, of however many rooms.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, Stream, StreamExt, stream};
+use ivschat_aws::Caller;
+use ivschat_core::lanes::Lane;
+use ivschat_core::room::RoomArn;
+use ivschat_core::room::delta::Changes;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::{ObjectRef, Store};
+use serde_json::Value;
+
+use super::context::Context;
+use super::regions::regions;
+use super::resource;
+
+/// After each page a region rests for so long: the readings take a tenth of AWS's quota at most.
+const REST: Duration = Duration::from_secs(2);
+
+/// Looks for changes without end, and yields the objects whose rooms they are.
+pub(super) fn changes(
+    context: Arc<Context>,
+    objects: Store<DynamicObject>,
+) -> impl Stream<Item = ObjectRef<DynamicObject>> {
+    let watch = Watch {
+        context,
+        objects,
+        read: BTreeSet::new(),
+        readings: FuturesUnordered::new(),
+    };
+    stream::unfold(watch, async |mut watch| {
+        let found = watch.next().await;
+        Some((stream::iter(found), watch))
+    })
+    .flatten()
+}
+
+struct Watch {
+    context: Arc<Context>,
+    objects: Store<DynamicObject>,
+    /// The regions that are to be read.
+    read: BTreeSet<String>,
+    /// One for each of them: none waits for another.
+    readings: FuturesUnordered<BoxFuture<'static, Reading>>,
+}
+
+struct Reading {
+    region: String,
+    pages: u32,
+    changes: Changes,
+}
+
+impl Watch {
+    /// The objects of what has changed in the region that is read next.
+    async fn next(&mut self) -> Vec<ObjectRef<DynamicObject>> {
+        let interval = self.context.settings.changes_interval;
+        let regions = regions(&self.context, &self.objects);
+        for region in &regions {
+            if self.read.insert(region.clone()) {
+                self.read_later(region.clone(), interval);
+            }
+        }
+        let Some(reading) = self.readings.next().await else {
+            return Vec::new();
+        };
+        if regions.contains(&reading.region) {
+            self.read_later(reading.region, interval.max(REST * reading.pages));
+        } else {
+            self.read.remove(&reading.region);
+        }
+        self.objects_of(&reading.changes)
+    }
+
+    fn read_later(&self, region: String, rest: Duration) {
+        let context = Arc::clone(&self.context);
+        let reading = async move {
+            let rest = context.settings.pace.jittered(rest, fastrand::f64());
+            tokio::time::sleep(rest).await;
+            read(&context, region).await
+        };
+        self.readings.push(reading.boxed());
+    }
+
+    /// The objects that name one of these rooms. Each gets a pass.
+    fn objects_of(&self, changes: &Changes) -> Vec<ObjectRef<DynamicObject>> {
+        let Changes { changed, gone } = changes;
+        if changed.is_empty() && gone.is_empty() {
+            return Vec::new();
+        }
+        tracing::debug!(changed = changed.len(), gone = gone.len(), "rooms changed");
+        let names = |object: &DynamicObject, pointer: &str| {
+            let named = object.data.pointer(pointer).and_then(Value::as_str);
+            let arn: Option<RoomArn> = named.and_then(|named| named.parse().ok());
+            arn.is_some_and(|arn| changed.contains(&arn) || gone.contains(&arn))
+        };
+        let objects = self.objects.state().into_iter();
+        let objects = objects
+            .filter(|object| names(object, "/status/arn") || names(object, "/spec/adopt/arn"));
+        let woken = objects.map(|object| {
+            self.context.memory.wake(&object.uid().unwrap_or_default());
+            ObjectRef::from_obj_with(&*object, resource())
+        });
+        woken.collect()
+    }
+}
+
+async fn read(context: &Context, region: String) -> Reading {
+    let mut reading = Reading {
+        region,
+        pages: 0,
+        changes: Changes::default(),
+    };
+    if context.leadership.mandate().is_none() {
+        return reading;
+    }
+    let Ok(account) = context.account.id().await else {
+        return reading;
+    };
+    let (index, region) = (&context.index, &reading.region);
+    let caller = Caller::operator(Lane::Look);
+    match index.refresh(&account, region, &caller).await {
+        Ok(pages) => reading.pages = pages,
+        Err(failure) => tracing::debug!(region, %failure, "could not look for changes"),
+    }
+    // A sweep may have found some, too.
+    reading.changes = index.changes(&account, region);
+    reading
+}

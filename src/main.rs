@@ -96,7 +96,7 @@ async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Er
                 account,
                 region,
                 regions,
-                caller: Caller::operator(Lane::Asked),
+                caller: Caller::operator(Lane::Asked, "check"),
             };
             aws.check(&mut report, write, id.as_ref()).await;
         }

@@ -23,6 +23,8 @@ use super::resource;
 
 /// After each page a region rests for so long: the readings take a tenth of AWS's quota at most.
 const REST: Duration = Duration::from_secs(2);
+/// After a reading that failed it rests for so many times as long.
+const FAILED: u32 = 3;
 
 /// Looks for changes without end, and yields the objects whose rooms they are.
 pub(super) fn changes(
@@ -53,14 +55,15 @@ struct Watch {
 
 struct Reading {
     region: String,
-    pages: u32,
+    /// How long the region rests before the next one.
+    rest: Duration,
     changes: Changes,
 }
 
 impl Watch {
     /// The objects of what has changed in the region that is read next.
     async fn next(&mut self) -> Vec<ObjectRef<DynamicObject>> {
-        let interval = self.context.settings.changes_interval;
+        let interval = interval(&self.context);
         let regions = regions(&self.context, &self.objects);
         for region in &regions {
             if self.read.insert(region.clone()) {
@@ -71,7 +74,7 @@ impl Watch {
             return Vec::new();
         };
         if regions.contains(&reading.region) {
-            self.read_later(reading.region, interval.max(REST * reading.pages));
+            self.read_later(reading.region, reading.rest);
         } else {
             self.read.remove(&reading.region);
         }
@@ -111,10 +114,17 @@ impl Watch {
     }
 }
 
+/// What sweeps find is told here, too, and not later than by the next one.
+fn interval(context: &Context) -> Duration {
+    let settings = &context.settings;
+    settings.changes_interval.min(settings.index_interval)
+}
+
 async fn read(context: &Context, region: String) -> Reading {
+    let interval = interval(context);
     let mut reading = Reading {
         region,
-        pages: 0,
+        rest: interval,
         changes: Changes::default(),
     };
     if context.leadership.mandate().is_none() {
@@ -124,10 +134,13 @@ async fn read(context: &Context, region: String) -> Reading {
         return reading;
     };
     let (index, region) = (&context.index, &reading.region);
-    let caller = Caller::operator(Lane::Look);
+    let caller = Caller::operator(Lane::Look, "changes");
     match index.refresh(&account, region, &caller).await {
-        Ok(pages) => reading.pages = pages,
-        Err(failure) => tracing::debug!(region, %failure, "could not look for changes"),
+        Ok(pages) => reading.rest = interval.max(REST * pages),
+        Err(failure) => {
+            reading.rest = interval * FAILED;
+            tracing::debug!(region, %failure, "could not look for changes");
+        }
     }
     // A sweep may have found some, too.
     reading.changes = index.changes(&account, region);

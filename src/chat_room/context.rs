@@ -164,15 +164,16 @@ impl Context {
         Object::new(&self.kubernetes, self.settings.class.as_ref(), seen)
     }
 
-    /// How long an object rests after a pass. Its room is compared as a whole when that is due, however far apart looks are.
-    pub(super) fn rest(&self, uid: &str, when: When) -> Duration {
+    /// How long an object rests after a pass. The room of one that `is_settled` is compared as a whole when that is due, however far apart
+    /// looks are.
+    pub(super) fn rest(&self, uid: &str, when: When, is_settled: bool) -> Duration {
         let (pace, now) = (&self.settings.pace, self.clock.now());
         let rest = self.memory.of(uid, |entry| {
             when.wait(&mut entry.failures, pace, now, fastrand::f64())
         });
         let due = verification::next(uid, self.settings.policies.verify_interval, now);
         match Duration::try_from(due.duration_since(now)) {
-            Ok(due) if when == When::Interval => rest.min(due),
+            Ok(due) if is_settled && when == When::Interval => rest.min(due),
             Ok(_) | Err(_) => rest,
         }
     }

@@ -11,6 +11,7 @@ use ivschat_core::room::urgency::{self, Tried};
 use ivschat_core::room::when::Failures;
 use tokio::time::Instant;
 
+use super::brake::Brake;
 use super::measured::Measured;
 use super::signature::Others;
 
@@ -31,8 +32,11 @@ pub(super) struct Entry {
     pub(super) failures: Failures,
     /// For how long the object needs no pass.
     rest: Option<Rest>,
-    /// Something has changed since the pass under way began.
+    /// Something has changed since the last pass began.
     woken: bool,
+    /// That is why the pass under way began.
+    wakes: bool,
+    brake: Brake,
     /// [`Seen::asked`] of the object that the last pass worked on which came to an end.
     asked: Option<u64>,
     /// What the metrics show.
@@ -55,6 +59,23 @@ struct Rest {
     superseded: Vec<String>,
 }
 
+/// What a pass leaves behind.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// [`Seen::fingerprint`] of the object once it shows what the pass has written.
+    pub(super) fingerprint: u64,
+    /// For how long the object needs no other pass.
+    pub(super) rest: Duration,
+    /// That one is the regular look.
+    pub(super) regular: bool,
+    /// The pass corrected something, wrote or failed.
+    pub(super) busy: bool,
+    /// How long the first and any other pass waits that a change of the room makes due after one that was busy.
+    pub(super) brake: (Duration, Duration),
+    /// Resource versions that its writes replaced.
+    pub(super) superseded: Vec<String>,
+}
+
 impl Memory {
     /// How long the object needs no pass: it is as the last pass left it, or older.
     pub(super) fn rest(&self, seen: &Seen) -> Option<Duration> {
@@ -72,24 +93,26 @@ impl Memory {
         (!left.is_zero()).then_some(left)
     }
 
-    /// Records the state that a pass left behind, and for how long the object needs no other pass. `regular`: that one is the regular look.
-    pub(super) fn settle(
-        &self,
-        seen: &Seen,
-        fingerprint: u64,
-        rest: Duration,
-        regular: bool,
-        superseded: Vec<String>,
-    ) {
-        let due = Instant::now().checked_add(rest);
+    /// Records the state that a pass left behind.
+    pub(super) fn settle(&self, seen: &Seen, left: Left) {
+        let now = Instant::now();
+        let due = now.checked_add(left.rest);
         self.of(&seen.uid, |entry| {
             entry.asked = Some(seen.asked());
-            let due = due.filter(|_| !entry.woken);
+            if entry.wakes && left.busy {
+                let (first, longest) = left.brake;
+                entry.brake.press(now, first, longest);
+            }
+            let (due, regular) = match entry.brake.until(now) {
+                _ if !entry.woken => (due, left.regular),
+                Some(until) => (due.map(|due| due.min(until)), false),
+                None => (None, false),
+            };
             entry.rest = due.map(|due| Rest {
-                fingerprint,
+                fingerprint: left.fingerprint,
                 due,
                 regular,
-                superseded,
+                superseded: left.superseded,
             });
         });
     }
@@ -106,18 +129,24 @@ impl Memory {
         urgency::lane(seen, tried)
     }
 
-    /// Makes a pass due now: something has changed that the object itself does not show.
+    /// Makes a pass due as soon as the brake lets it: something has changed that the object itself does not show.
     pub(super) fn wake(&self, uid: &str) {
         if let Some(entry) = self.entries().get_mut(uid) {
-            entry.rest = None;
             entry.woken = true;
+            match (&mut entry.rest, entry.brake.until(Instant::now())) {
+                (Some(rest), Some(until)) => {
+                    rest.due = rest.due.min(until);
+                    rest.regular = false;
+                }
+                (rest, _) => *rest = None,
+            }
         }
     }
 
     /// What is known of an object's room as a pass begins.
     pub(super) fn begin(&self, uid: &str) -> Recall {
         self.of(uid, |entry| {
-            entry.woken = false;
+            entry.wakes = std::mem::take(&mut entry.woken);
             entry.recall.clone()
         })
     }
@@ -154,19 +183,35 @@ mod tests {
         let mut object = DynamicObject::new("lobby", &resource());
         object.metadata.uid = Some("uid-1".to_owned());
         let (memory, seen) = (Memory::default(), Seen::read(&object));
-        let pass = |wake: bool| {
+        let hour = Duration::from_hours(1);
+        let pass = |wake: bool, busy: bool| {
             memory.begin(&seen.uid);
             if wake {
                 memory.wake(&seen.uid);
             }
-            let rest = Duration::from_hours(1);
-            memory.settle(&seen, seen.fingerprint(), rest, true, Vec::new());
-            (memory.rest(&seen).is_some(), memory.lane(&seen))
+            let left = Left {
+                fingerprint: seen.fingerprint(),
+                rest: hour,
+                regular: true,
+                busy,
+                brake: (Duration::from_secs(10), hour),
+                superseded: Vec::new(),
+            };
+            memory.settle(&seen, left);
+            let rest = memory.rest(&seen).map(|rest| rest.as_secs() / 10);
+            (rest, memory.lane(&seen))
         };
-        assert_eq!(pass(false), (true, Lane::Look));
-        assert_eq!(pass(true), (false, Lane::Retry));
-        assert_eq!(pass(false), (true, Lane::Look));
+        let look = (Some(359), Lane::Look);
+        assert_eq!(pass(false, true), look);
+        assert_eq!(pass(true, false), (None, Lane::Retry));
+        assert_eq!(pass(false, false), look);
         memory.wake(&seen.uid);
         assert_eq!(memory.rest(&seen), None);
+        // One that comes to something lets the next one wait.
+        assert_eq!(pass(true, true), (Some(0), Lane::Retry));
+        assert_eq!(pass(false, true), look);
+        memory.wake(&seen.uid);
+        let rest = memory.rest(&seen).unwrap();
+        assert!(rest > Duration::from_secs(19), "{rest:?}");
     }
 }

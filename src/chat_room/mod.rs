@@ -3,6 +3,7 @@
 //! Start reading at [`reconcile`]: it is the table of contents. What a pass decides stands in [`ivschat_core::room`].
 
 mod act;
+mod brake;
 mod changes;
 mod claims;
 mod context;

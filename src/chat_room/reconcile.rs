@@ -20,7 +20,7 @@ use crate::kit::leadership::Mandate;
 /// Brings the room of a ChatRoom to what the ChatRoom describes, and writes the outcome into its status.
 ///
 /// Failures of AWS are outcomes like any other: they end up in the status, and their class decides when to try again. A
-/// pass over a room that is as specified makes one GetRoom and writes nothing. `caller`: whose turn it is where others wait for AWS's
+/// pass over a room that is as specified writes nothing, and makes a GetRoom only where no list shows that. `caller`: whose turn it is where others wait for AWS's
 /// quota, too. Returns how long the object needs no other pass; `None`: until it changes.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use crate::telemetry::PassTimer;
 use super::act::Acted;
 use super::context::Context;
 use super::measure;
+use super::memory::Left;
 use super::object::Object;
 use crate::kit::Error;
 use crate::kit::leadership::Mandate;
@@ -103,13 +104,24 @@ async fn conclude(
         context.kubernetes.publish(seen, &notice).await;
     }
     measure::show(context, seen, &object.stored, &verdict);
-    let (rest, regular) = (context.rest(&seen.uid, when), when == When::Interval);
+    let (settings, is_settled) = (&context.settings, verdict == Verdict::InSync);
+    let (rest, regular) = (
+        context.rest(&seen.uid, when, is_settled),
+        when == When::Interval,
+    );
+    let failed = matches!(verdict, Verdict::Failed { .. });
     let wait_ms = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(object = %seen, generation, wait_ms, "pass ended");
     let fingerprint = object.fingerprint();
-    context
-        .memory
-        .settle(seen, fingerprint, rest, regular, object.superseded);
+    let left = Left {
+        fingerprint,
+        rest,
+        regular,
+        busy: failed || !course.corrected().is_empty() || !object.superseded.is_empty(),
+        brake: (settings.changes_interval, settings.pace.drift_interval),
+        superseded: object.superseded,
+    };
+    context.memory.settle(seen, left);
     Ok(Passed { verdict, rest })
 }
 

@@ -88,7 +88,7 @@ impl Sweep {
             return Vec::new();
         };
         self.term = Some(term);
-        let caller = Caller::operator(Lane::Look);
+        let caller = Caller::operator(Lane::Look, "sweeps");
         let (mut owned, mut unlisted) = (Vec::new(), BTreeSet::new());
         let lists = regions(&context, &self.store)
             .into_iter()

@@ -1,7 +1,7 @@
 //! What lists show: that nothing has changed, of many rooms at once, and what has.
 
 use futures::future::join_all;
-use ivschat_emulator::world::{Call, Operation, Scope, Settings, UpdateRoom};
+use ivschat_emulator::world::{Call, CreateRoom, Operation, Scope, Settings, UpdateRoom};
 use serde_json::json;
 
 use crate::stage::{ControlPlane, Options, REGION, Stage, arn_of};
@@ -13,6 +13,17 @@ fn looking_for_changes() -> Options {
     Options {
         changes_interval: "200ms",
         ..Options::default()
+    }
+}
+
+/// Rooms of somebody else that were updated later: the front of the list shows none of the others.
+fn cover(stage: &Stage) {
+    for _ in 0..60 {
+        let room = Call::CreateRoom(CreateRoom::default());
+        stage
+            .emulator
+            .call(&Scope::in_region(REGION), room)
+            .unwrap();
     }
 }
 
@@ -103,6 +114,7 @@ async fn a_tag_that_moves_no_update_time_is_found_by_the_next_list_of_all() {
     let object = stage
         .settle("lobby", json!({"tags": {"team": "live"}}))
         .await;
+    cover(&stage);
     let tag = Call::TagResource {
         resource_arn: arn_of(&object),
         tags: [("team".to_owned(), "other".to_owned())].into(),
@@ -111,7 +123,9 @@ async fn a_tag_that_moves_no_update_time_is_found_by_the_next_list_of_all() {
     stage.emulator.call(&home, tag).unwrap();
     let told = stage.event("lobby", "DriftCorrected").await;
     assert!(told.contains("tags[team]: other → live"), "{told}");
-    assert_eq!(stage.room().tags["team"], "live");
+    let rooms = stage.rooms_in(REGION);
+    let room = rooms.iter().find(|room| room.arn == arn_of(&object));
+    assert_eq!(room.unwrap().tags["team"], "live");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,6 +136,7 @@ async fn a_room_that_somebody_else_deletes_is_missed_by_the_next_list_of_all_and
     };
     let stage = Stage::with(options).await;
     let object = stage.settle("lobby", json!({})).await;
+    cover(&stage);
     let identifier = arn_of(&object);
     let home = Scope::in_region(REGION);
     let delete = Call::DeleteRoom {
@@ -134,7 +149,11 @@ async fn a_room_that_somebody_else_deletes_is_missed_by_the_next_list_of_all_and
         arn.is_some_and(|arn| *arn != identifier)
     };
     let again = stage.until("lobby", "made again", is_new).await;
-    assert_eq!(stage.room().arn, arn_of(&again));
+    let owned = stage.own_tags(&again);
+    let rooms = stage.rooms_in(REGION).into_iter();
+    let own: Vec<_> = rooms.filter(|room| room.tags == owned).collect();
+    assert_eq!(own.len(), 1, "{own:#?}");
+    assert_eq!(own[0].arn, arn_of(&again));
 }
 
 #[tokio::test(flavor = "multi_thread")]

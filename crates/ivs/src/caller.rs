@@ -37,9 +37,10 @@ impl Caller {
         }
     }
 
-    /// The operator itself, which asks for no object.
-    pub fn operator(lane: Lane) -> Self {
-        Self::new(lane, "", Instant::now())
+    /// The operator itself, which asks for no object. `task`: what for. Tasks take turns with each other and with namespaces.
+    pub fn operator(lane: Lane, task: &str) -> Self {
+        // No namespace is called like this.
+        Self::new(lane, format!("/{task}"), Instant::now())
     }
 
     /// One that has begun to change things: it waits even if it is recalled, and no longer than what did not work before.

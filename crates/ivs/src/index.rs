@@ -163,7 +163,7 @@ impl Index {
                 Err(failure) => {
                     *failed = Some((Instant::now(), failure.clone()));
                     slot.known().failed.clone_from(&failed);
-                    self.let_go(account, region);
+                    self.let_go();
                     return Err(failure);
                 }
             }
@@ -357,17 +357,16 @@ impl Index {
         }
     }
 
-    /// Drops the entry of a region that has never been listed: users can name regions that do not exist.
-    fn let_go(&self, account: &str, region: &str) {
+    /// Drops regions that have never been listed, and that nobody asks for any more: users can name regions that do not exist.
+    fn let_go(&self) {
+        let now = Instant::now();
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (account.to_owned(), region.to_owned());
-        let unlisted = |slot: &Arc<Slot>| {
+        regions.retain(|_, slot| {
             let known = slot.known();
-            !known.is_listed && known.census.is_empty()
-        };
-        if regions.get(&key).is_some_and(unlisted) {
-            regions.remove(&key);
-        }
+            let failed = known.failed.as_ref();
+            let lately = failed.is_none_or(|(at, _)| now.duration_since(*at) < FAILED);
+            lately || known.is_listed || !known.census.is_empty()
+        });
     }
 
     fn slot(&self, account: &str, region: &str) -> Arc<Slot> {

@@ -129,6 +129,8 @@ struct Entry {
     seen: u64,
     /// When that began, or when this process left it so.
     shown: Timestamp,
+    /// When the first whole reading had ended that did not show it any more.
+    missed: Option<Timestamp>,
     /// This process has deleted it.
     deleted: bool,
     /// Readings that begin before do not tell what this process has done to it.
@@ -251,9 +253,8 @@ impl Census {
             self.front = self.front.max(Some(span.begun));
         }
         if reading.down_to.is_none() {
-            self.drop_older(span, lag);
+            self.note_missed(span, lag);
             self.whole = Some((self.readings, span));
-            self.tell_of_missed(span);
             self.complete = true;
         }
         self.note_page(reading.first_down_to, span, lag);
@@ -331,45 +332,43 @@ impl Census {
         self.shown = kept;
     }
 
-    /// Drops rooms that neither this whole reading nor the one before shows: they are gone. So is what rested on them.
-    fn drop_older(&mut self, newest: Span, lag: Lag) {
-        let Some((number, last)) = self.whole else {
-            return;
-        };
+    /// Notes the rooms that this whole reading does not show. One that another began to miss a lag before is gone.
+    fn note_missed(&mut self, newest: Span, lag: Lag) {
         self.gone.retain(|_, until| *until > newest.begun);
         let mut gone = Vec::new();
         for (arn, entry) in &mut self.rooms {
             // This reading is not behind what this process has done.
             let told = entry.ours_until.take_if(|until| *until <= newest.begun);
-            let deleted = told.is_some() && entry.deleted;
-            if told.is_some() {
-                entry.seen = entry.seen.max(number);
+            if told.is_some() && entry.deleted {
+                gone.push(arn.clone());
+            }
+            if entry.ours_until.is_some() || entry.seen == self.readings {
+                continue;
             }
             // One that began later has shown it.
-            let later = entry.seen > 0 && entry.shown > newest.begun;
-            if deleted || (entry.ours_until.is_none() && entry.seen < number && !later) {
-                gone.push(arn.clone());
+            if entry.seen > 0 && entry.shown > newest.begun {
+                entry.seen = self.readings;
+                continue;
+            }
+            match entry.missed {
+                None => {
+                    entry.missed = Some(newest.ended);
+                    if !entry.deleted {
+                        self.changes.changed.remove(arn);
+                        self.changes.gone.insert(arn.clone());
+                    }
+                }
+                Some(missed) if newest.begun >= lag.after(missed) => gone.push(arn.clone()),
+                Some(_) => {}
             }
         }
         for arn in gone {
             self.remove(&arn);
         }
-        let after = lag.after(last.ended);
-        self.shown.retain(|it| it.not_before >= Some(after));
-    }
-
-    /// Notes the rooms that this whole reading is the first not to show.
-    fn tell_of_missed(&mut self, newest: Span) {
-        for (arn, entry) in &mut self.rooms {
-            if entry.ours_until.is_some() || entry.seen == self.readings {
-                continue;
-            }
-            if entry.seen > 0 && entry.shown > newest.begun {
-                entry.seen = self.readings;
-            } else {
-                self.changes.changed.remove(arn);
-                self.changes.gone.insert(arn.clone());
-            }
+        // What rested on rooms that are dropped is dropped with them.
+        if let Some((_, last)) = self.whole {
+            let after = lag.after(last.ended);
+            self.shown.retain(|it| it.not_before >= Some(after));
         }
     }
 
@@ -386,6 +385,7 @@ impl Census {
         self.front = None;
         for entry in self.rooms.values_mut() {
             entry.seen = 0;
+            entry.missed = None;
         }
     }
 
@@ -412,6 +412,7 @@ impl Census {
             since: at,
             seen: self.readings,
             shown: at,
+            missed: None,
             deleted,
             ours_until: Some(until),
         });
@@ -439,6 +440,7 @@ impl Census {
                 since: begun,
                 seen: self.readings,
                 shown: begun,
+                missed: None,
                 deleted: false,
                 ours_until: None,
             });
@@ -454,8 +456,13 @@ impl Census {
             }
             return;
         }
+        let later = room.update_time > before;
+        // It was not on a whole reading: this page may be behind one that was.
+        if !later && known.missed.is_some_and(|missed| begun < lag.after(missed)) {
+            return;
+        }
         // A page that was asked for earlier, or that another replica shows which is behind.
-        let earlier = known.seen > 0 && begun < known.shown && room.update_time <= before;
+        let earlier = known.seen > 0 && begun < known.shown && !later;
         let behind = room.update_time < before && begun < lag.after(known.since);
         if !earlier && !behind && room != *known.latest {
             self.changes.tell(&room.arn);
@@ -464,6 +471,7 @@ impl Census {
         }
         known.seen = self.readings;
         known.shown = known.shown.max(begun);
+        known.missed = None;
         known.deleted = false;
         known.ours_until = None;
         if known.room != known.latest {
@@ -499,7 +507,7 @@ impl Census {
     /// Whether the newest whole reading shows it, or a later one, or this process has made it since.
     fn is_current(&self, entry: &Entry) -> bool {
         let newest = self.whole.map(|(number, _)| number);
-        let shown = entry.seen > 0 && Some(entry.seen) >= newest;
+        let shown = entry.seen > 0 && Some(entry.seen) >= newest && entry.missed.is_none();
         shown || entry.ours_until.is_some()
     }
 

@@ -146,11 +146,17 @@ fn apply(
         && let Some(until) = case.recall.may_be_behind(differences, case.policies.grace)
         && until > case.now
     {
+        // Not every member was compared with what the room is to be.
+        let room = ActualRoom {
+            update_time: record.update_time,
+            ..room
+        };
         let sooner = Some(When::At(until));
         return Plan {
             sooner,
             ..in_sync(record)
-        };
+        }
+        .doing([Step::Hold, Step::Bind { room, touched }]);
     }
     if let Correction::Change(Change { differences, .. }) = &correction
         && differences

@@ -1,12 +1,12 @@
-//! What a sweep over every region found, compared with what was known before.
+//! What lists show: what has changed, and what sweeps over every region are for.
 
 use std::collections::BTreeSet;
 
 use super::RoomArn;
 use super::orphans::{ObjectName, Owned, Watched};
 
-/// What the readings of one region show otherwise than those before. What this process has updated or tagged is told once, too;
-/// what it has made, released or deleted is not.
+/// What the readings of one region show otherwise than those before. What this process has updated is told once, too, and what it has
+/// tagged where that moves `updateTime`; what it has made or deleted is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Rooms that are new, or shown otherwise than before.

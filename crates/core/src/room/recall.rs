@@ -29,6 +29,8 @@ pub struct Recall {
     /// This process proved that the object has no room, and wrote an attempt down after that. Nobody else has worked on the object
     /// since this time, so this process knows the outcome of each attempt, or still has it on record.
     pub absent_since: Option<Timestamp>,
+    /// When the room was last compared as a whole, and left as it is to be.
+    pub compared_at: Option<Timestamp>,
     /// What AWS had otherwise than the spec says, after the last pass that asked it to, and since when; `None`: it has answered so.
     pub otherwise: Vec<(Difference, Option<Timestamp>)>,
     /// What of that stayed so after a correction: another one would change nothing.
@@ -142,6 +144,7 @@ impl Recall {
     /// Takes in how a pass that brought the room to the spec has ended. `edited`: what it corrected.
     pub fn compared(&mut self, edited: &[Difference], otherwise: Otherwise, now: Timestamp) {
         let Otherwise { kept, behind } = otherwise;
+        self.compared_at = Some(now);
         let again = kept.iter().filter(|difference| edited.contains(difference));
         self.resists = again.cloned().collect();
         let before = std::mem::take(&mut self.otherwise);
@@ -164,6 +167,7 @@ impl Recall {
     fn forget_room(&mut self) {
         self.had = None;
         self.attempt = None;
+        self.compared_at = None;
     }
 }
 
@@ -210,6 +214,7 @@ mod tests {
             deleted: Some(gone("y", None)),
             twins: BTreeSet::from([arn("z")]),
             absent_since: Some(at(1)),
+            compared_at: None,
             otherwise: Vec::new(),
             resists: Vec::new(),
         }

@@ -54,7 +54,7 @@ pub struct Look {
     pub sight: Result<Sight, (Failure, Knowledge)>,
     /// Other rooms that may be the object's.
     pub others: Vec<Another>,
-    /// A list has just shown the room otherwise than GetRoom does: one of them is behind.
+    /// A list has just shown a later state of the room than GetRoom does, or another one of the same time: GetRoom may be behind.
     pub behind: bool,
 }
 

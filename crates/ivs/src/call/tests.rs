@@ -158,7 +158,7 @@ async fn deleted(aws: &Arc<Scripted>, fence: &OpenFor) -> Result<Answer, Failure
 
 /// Somebody who asks.
 pub(crate) fn caller() -> Caller {
-    Caller::operator(Lane::Asked)
+    Caller::operator(Lane::Asked, "test")
 }
 
 pub(crate) fn new_room() -> NewRoom {

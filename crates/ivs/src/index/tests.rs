@@ -393,7 +393,7 @@ async fn a_front_is_read_again_only_once_there_is_a_reading_that_it_joins_on_to(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_front_that_was_read_for_an_earlier_term_is_dropped_and_spoils_no_list_of_this_one() {
+async fn a_reading_that_began_in_an_earlier_term_is_told_from_one_of_this_term() {
     let index = index(&Arc::new(OneRoom::default()));
     index
         .relist(ACCOUNT, REGION, None, &caller())

@@ -249,8 +249,8 @@ fn a_room_that_this_process_made_and_no_list_shows_since_may_be_gone() {
     for (begun, current) in [
         (109, Some(true)),
         (110, Some(false)),
-        (111, None),
-        (112, None),
+        (120, Some(false)),
+        (121, None),
     ] {
         census.take(reading(begun, [None, None], &[]), LAG);
         assert_eq!(told(&census), current, "{begun}");
@@ -552,4 +552,46 @@ fn a_reading_is_complete_only_after_the_lag_and_as_much_more_as_the_clock_may_ha
     let need = Need::complete(at(101));
     assert_eq!(census.next(&need, at(113), lag), Next::Wait(at(114)));
     assert_eq!(census.next(&need, at(114), lag), Next::Read(Some(at(87))));
+}
+
+#[test]
+fn a_room_that_a_whole_reading_missed_is_not_back_because_a_page_shows_it_that_may_be_behind() {
+    let current = |census: &Census| {
+        let rooms = census.rooms_of(&identity());
+        rooms.first().map(|it| it.current)
+    };
+    let front = |begun, updated| {
+        reading(
+            begun,
+            [Some(begun - 10), Some(begun - 10)],
+            &[summary("a", updated)],
+        )
+    };
+    let missed = || {
+        let whole = |begun, rooms: &[Summary]| reading(begun, [Some(begun - 10), None], rooms);
+        census([whole(100, &[summary("a", 1)]), whole(200, &[])])
+    };
+    // The reading that missed it ended at 201.
+    for (begun, updated, back) in [
+        (199, 1, false),
+        (205, 1, false),
+        (210, 1, false),
+        (211, 1, true),
+        (205, 203, true),
+    ] {
+        let mut census = missed();
+        assert_eq!(census.changes(), changes(&[], &["a"]));
+        census.take(front(begun, updated), LAG);
+        assert_eq!(current(&census), Some(back), "{begun} {updated}");
+    }
+}
+
+#[test]
+fn two_whole_readings_within_a_lag_drop_no_room_that_both_may_be_behind() {
+    let whole = |begun| reading(begun, [None, None], &[]);
+    let mut census = census([reading(100, [None, None], &[summary("a", 1)]), whole(101)]);
+    for (begun, known) in [(103, 1), (111, 1), (112, 0)] {
+        census.take(whole(begun), LAG);
+        assert_eq!(census.rooms_of(&identity()).len(), known, "{begun}");
+    }
 }

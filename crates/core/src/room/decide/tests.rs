@@ -604,9 +604,11 @@ fn what_a_read_may_show_as_before_a_correction_is_not_corrected_again_until_a_gr
             .into_iter()
             .chain(identity().tags())
             .collect(),
+        create_time: Some(second(20)),
         ..ours()
     };
     let mut object = lobby();
+    object.seen.created_at = Some(second(10));
     let mut look = looked_at(Sight::Room(retagged.clone()));
     look.record.arn = Some(arn("a"));
     let Plan { finding, .. } = object.decides_on(look.clone());
@@ -620,11 +622,26 @@ fn what_a_read_may_show_as_before_a_correction_is_not_corrected_again_until_a_gr
     };
     let (now, grace) = (Timestamp::UNIX_EPOCH, policies().grace);
     let plan = plan_since(&mut object, now - grace + SignedDuration::from_secs(1));
-    assert_eq!((plan.steps, plan.applied), (Vec::new(), None));
-    assert_eq!(
-        plan.sooner,
-        Some(When::At(now + SignedDuration::from_secs(1)))
-    );
+    assert_eq!(plan.steps, [Step::Hold, bind(retagged.clone())]);
+    let soon = When::At(now + SignedDuration::from_secs(1));
+    assert_eq!((plan.applied, plan.sooner), (None, Some(soon)));
     let plan = plan_since(&mut object, now - grace);
     assert_eq!(plan.finding, Finding::Changed(differences.clone()));
+    // Another room is deleted only while the status still names this one.
+    let known = differences.iter().map(|it| (it.clone(), Some(now)));
+    object.recall.otherwise = known.collect();
+    look.others = vec![Another {
+        arn: arn("b"),
+        shown: Some(Ok(Some(twin("uid-1", 30)))),
+    }];
+    let goes = [
+        Step::Turn(arn("b")),
+        Step::Confirm(arn("a")),
+        Step::Delete {
+            arn: arn("b"),
+            create_time: Some(second(30)),
+            twin: true,
+        },
+    ];
+    assert_eq!(object.decides_on(look).others, goes);
 }

@@ -5,7 +5,7 @@ use crate::room::case::Intent;
 use crate::room::census::{Known, Need};
 use crate::room::correction::{Correction, correct};
 use crate::room::record::Record;
-use crate::room::{ActualRoom, RoomArn, status, verification};
+use crate::room::{ActualRoom, RoomArn, Summary, status, verification};
 
 use super::{Ask, Search, Stop, told};
 
@@ -16,7 +16,9 @@ impl Search<'_> {
         let Some(arn) = self.settled() else {
             return Ok(false);
         };
+        // Fronts may be new without showing this room.
         let need = Need {
+            whole: true,
             lenient: true,
             ..Need::default()
         };
@@ -36,13 +38,14 @@ impl Search<'_> {
         let (case, record) = (self.case, &self.record);
         let seen = case.seen;
         let holds = |kind| status::holds(&seen.status, kind);
+        let handled = seen.status.last_handled_reconcile_at.clone();
         let settled = case.intent == Intent::Keep
             && seen.has_finalizer()
             && seen.status.observed_generation == Some(seen.generation)
             && status::was_ready(&seen.status, seen.generation)
             && holds(ConditionType::Synced)
             && !holds(ConditionType::Stalled)
-            && seen.reconcile_at == seen.status.last_handled_reconcile_at;
+            && (seen.reconcile_at.is_none() || seen.reconcile_at == handled);
         // Nothing is known that the status does not say, nor does the status say what cannot be.
         let agrees = *record == Record::from(&seen.status)
             && record.creation.is_none()
@@ -51,14 +54,14 @@ impl Search<'_> {
         let arn = record.arn.as_ref().filter(|_| settled && agrees)?;
         let placed = record.region.as_deref() == Some(arn.region());
         let named = case.adopt.as_ref().is_none_or(|adopt| adopt == arn);
-        (placed && named && !self.is_due(arn)).then_some(arn)
+        (placed && named && !self.is_due()).then_some(arn)
     }
 
     /// Whether the room is to be compared as a whole once more.
-    fn is_due(&self, arn: &RoomArn) -> bool {
+    fn is_due(&self) -> bool {
         let case = self.case;
-        let shown = case.recall.shown.as_ref().filter(|(known, _)| known == arn);
-        let since = shown.map_or(case.alone_since, |(_, at)| case.alone_since.max(*at));
+        let since = case.recall.compared_at.max(Some(case.alone_since));
+        let since = since.unwrap_or(case.alone_since);
         let interval = case.policies.verify_interval;
         verification::next(&case.seen.uid, interval, since) <= case.now
     }
@@ -85,7 +88,7 @@ impl Search<'_> {
         applied && correction == Ok(Correction::None)
     }
 
-    /// Whether a list has just shown the room otherwise than GetRoom does: one of them is behind.
+    /// Whether a list has just shown a later state of the room than GetRoom does, or another one of the same time.
     pub(super) fn is_behind(&self, room: &ActualRoom) -> bool {
         let case = self.case;
         let regions = self.facts.regions.get(room.arn.region());
@@ -94,8 +97,10 @@ impl Search<'_> {
         let mut known = listed.flat_map(|listed| &listed.ours);
         let known = known.rfind(|known| known.arn == room.arn);
         known.is_some_and(|known| {
-            known.latest.update_time != room.update_time
-                && case.now < case.policies.lag().after(known.since)
+            let latest = &*known.latest;
+            let is_older = room.update_time < latest.update_time
+                || (room.update_time == latest.update_time && Summary::from(room) != *latest);
+            is_older && case.now < case.policies.lag().after(known.since)
         })
     }
 }

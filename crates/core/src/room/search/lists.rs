@@ -253,8 +253,9 @@ impl Search<'_> {
     /// The list that was asked for because another named rooms that GetRoom shows otherwise, and since when it was to be begun.
     fn fresh(&self, region: &str) -> Option<(Timestamp, Result<&Listed, Failure>)> {
         let known = self.facts.regions.get(region)?;
-        let known = known.iter().rfind(|it| it.need.whole)?;
-        let since = known.need.not_before.unwrap_or(Timestamp::MIN);
+        let mut known = known.iter().rev().filter(|it| it.need.whole);
+        let fresh = known.find_map(|it| Some((it.need.not_before?, it)));
+        let (since, known) = fresh?;
         Some((since, known.answer.as_ref().map_err(Clone::clone)))
     }
 }

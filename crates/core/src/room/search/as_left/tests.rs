@@ -111,14 +111,12 @@ impl Scene {
                 }
                 Err(Ask::Region { region, need }) => {
                     assert_eq!(region, HOME);
-                    let lenient = Need {
+                    let whole = Need {
+                        whole: true,
                         lenient: true,
                         ..Need::default()
                     };
-                    assert_eq!(
-                        need, lenient,
-                        "no look waits for a list that others do not need"
-                    );
+                    assert_eq!(need, whole, "one list of all serves every look");
                     asked.push("list");
                     let ours = self.listed.clone();
                     let listed = ours.map(|ours| Listed {
@@ -149,6 +147,12 @@ fn a_room_that_a_list_shows_as_it_was_left_takes_no_get_room() {
     let (look, asked) = scene().look();
     assert_eq!(look.sight, Ok(Sight::Unneeded));
     assert_eq!(asked, ["list", "known"]);
+    // A request for a pass that was handled, and taken off since or not.
+    let mut scene = scene();
+    scene.seen.status.last_handled_reconcile_at = Some("now".to_owned());
+    assert!(scene.is_as_left());
+    scene.seen.reconcile_at = Some("now".to_owned());
+    assert!(scene.is_as_left());
 }
 
 #[test]
@@ -278,24 +282,31 @@ fn once_in_a_while_a_room_is_compared_as_a_whole_and_that_counts_from_the_last_t
     scene.policies.verify_interval = interval;
     // Two moments are past since this process works on the object.
     assert!(!scene.is_as_left());
-    let saw = |second| Some((arn("a"), at(second)));
     let before = verification::next("uid-1", interval, at(NOW - 4000));
-    scene.recall.shown = Some((arn("a"), before - 1.second()));
-    assert!(!scene.is_as_left());
-    scene.recall.shown = Some((arn("a"), before));
-    assert!(scene.is_as_left());
-    scene.recall.shown = saw(NOW - 1);
-    assert!(scene.is_as_left());
-    scene.recall.shown = Some((arn("b"), at(NOW - 1)));
-    assert!(!scene.is_as_left(), "that was another room");
+    for (compared, is_as_left) in [
+        (before - 1.second(), false),
+        (before, true),
+        (at(NOW - 1), true),
+    ] {
+        scene.recall.compared_at = Some(compared);
+        assert_eq!(scene.is_as_left(), is_as_left, "{compared}");
+    }
 }
 
 #[test]
-fn a_get_room_that_differs_from_a_list_of_the_last_moments_is_repeated() {
+fn a_get_room_that_is_behind_a_list_of_the_last_moments_is_repeated() {
     let listed = ActualRoom {
         name: "hall".to_owned(),
         update_time: Some(at(NOW - 20)),
         ..own()
+    };
+    let later = ActualRoom {
+        update_time: Some(at(NOW - 19)),
+        ..own()
+    };
+    let same_time = ActualRoom {
+        name: "lobby".to_owned(),
+        ..listed.clone()
     };
     // A read may be behind for 80 seconds, and clocks 10 apart.
     for (since, room, behind) in [
@@ -303,6 +314,9 @@ fn a_get_room_that_differs_from_a_list_of_the_last_moments_is_repeated() {
         (NOW - 89, own(), true),
         (NOW - 90, own(), false),
         (NOW - 15, listed.clone(), false),
+        // The list is behind.
+        (NOW - 15, later, false),
+        (NOW - 15, same_time, true),
     ] {
         let mut scene = scene();
         let known = Known {

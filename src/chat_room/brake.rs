@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn passes_that_come_to_something_again_and_again_wait_twice_as_long_each_time() {
-        let (first, longest) = (Duration::from_secs(10), Duration::from_secs(60));
+        let (first, longest) = (Duration::from_secs(10), Duration::from_mins(1));
         let (mut brake, mut now) = (Brake::default(), Instant::now());
         assert_eq!(brake.until(now), None);
         let mut waits = Vec::new();

@@ -18,11 +18,16 @@ const AT_ONCE: usize = 16;
 /// How often a case is played at most whose fault does not strike: how many calls there are depends on time, too.
 const TRIES: usize = 3;
 
+/// Cases that come to nothing even so. They count as failures if they are more than this and than one in a hundred.
+const VOID: usize = 2;
+
 /// What a run of the matrix comes to.
 #[derive(Debug, Default)]
 pub struct Tally {
     axes: BTreeMap<Axis, Sum>,
     failed: Vec<String>,
+    /// Cases whose fault never struck.
+    void: Vec<String>,
     /// Answers of the API server that the model was compared with.
     compared: usize,
 }
@@ -67,7 +72,11 @@ pub async fn run(cases: Vec<Case>) -> Tally {
     let mut outcomes = std::pin::pin!(small.chain(large));
     while let Some((axis, name, outcome, spent)) = outcomes.next().await {
         done += 1;
-        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        let verdict = match &outcome {
+            Ok(_) => "ok",
+            Err(failed) if failed.oracle == NEVER_STRUCK => "void",
+            Err(_) => "FAILED",
+        };
         println!(
             "{done:>5}/{total} {verdict:<6} {:>5.1} s  {name}",
             spent.as_secs_f64()
@@ -98,6 +107,10 @@ impl Tally {
                 self.compared += compared;
                 None
             }
+            Err(failed) if failed.oracle == NEVER_STRUCK => {
+                self.void.push(name.to_owned());
+                None
+            }
             Err(failed) => Some(failed),
         };
         if let Some(Failed { oracle, details }) = failed {
@@ -111,7 +124,13 @@ impl Tally {
     }
 
     pub fn failures(&self) -> usize {
-        self.failed.len()
+        let few = VOID.max(self.cases() / 100);
+        let void = self.void.len();
+        self.failed.len() + if void > few { void } else { 0 }
+    }
+
+    fn cases(&self) -> usize {
+        self.axes.values().map(|sum| sum.cases).sum()
     }
 
     /// The table at the end.
@@ -134,7 +153,7 @@ impl Tally {
                 );
             }
         }
-        let cases: usize = self.axes.values().map(|sum| sum.cases).sum();
+        let cases = self.cases();
         println!(
             "{:<12} {cases:>6} {:>9} {:>8.0} by the clock\n",
             "all",
@@ -148,10 +167,13 @@ impl Tally {
         for failed in &self.failed {
             println!("FAILED {failed}");
         }
+        for name in &self.void {
+            println!("VOID {name}: {NEVER_STRUCK} in {TRIES} runs");
+        }
+        let (failures, void) = (self.failures(), self.void.len());
         println!(
-            "{} passed, {} failed",
-            cases - self.failures(),
-            self.failures()
+            "{} passed, {failures} failed, {void} void",
+            cases.saturating_sub(failures.max(self.failed.len() + void))
         );
     }
 }

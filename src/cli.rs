@@ -254,7 +254,7 @@ impl RunArguments {
             lag_bound: signed(self.lag_bound),
             skew: signed(self.clock_skew),
             verify_interval: signed(self.verify_interval),
-            // Two sweeps: one may fail.
+            // Longer than a list is rested on, by as long as it may take to read.
             lists_count_for: signed(self.index_interval.saturating_mul(2)),
         };
         let pace = Pace {

@@ -1,5 +1,5 @@
-//! Watches every region for rooms that somebody else has changed or deleted. AWS tells of no change, but it lists rooms newest update
-//! first: a page or two show what was updated since the last reading, of however many rooms.
+//! Watches every region for rooms that somebody else has changed or deleted. AWS sends no news of changes. But it lists the newest update
+//! first, so one or two pages show what was updated since the last reading, however many rooms there are.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

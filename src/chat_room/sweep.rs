@@ -93,9 +93,8 @@ impl Sweep {
         let lists = regions(&context, &self.store)
             .into_iter()
             .map(async |region| {
-                let listed = context.index.relist(&account, &region, since, &caller);
-                let listed = listed.await;
-                (region, listed)
+                let rooms = context.index.relist(&account, &region, since, &caller);
+                (region.clone(), rooms.await)
             });
         for (region, listed) in join_all(lists).await {
             match listed {

@@ -16,18 +16,13 @@ use crate::trial::{self, Failed, NEVER_STRUCK};
 const AT_ONCE: usize = 16;
 
 /// How often a case is played at most whose fault does not strike: how many calls there are depends on time, too.
-const TRIES: usize = 3;
-
-/// Cases that come to nothing even so. They count as failures if they are more than this and than one in a hundred.
-const VOID: usize = 2;
+const TRIES: usize = 6;
 
 /// What a run of the matrix comes to.
 #[derive(Debug, Default)]
 pub struct Tally {
     axes: BTreeMap<Axis, Sum>,
     failed: Vec<String>,
-    /// Cases whose fault never struck.
-    void: Vec<String>,
     /// Answers of the API server that the model was compared with.
     compared: usize,
 }
@@ -72,11 +67,7 @@ pub async fn run(cases: Vec<Case>) -> Tally {
     let mut outcomes = std::pin::pin!(small.chain(large));
     while let Some((axis, name, outcome, spent)) = outcomes.next().await {
         done += 1;
-        let verdict = match &outcome {
-            Ok(_) => "ok",
-            Err(failed) if failed.oracle == NEVER_STRUCK => "void",
-            Err(_) => "FAILED",
-        };
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
         println!(
             "{done:>5}/{total} {verdict:<6} {:>5.1} s  {name}",
             spent.as_secs_f64()
@@ -107,10 +98,6 @@ impl Tally {
                 self.compared += compared;
                 None
             }
-            Err(failed) if failed.oracle == NEVER_STRUCK => {
-                self.void.push(name.to_owned());
-                None
-            }
             Err(failed) => Some(failed),
         };
         if let Some(Failed { oracle, details }) = failed {
@@ -124,13 +111,7 @@ impl Tally {
     }
 
     pub fn failures(&self) -> usize {
-        let few = VOID.max(self.cases() / 100);
-        let void = self.void.len();
-        self.failed.len() + if void > few { void } else { 0 }
-    }
-
-    fn cases(&self) -> usize {
-        self.axes.values().map(|sum| sum.cases).sum()
+        self.failed.len()
     }
 
     /// The table at the end.
@@ -153,7 +134,7 @@ impl Tally {
                 );
             }
         }
-        let cases = self.cases();
+        let cases: usize = self.axes.values().map(|sum| sum.cases).sum();
         println!(
             "{:<12} {cases:>6} {:>9} {:>8.0} by the clock\n",
             "all",
@@ -167,13 +148,10 @@ impl Tally {
         for failed in &self.failed {
             println!("FAILED {failed}");
         }
-        for name in &self.void {
-            println!("VOID {name}: {NEVER_STRUCK} in {TRIES} runs");
-        }
-        let (failures, void) = (self.failures(), self.void.len());
         println!(
-            "{} passed, {failures} failed, {void} void",
-            cases.saturating_sub(failures.max(self.failed.len() + void))
+            "{} passed, {} failed",
+            cases - self.failures(),
+            self.failures()
         );
     }
 }

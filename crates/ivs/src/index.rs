@@ -238,6 +238,7 @@ impl Index {
         known.is_listed = true;
         known.failed = None;
         known.census.take(reading, self.lag);
+        // Nobody may know what time it was.
         if !self.clock.is_heard() {
             known.census.distrust();
             known.undated = Some(begun);

@@ -1,7 +1,6 @@
 //! Readings of ListRooms, page by page.
 
-use ivschat_core::room::Failure;
-use ivschat_core::room::Summary;
+use ivschat_core::room::{Failure, Summary};
 use jiff::{Timestamp, ToSpan};
 
 /// One page of ListRooms.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use ivschat_core::api::names::OWNER_TAG;
-use ivschat_core::room::Summary;
-use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn};
+use ivschat_core::room::{ActualRoom, Failure, FailureClass, RoomArn, Summary};
 
 use super::call::Calls;
 use super::caller::Caller;

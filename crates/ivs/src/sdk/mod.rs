@@ -15,9 +15,8 @@ use aws_sdk_ivschat::Client;
 use aws_sdk_ivschat::config::{Builder, Config};
 use aws_sdk_ivschat::types::RoomSummary;
 use futures::future::BoxFuture;
-use ivschat_core::room::Summary;
 use ivschat_core::room::correction::{NewRoom, RoomUpdate};
-use ivschat_core::room::{Failure, RoomArn};
+use ivschat_core::room::{Failure, RoomArn, Summary};
 
 use attempts::Attempts;
 use convert::actual_room;

@@ -151,7 +151,9 @@ impl Oracles {
     pub(crate) fn new(setting: &Setting) -> Self {
         Self {
             grace: setting.operator.grace(),
-            list_age: setting.operator.index_interval * 3 + setting.operator.grace(),
+            list_age: setting.operator.list_age()
+                + setting.operator.index_interval
+                + setting.operator.grace(),
             skew: setting.clock_skew,
             tags_move: setting.world.tagging_moves_update_time,
             wait_factor: setting.operator.pace.wait_factor,

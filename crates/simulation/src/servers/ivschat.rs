@@ -2,9 +2,8 @@
 
 use ivschat_aws::{Answer, AttemptError, Page, Refusal, Request, Unknown};
 use ivschat_core::api::FallbackResult;
-use ivschat_core::room::Summary;
 use ivschat_core::room::correction::{HandlerUpdate, NewRoom, RoomUpdate};
-use ivschat_core::room::{ActualRoom, Handler, RoomArn};
+use ivschat_core::room::{ActualRoom, Handler, RoomArn, Summary};
 use ivschat_emulator::world::{
     self, ApiError, Call, CreateRoom, ListRooms, RoomSummary, UpdateRoom,
 };

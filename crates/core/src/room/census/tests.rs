@@ -364,7 +364,7 @@ fn after_another_has_led_what_was_shown_may_be_gone_and_proves_nothing() {
     assert_eq!(census.owned(), []);
 }
 
-/// What a census tells of changes after this.
+/// The changes that a census reports after this.
 fn changes_after(census: &mut Census, change: impl FnOnce(&mut Census)) -> Changes {
     change(census);
     census.changes()

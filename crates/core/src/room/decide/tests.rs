@@ -344,9 +344,9 @@ fn twin(creation: &str, created: i64) -> ActualRoom {
     }
 }
 
-#[test]
-fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_nobody_can_judge() {
-    let goes = [
+/// What is done with a twin of second 30 that may go.
+fn twin_goes() -> [Step; 3] {
+    [
         Step::Turn(arn("b")),
         Step::Confirm(arn("a")),
         Step::Delete {
@@ -354,7 +354,12 @@ fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_no
             create_time: Some(second(30)),
             twin: true,
         },
-    ];
+    ]
+}
+
+#[test]
+fn a_second_room_is_deleted_once_the_status_names_the_first_and_told_of_where_nobody_can_judge() {
+    let goes = twin_goes();
     let object = lobby();
     let done = |shown| about(&object, Some(Ok(shown))).others;
     assert_eq!(done(Some(twin("uid-1", 30))), goes);
@@ -634,14 +639,5 @@ fn what_a_read_may_show_as_before_a_correction_is_not_corrected_again_until_a_gr
         arn: arn("b"),
         shown: Some(Ok(Some(twin("uid-1", 30)))),
     }];
-    let goes = [
-        Step::Turn(arn("b")),
-        Step::Confirm(arn("a")),
-        Step::Delete {
-            arn: arn("b"),
-            create_time: Some(second(30)),
-            twin: true,
-        },
-    ];
-    assert_eq!(object.decides_on(look).others, goes);
+    assert_eq!(object.decides_on(look).others, twin_goes());
 }

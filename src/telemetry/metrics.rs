@@ -1,10 +1,12 @@
 //! Figures for Prometheus. Every label is one of a closed set of values: never the name of an object, a room or an error.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use ivschat_aws::{Meter, Operation, Turn};
+use ivschat_core::lanes::Lane;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -42,7 +44,11 @@ struct Inner {
     calls: Family<Labels<2>, Counter>,
     call_duration: Histograms,
     throttles: Family<Labels<1>, Counter>,
-    quota_wait: Family<Labels<1>, Seconds>,
+    quota_wait: Family<Labels<2>, Seconds>,
+    waiting: Family<Labels<2>, Gauge>,
+    quota_share: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    /// Where less than the whole quota is used.
+    learned: Mutex<BTreeMap<(String, &'static str), f64>>,
     leader: Gauge,
     ready: Gauge,
     shown: Arc<ShownRooms>,
@@ -114,6 +120,13 @@ impl Default for Metrics {
                 "Time that calls waited for their turn: for the operator's own call quota, or for others under way to end",
                 Family::default(),
             ),
+            waiting: ours.add("aws_calls_waiting", "Calls that wait for their turn", Family::default()),
+            quota_share: ours.add(
+                "aws_quota_share",
+                "Share of the call quota that the operator uses, as of the last call of the region that has the least; less than 1: AWS refused calls",
+                Family::default(),
+            ),
+            learned: Mutex::default(),
             leader: ours.add("leader", "Whether this replica leads", Gauge::default()),
             ready: ours.add("ready", "Whether this replica is ready, as /readyz says", Gauge::default()),
             shown,
@@ -318,10 +331,37 @@ impl Meter for Metrics {
         throttles.inc();
     }
 
+    fn waits(&self, turn: &Turn) {
+        self.0.waiting.get_or_create(&labels(turn)).inc();
+    }
+
     fn waited(&self, turn: &Turn, time: Duration) {
-        let labels = [("operation", turn.operation)];
+        let labels = labels(turn);
+        self.0.waiting.get_or_create(&labels).dec();
         let wait = self.0.quota_wait.get_or_create(&labels);
         wait.inc_by(time.as_secs_f64());
+    }
+
+    fn left(&self, turn: &Turn) {
+        self.0.waiting.get_or_create(&labels(turn)).dec();
+    }
+
+    fn learned(&self, region: &str, operation: &'static str, share: f64) {
+        let mut learned = self
+            .0
+            .learned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let place = (region.to_owned(), operation);
+        if share < 1.0 {
+            learned.insert(place, share);
+        } else {
+            learned.remove(&place);
+        }
+        let others = learned.iter().filter(|((_, other), _)| *other == operation);
+        let least = others.fold(1.0, |least: f64, (_, share)| least.min(*share));
+        let labels = [("operation", operation)];
+        self.0.quota_share.get_or_create(&labels).set(least);
     }
 
     fn expect_calls(&self, operation: &'static str) {
@@ -330,7 +370,12 @@ impl Meter for Metrics {
         drop(self.0.calls.get_or_create(&calls));
         drop(self.0.call_duration.get_or_create(&labels));
         drop(self.0.throttles.get_or_create(&labels));
-        drop(self.0.quota_wait.get_or_create(&labels));
+        self.0.quota_share.get_or_create(&labels).set(1.0);
+        for lane in Lane::ALL {
+            let labels = [("operation", operation), ("lane", lane.name())];
+            drop(self.0.quota_wait.get_or_create(&labels));
+            drop(self.0.waiting.get_or_create(&labels));
+        }
     }
 
     fn listed(&self, begun: SystemTime) {
@@ -339,6 +384,10 @@ impl Meter for Metrics {
             .index_listed
             .set(since.unwrap_or_default().as_secs_f64());
     }
+}
+
+fn labels(turn: &Turn) -> Labels<2> {
+    [("operation", turn.operation), ("lane", turn.lane.name())]
 }
 
 /// A pass that runs.

@@ -100,9 +100,7 @@ impl Calls {
         deadline: Instant,
     ) -> Result<Answer, CallError> {
         let end = deadline.min(Instant::now() + self.timeout);
-        let answer = self.attempt_once(request, Some(fence), end).await;
-        drop(permit);
-        answer
+        self.attempt_once(request, &permit, Some(fence), end).await
     }
 
     pub(crate) async fn admit(&self, request: &Request, caller: &Caller) -> Permit {
@@ -118,19 +116,18 @@ impl Calls {
         &self,
         request: &Request,
         caller: &Caller,
-        permit: Permit,
+        mut permit: Permit,
         fence: Option<&dyn Fence>,
         end: Instant,
     ) -> Result<(Answer, u32), CallError> {
-        let mut permit = Some(permit);
         let mut attempt = 1;
         loop {
-            let outcome = match self.attempt_once(request, fence, end).await {
+            let outcome = match self.attempt_once(request, &permit, fence, end).await {
                 Ok(answer) => return Ok((answer, attempt)),
                 Err(outcome) => outcome,
             };
             // Nothing is under way while it waits.
-            drop(permit.take());
+            drop(permit);
             let CallError::Failed(error) = &outcome else {
                 return Err(outcome);
             };
@@ -151,7 +148,7 @@ impl Calls {
             if fence.is_some_and(|fence| fence.until().is_none()) {
                 return Err(outcome);
             }
-            permit = Some(admitted);
+            permit = admitted;
             attempt += 1;
         }
     }
@@ -160,12 +157,19 @@ impl Calls {
     async fn attempt_once(
         &self,
         request: &Request,
+        permit: &Permit,
         fence: Option<&dyn Fence>,
         end: Instant,
     ) -> Result<Answer, CallError> {
         let until = fence.map_or(Some(end), Fence::until);
         let until = until.ok_or(CallError::Fenced)?;
+        let sent = Instant::now();
         let answer = self.attempt(request, fence, end.min(until)).await;
+        match &answer {
+            Err(error) if error::is_throttled(error) => permit.answered(sent, false),
+            Ok(_) | Err(AttemptError::Answered(_)) => permit.answered(sent, true),
+            Err(_) => {}
+        }
         answer.map_err(CallError::Failed)
     }
 

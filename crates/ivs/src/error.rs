@@ -48,6 +48,12 @@ fn is_refused(status: u16) -> bool {
     (400..500).contains(&status)
 }
 
+/// Whether AWS refused the attempt because there are too many.
+pub(crate) fn is_throttled(error: &AttemptError) -> bool {
+    // What was not sent may have failed at another service.
+    !matches!(error, AttemptError::Unsent(_)) && class(error) == FailureClass::Throttled
+}
+
 fn class(error: &AttemptError) -> FailureClass {
     match error {
         AttemptError::Answered(refusal) => {

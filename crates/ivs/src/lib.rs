@@ -25,6 +25,7 @@ mod meter;
 mod operation;
 mod port;
 mod quota;
+mod rate;
 mod rooms;
 mod sdk;
 mod settings;

@@ -38,6 +38,10 @@ pub trait Meter: fmt::Debug + Send + Sync {
     fn left(&self, turn: &Turn) {
         let _ = turn;
     }
+    /// Since AWS refused calls, this share of the quota is used in a region, more than 0 and at most 1: all of it again.
+    fn learned(&self, region: &str, operation: &'static str, share: f64) {
+        let _ = (region, operation, share);
+    }
     /// A complete list of a region was made, which began then.
     fn listed(&self, begun: SystemTime);
 }

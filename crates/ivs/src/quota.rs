@@ -1,8 +1,8 @@
 //! Call quotas: AWS's figures hold per account, region and operation, and cannot be raised.
 //!
 //! Calls of a region and operation are sent evenly, so that AWS refuses none of ours for exceeding a quota. Not a second's worth at
-//! once: AWS's own bucket may be empty when a process starts, because the one before has just used it. Who waits is served as
-//! [`Lanes`] say. Only so many are under way at once that a region or an operation without answers holds up nothing else.
+//! once: AWS's own bucket may be empty when a process starts, because the one before has just used it, and others in the account
+//! need theirs. Where AWS refuses calls all the same, the [`Rate`] learns from it. Who waits is served as [`Lanes`] say. Only so many are under way at once that a region or an operation without answers holds up nothing else.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::caller::Caller;
 use crate::meter::{Meter, Turn};
 use crate::operation::Operation;
+use crate::rate::Rate;
 
 /// Calls per second that AWS grants each room operation.
 const ROOM_CALLS: f64 = 5.0;
@@ -39,12 +40,12 @@ pub(crate) struct Quotas {
 }
 
 /// A region and an operation.
-struct Place {
-    period: Duration,
-    state: Mutex<State>,
-}
+struct Place(Mutex<State>);
 
 struct State {
+    rate: Rate,
+    /// The share of the quota that was told last.
+    told: f64,
     /// When the next call may be sent.
     next: Instant,
     /// When the last call was sent that did not follow its turn at once.
@@ -69,13 +70,24 @@ impl Permit {
     pub(crate) async fn spread(&self) {
         let time = {
             let mut state = self.0.state();
-            let soonest = state.sent.and_then(|sent| sent.checked_add(self.0.period));
             let now = Instant::now();
+            let period = state.rate.period(now);
+            let soonest = state.sent.and_then(|sent| sent.checked_add(period));
             let time = soonest.map_or(now, |soonest| soonest.max(now));
             state.sent = Some(time);
             time
         };
         sleep_until(time).await;
+    }
+
+    /// What became of a call that was sent then: AWS took it, or refused it because there were too many.
+    pub(crate) fn answered(&self, sent: Instant, taken: bool) {
+        let rate = &mut self.0.state().rate;
+        if taken {
+            rate.taken(sent);
+        } else {
+            rate.refused(sent, Instant::now());
+        }
     }
 }
 
@@ -122,6 +134,9 @@ impl Quotas {
             return caller.leave().await;
         };
         self.meter.waited(&waiter.turn, asked.elapsed());
+        if let Some(share) = waiter.place.state().news(Instant::now()) {
+            self.meter.learned(region, operation.name(), share);
+        }
         permit
     }
 
@@ -169,29 +184,34 @@ impl Quotas {
         } else {
             ROOM_CALLS
         };
-        let period = Duration::try_from_secs_f64(1.0 / (calls * self.factor));
-        let state = State {
+        Place(Mutex::new(State {
+            rate: Rate::new(calls * self.factor),
+            told: 1.0,
             next: now,
             sent: None,
             free: self.most,
             waiting: Lanes::default(),
             bells: BTreeMap::new(),
             tickets: 0,
-        };
-        Place {
-            period: period.unwrap_or(Duration::MAX),
-            state: Mutex::new(state),
-        }
+        }))
     }
 }
 
 impl Place {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    /// The share of the quota that is used now, where it is another than was told last.
+    #[allow(clippy::float_cmp, reason = "the same reckoning gives the same number")]
+    fn news(&mut self, now: Instant) -> Option<f64> {
+        let share = self.rate.share(now);
+        let told = std::mem::replace(&mut self.told, share);
+        (share != told).then_some(share)
+    }
+
     /// Wakes up who is next.
     fn ring(&self) {
         let first = self.waiting.first();
@@ -235,7 +255,7 @@ impl Waiter<'_> {
         state.bells.remove(&self.ticket);
         state.free -= 1;
         let latest = now.checked_sub(LATENESS).unwrap_or(now);
-        let next = state.next.max(latest).checked_add(self.place.period);
+        let next = state.next.max(latest).checked_add(state.rate.period(now));
         // Not a lifetime of the process, but as good as never.
         state.next = next.unwrap_or(now + Duration::from_secs(1 << 32));
         state.ring();

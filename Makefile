@@ -39,8 +39,19 @@ chaos: ## Let everything go wrong that can, at every call of the operator; CHAOS
 fuzz: ## Throw a million raw requests at the local IVS Chat; FUZZ_INPUTS says how many
 	FUZZ_INPUTS="$${FUZZ_INPUTS:-1000000}" cargo test --quiet --release -p ivschat-emulator --test fuzz -- --nocapture
 
-bench: ## Measure the local IVS Chat against its goals
+bench: ## Measure the local IVS Chat, then the operator and its rivals: 6 hours; BENCH_ROWS=P1,P6 and BENCH_SCALE=20 shorten that
+ifndef BENCH_RENDER
 	cargo bench --quiet -p ivschat-emulator --bench throughput
+ifndef BENCH_OPERATOR
+	cargo build --quiet --profile image --bin ivschat-operator
+endif
+	@for rival in kube-rs controller-runtime kopf; do \
+	  case ",$${BENCH_ONLY:-$$rival}," in \
+	    *,$$rival,*) benches/rivals/build $$rival || echo "bench: $$rival cannot be built here: left out" >&2 ;; \
+	  esac; \
+	done
+endif
+	$(WITH_ASSETS) BENCH_WRITE=1 cargo bench --quiet --profile simulation --bench operator
 
 image: ## Build the operator's image into target/ivschat-operator.tar, without a Docker engine
 	hack/image operator target/ivschat-operator.tar

@@ -48,7 +48,7 @@ fn print_crds() -> Result<(), Box<dyn Error>> {
     }
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     let _telemetry = telemetry::start_logs(arguments.log_format)?;
     let (health, metrics) = (Health::default(), Metrics::default());
@@ -56,7 +56,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
         // First: probes answer while the process starts, and an address in use ends the process at once.
         let listener = telemetry::listen(address).await?;
         tracing::info!(address = %listener.local_addr()?, "serves /livez, /readyz and /metrics");
-        tokio::spawn(telemetry::serve(listener, health.clone(), metrics.clone()));
+        telemetry::serve_apart(listener, health.clone(), metrics.clone())?;
     }
     let Parts {
         client,
@@ -77,7 +77,7 @@ async fn run(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// Prints what works and what does not. Returns whether everything works.
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn check(arguments: &RunArguments, write: bool) -> Result<bool, Box<dyn Error>> {
     let mut report = check::Report::default();
     let id = match cluster(arguments).await {
@@ -121,7 +121,7 @@ async fn cluster(arguments: &RunArguments) -> Result<check::Cluster, Box<dyn Err
     })
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn release(arguments: &RunArguments) -> Result<(), Box<dyn Error>> {
     if arguments.leader_election && arguments.lease_namespace.is_none() {
         // With another lease than the operator's, the operator would keep running.

@@ -10,6 +10,7 @@ use ivschat_core::room::correction::{Edit, NewRoom};
 use ivschat_core::room::course::Course;
 use ivschat_core::room::decide;
 use ivschat_core::room::plan::{Finding, Plan};
+use ivschat_core::room::recall::Recall;
 use ivschat_core::room::status::{self, Verdict};
 use ivschat_core::room::step::{Deletion, Done, Halt, Step};
 use ivschat_core::room::{ActualRoom, Failure, FailureClass, Proof, RoomArn};
@@ -148,7 +149,7 @@ impl Act<'_, '_, '_> {
             let now = self.case.now;
             let memory = &self.context.memory;
             memory.of(&self.case.seen.uid, |entry| {
-                entry.recall.compared(edited, otherwise, now);
+                entry.recall(|recall| recall.compared(edited, otherwise, now));
             });
         }
     }
@@ -161,7 +162,8 @@ impl Act<'_, '_, '_> {
                 Err(Stop::Kubernetes(error)) => return Err(error),
                 Err(Stop::Halt(halt)) => {
                     let memory = &self.context.memory;
-                    memory.of(&self.case.seen.uid, |entry| entry.recall.halted(&halt));
+                    let note = |recall: &mut Recall| recall.halted(&halt);
+                    memory.of(&self.case.seen.uid, |entry| entry.recall(note));
                     return Ok(Some(halt));
                 }
             }
@@ -174,9 +176,8 @@ impl Act<'_, '_, '_> {
         let (context, uid) = (self.context, &self.case.seen.uid);
         let alone_since = self.case.alone_since;
         let (index, account) = (&context.index, &self.plan.account);
-        context
-            .memory
-            .of(uid, |entry| entry.recall.after(done, alone_since));
+        let note = |recall: &mut Recall| recall.after(done, alone_since);
+        context.memory.of(uid, |entry| entry.recall(note));
         match done {
             Done::Created { room, .. } => index.made(account, room),
             Done::Released(room) => {

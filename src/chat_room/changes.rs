@@ -10,16 +10,13 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use ivschat_aws::Caller;
 use ivschat_core::lanes::Lane;
-use ivschat_core::room::RoomArn;
 use ivschat_core::room::delta::Changes;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
-use kube::runtime::reflector::{ObjectRef, Store};
-use serde_json::Value;
 
+use super::cache::Cache;
 use super::context::Context;
 use super::regions::regions;
-use super::resource;
+use crate::kit::Name;
 
 /// After each page a region rests for so long: the readings take a tenth of AWS's quota at most.
 const REST: Duration = Duration::from_secs(2);
@@ -27,10 +24,7 @@ const REST: Duration = Duration::from_secs(2);
 const FAILED: u32 = 3;
 
 /// Looks for changes without end, and yields the objects whose rooms they are.
-pub(super) fn changes(
-    context: Arc<Context>,
-    objects: Store<DynamicObject>,
-) -> impl Stream<Item = ObjectRef<DynamicObject>> {
+pub(super) fn changes(context: Arc<Context>, objects: Cache) -> impl Stream<Item = Name> {
     let watch = Watch {
         context,
         objects,
@@ -46,7 +40,7 @@ pub(super) fn changes(
 
 struct Watch {
     context: Arc<Context>,
-    objects: Store<DynamicObject>,
+    objects: Cache,
     /// The regions that are to be read.
     read: BTreeSet<String>,
     /// One for each of them: none waits for another.
@@ -62,7 +56,7 @@ struct Reading {
 
 impl Watch {
     /// The objects of what has changed in the region that is read next.
-    async fn next(&mut self) -> Vec<ObjectRef<DynamicObject>> {
+    async fn next(&mut self) -> Vec<Name> {
         let interval = interval(&self.context);
         let regions = regions(&self.context, &self.objects);
         for region in &regions {
@@ -92,23 +86,16 @@ impl Watch {
     }
 
     /// The objects that name one of these rooms. Each gets a pass.
-    fn objects_of(&self, changes: &Changes) -> Vec<ObjectRef<DynamicObject>> {
+    fn objects_of(&self, changes: &Changes) -> Vec<Name> {
         let Changes { changed, gone } = changes;
         if changed.is_empty() && gone.is_empty() {
             return Vec::new();
         }
         tracing::debug!(changed = changed.len(), gone = gone.len(), "rooms changed");
-        let names = |object: &DynamicObject, pointer: &str| {
-            let named = object.data.pointer(pointer).and_then(Value::as_str);
-            let arn: Option<RoomArn> = named.and_then(|named| named.parse().ok());
-            arn.is_some_and(|arn| changed.contains(&arn) || gone.contains(&arn))
-        };
-        let objects = self.objects.state().into_iter();
-        let objects = objects
-            .filter(|object| names(object, "/status/arn") || names(object, "/spec/adopt/arn"));
-        let woken = objects.map(|object| {
+        let objects = self.objects.naming(&changed.union(gone).collect());
+        let woken = objects.into_iter().map(|(name, object)| {
             self.context.memory.wake(&object.uid().unwrap_or_default());
-            ObjectRef::from_obj_with(&*object, resource())
+            name
         });
         woken.collect()
     }

@@ -106,9 +106,7 @@ async fn read(
             }
             if matches!(answer, Ok(Some(_))) && case.record.arn.as_ref() == Some(&arn) {
                 let saw = |recall: &mut Recall| recall.saw(&arn, at);
-                context
-                    .memory
-                    .of(&case.seen.uid, |entry| saw(&mut entry.recall));
+                context.memory.of(&case.seen.uid, |entry| entry.recall(saw));
             }
             facts.room(arn, at, answer);
         }

@@ -64,8 +64,9 @@ pub(super) fn corrected_drift(context: &Context, uid: &str, differences: &[Diffe
 /// Counts the object under the conditions it now has, and the time it took to become Ready.
 pub(super) fn show(context: &Context, seen: &Seen, status: &ChatRoomStatus, verdict: &Verdict) {
     let (memory, metrics) = (&context.memory, &context.metrics);
-    let shown = status.conditions.iter().flatten().filter_map(labels);
-    let shown = metrics.show(shown.collect(), seen.deleted_at.map(Into::into));
+    let conditions = status.conditions.iter().flatten().filter_map(labels);
+    let conditions: Vec<_> = conditions.collect();
+    let shown = metrics.show(&conditions, seen.deleted_at.map(Into::into));
     let ready = *verdict == Verdict::InSync;
     let awaited = memory.of(&seen.uid, |entry| {
         entry.measured.shown = Some(shown);

@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ivschat_core::lanes::Lane;
+use ivschat_core::room::RoomArn;
 use ivschat_core::room::recall::Recall;
 use ivschat_core::room::seen::Seen;
 use ivschat_core::room::urgency::{self, Tried};
 use ivschat_core::room::when::Failures;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::brake::Brake;
@@ -21,13 +23,13 @@ const CACHE_LAG: Duration = Duration::from_secs(1);
 
 /// By `metadata.uid`.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<String, Entry>>);
+pub(crate) struct Memory(Mutex<BTreeMap<String, Box<Entry>>>);
 
 /// Each part belongs to the file that its type comes from.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     /// What is known of the object's room.
-    pub(super) recall: Recall,
+    recalled: Recalled,
     /// How the last passes failed.
     pub(super) failures: Failures,
     /// For how long the object needs no pass.
@@ -45,6 +47,49 @@ pub(super) struct Entry {
     pub(super) others: Others,
     /// What the API server said when it refused the last write, and people were told.
     pub(super) refused: Option<String>,
+}
+
+/// A [`Recall`] in little memory: of most objects only these three are known.
+#[derive(Debug, Default)]
+struct Recalled {
+    shown: Option<(RoomArn, Timestamp)>,
+    had: Option<RoomArn>,
+    compared_at: Option<Timestamp>,
+    /// All of it, where more is known.
+    whole: Option<Box<Recall>>,
+}
+
+impl Recalled {
+    fn get(&self) -> Recall {
+        let usual = || Recall {
+            shown: self.shown.clone(),
+            had: self.had.clone(),
+            compared_at: self.compared_at,
+            ..Recall::default()
+        };
+        self.whole.as_deref().cloned().unwrap_or_else(usual)
+    }
+
+    fn set(&mut self, recall: Recall) {
+        *self = Self {
+            shown: recall.shown.clone(),
+            had: recall.had.clone(),
+            compared_at: recall.compared_at,
+            whole: None,
+        };
+        if self.get() != recall {
+            self.whole = Some(Box::new(recall));
+        }
+    }
+}
+
+impl Entry {
+    /// Changes what is known of the object's room.
+    pub(super) fn recall(&mut self, change: impl FnOnce(&mut Recall)) {
+        let mut recall = self.recalled.get();
+        change(&mut recall);
+        self.recalled.set(recall);
+    }
 }
 
 /// An object as a pass left it.
@@ -79,12 +124,14 @@ pub(super) struct Left {
 impl Memory {
     /// How long the object needs no pass: it is as the last pass left it, or older.
     pub(super) fn rest(&self, seen: &Seen) -> Option<Duration> {
-        let entries = self.entries();
-        let rest = entries.get(&seen.uid)?.rest.as_ref()?;
+        let mut entries = self.entries();
+        let rest = entries.get_mut(&seen.uid)?.rest.as_mut()?;
         let due = if rest.superseded.contains(&seen.resource_version) {
             // The pass's own write is still on its way. A pass over an older object would only meet a conflict.
             rest.due.checked_add(CACHE_LAG)?
         } else if rest.fingerprint == seen.fingerprint() {
+            // The watch has caught up.
+            rest.superseded = Vec::new();
             rest.due
         } else {
             return None;
@@ -147,7 +194,7 @@ impl Memory {
     pub(super) fn begin(&self, uid: &str) -> Recall {
         self.of(uid, |entry| {
             entry.wakes = std::mem::take(&mut entry.woken);
-            entry.recall.clone()
+            entry.recalled.get()
         })
     }
 
@@ -166,7 +213,7 @@ impl Memory {
         self.entries().clear();
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Box<Entry>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@
 
 mod act;
 mod brake;
+mod cache;
 mod changes;
 mod claims;
 mod context;
@@ -33,6 +34,7 @@ mod unclassed;
 use ivschat_core::api::ChatRoom;
 use kube::api::ApiResource;
 
+pub use cache::Cache;
 pub use context::{Context, Parts, Settings};
 pub use kubernetes::Kubernetes;
 pub use operator_class::{InvalidOperatorClass, OperatorClass};

@@ -13,16 +13,15 @@ use ivschat_core::lanes::Lane;
 use ivschat_core::room::FailureClass;
 use ivschat_core::room::seen::Seen;
 use kube::api::DynamicObject;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
+use super::cache::Cache;
 use super::context::Context;
-use super::resource;
-use crate::kit::Error;
-use crate::kit::queue::{Line, Name, Queue};
+use crate::kit::queue::{Line, Queue};
+use crate::kit::{Error, Name};
 
 /// A shutdown that several can wait for.
 pub type Shutdown = Shared<BoxFuture<'static, ()>>;
@@ -32,9 +31,9 @@ pub struct Feed {
     /// What the watch delivers. The cache has taken it in already.
     pub watched: BoxStream<'static, Result<Event<DynamicObject>, watcher::Error>>,
     /// Every object as it was delivered last.
-    pub objects: Store<DynamicObject>,
+    pub objects: Cache,
     /// Objects that need a pass although they have not changed.
-    pub asked: BoxStream<'static, ObjectRef<DynamicObject>>,
+    pub asked: BoxStream<'static, Name>,
     /// Each item: every object needs a pass.
     pub all: BoxStream<'static, ()>,
     /// No pass begins after it; those in hand are finished.
@@ -45,7 +44,7 @@ pub struct Feed {
 #[derive(Debug)]
 pub enum Passed {
     /// A pass over an object: when it needs the next, or why Kubernetes did not let it end.
-    Ended(ObjectRef<DynamicObject>, Result<Option<Duration>, Error>),
+    Ended(Name, Result<Option<Duration>, Error>),
     /// A watch, which is set up again.
     Watch(watcher::Error),
 }
@@ -55,6 +54,8 @@ pub enum Passed {
 pub const MOST: usize = 256;
 /// How many events of the watch are taken in before passes go on.
 const EVENTS: usize = 32;
+/// How many objects are read in a row.
+const AT_ONCE: usize = 100;
 
 /// Makes passes as the feed asks for it, one at a time for each object. `most`: how many may be under way that are equally urgent and
 /// depend on the same region. `reconcile`: a pass.
@@ -79,8 +80,10 @@ where
         ready: false,
         stopping: false,
         queue: Queue::new(most),
+        places: Texts::default(),
         running: BTreeMap::new(),
         left: BTreeSet::new(),
+        to_want: Vec::new(),
         passes: FuturesUnordered::new(),
     };
     stream::unfold(desk, async |mut desk| {
@@ -90,8 +93,8 @@ where
 
 struct Desk<R> {
     watched: BoxStream<'static, Result<Event<DynamicObject>, watcher::Error>>,
-    objects: Store<DynamicObject>,
-    asked: BoxStream<'static, ObjectRef<DynamicObject>>,
+    objects: Cache,
+    asked: BoxStream<'static, Name>,
     all: BoxStream<'static, ()>,
     shutdown: Fuse<Shutdown>,
     context: Arc<Context>,
@@ -100,9 +103,12 @@ struct Desk<R> {
     ready: bool,
     stopping: bool,
     queue: Queue,
+    places: Texts,
     running: BTreeMap<Name, Running>,
     /// Objects whose last pass waited no more. The next one waits as long as it takes.
     left: BTreeSet<Name>,
+    /// Objects that are to have a pass although nobody has asked for it.
+    to_want: Vec<Name>,
     passes: FuturesUnordered<BoxFuture<'static, (Name, Outcome)>>,
 }
 
@@ -117,6 +123,27 @@ struct Running {
     recaller: Recaller,
     /// It waits for its turn even if its object changes.
     patient: bool,
+}
+
+/// Texts that many objects have in common.
+#[derive(Default)]
+struct Texts(BTreeSet<Arc<str>>);
+
+impl Texts {
+    /// The text, shared with whoever has it.
+    fn share(&mut self, text: &str) -> Arc<str> {
+        /// Above this number, texts that nobody has any more are forgotten: users can make some up.
+        const MOST: usize = 100;
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        if self.0.len() > MOST {
+            self.0.retain(|text| Arc::strong_count(text) > 1);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
 }
 
 /// How a pass ended; `None`: it waited for its turn with AWS while its object changed, and waits no more.
@@ -138,7 +165,7 @@ where
             if self.stopping && self.passes.is_empty() {
                 return None;
             }
-            let (store, wake) = (self.objects.clone(), self.wake());
+            let wake = self.wake();
             tokio::select! {
                 biased;
                 () = &mut self.shutdown, if !self.stopping => {
@@ -154,13 +181,13 @@ where
                     Ok(event) => self.take(&event),
                     Err(error) => return Some(Passed::Watch(error)),
                 },
-                Some(asked) = self.asked.next(), if !self.stopping => self.want(&name_of(&asked)),
+                Some(asked) = self.asked.next(), if !self.stopping => self.want(&asked),
                 Some(()) = self.all.next(), if !self.stopping => {
                     // What they have seen is of another term.
                     self.recall_all();
-                    self.want_all();
+                    self.to_want = self.objects.names();
                 }
-                _ = store.wait_until_ready(), if !self.ready => self.ready = true,
+                () = yield_now(), if !self.to_want.is_empty() => self.want_some(),
                 () = wake => {}
             }
         }
@@ -185,19 +212,20 @@ where
         match event {
             Event::Apply(object) | Event::InitApply(object) => self.changed(object),
             Event::Delete(object) => {
-                let name = name_of(&reference(object));
+                let name = Name::of(object);
                 self.queue.forget(&name);
                 self.left.remove(&name);
                 if let Some(running) = self.running.get(&name) {
                     running.recaller.recall();
                 }
             }
-            Event::Init | Event::InitDone => {}
+            Event::InitDone => self.ready = true,
+            Event::Init => {}
         }
     }
 
     fn changed(&mut self, object: &DynamicObject) {
-        let (name, seen) = (name_of(&reference(object)), Seen::read(object));
+        let (name, seen) = (self.objects.name_of(object), Seen::read(object));
         let (line, now) = (self.line(&seen), Instant::now());
         match self.context.memory.rest(&seen) {
             Some(rest) => self.queue.want_at(&name, line, after(now, rest)),
@@ -219,22 +247,26 @@ where
 
     /// Lets an object have a pass as soon as can be, although nobody has asked for it.
     fn want(&mut self, name: &Name) {
-        if let Some(object) = self.objects.get(&reference_to(name)) {
+        if let Some(object) = self.objects.get(name) {
             let line = self.line(&Seen::read(&object));
             self.queue.want_at(name, line, Instant::now());
         }
     }
 
-    fn want_all(&mut self) {
-        for object in self.objects.state() {
-            self.want(&name_of(&reference(&object)));
+    /// Lets some of the objects have a pass that all are to have. Not all at once: that would hold up everything else, the lease's
+    /// renewal first.
+    fn want_some(&mut self) {
+        let rest = self.to_want.len().saturating_sub(AT_ONCE);
+        for name in self.to_want.split_off(rest) {
+            self.want(&name);
         }
     }
 
-    fn line(&self, seen: &Seen) -> Line {
+    fn line(&mut self, seen: &Seen) -> Line {
+        let place = place(seen, &self.context.settings.policies.regions);
         Line {
             lane: self.context.memory.lane(seen),
-            place: place(seen, &self.context.settings.policies.regions).to_owned(),
+            place: self.places.share(place),
         }
     }
 
@@ -253,7 +285,7 @@ where
             && let Some(due) = self.queue.due(Instant::now())
         {
             let name = due.object;
-            let Some(object) = self.objects.get(&reference_to(&name)) else {
+            let Some(object) = self.objects.get(&name) else {
                 self.queue.ended(&name);
                 self.queue.forget(&name);
                 continue;
@@ -265,7 +297,7 @@ where
                 self.queue.want_at(&name, line, after(Instant::now(), rest));
                 continue;
             }
-            let caller = Caller::new(line.lane, name.namespace.clone(), due.since);
+            let caller = Caller::new(line.lane, name.namespace(), due.since);
             let (caller, recaller) = caller.recallable();
             let left = recaller.left();
             let patient = self.left.remove(&name) && line.lane == Lane::Asked;
@@ -276,9 +308,8 @@ where
                 recaller,
                 patient,
             };
-            let pass = (self.reconcile)(object, caller, Arc::clone(&self.context));
-            let object = format!("{}/{}", name.namespace, name.name);
-            let span = tracing::info_span!(target: "pass", "pass", object, lane = line.lane.name());
+            let pass = (self.reconcile)(Arc::new(object), caller, Arc::clone(&self.context));
+            let span = tracing::info_span!(target: "pass", "pass", object = %name, lane = line.lane.name());
             let passed = run(name.clone(), pass, left).instrument(span);
             self.passes.push(passed.boxed());
             self.running.insert(name, running);
@@ -289,19 +320,19 @@ where
     fn end(&mut self, name: &Name, outcome: Outcome) -> Option<Passed> {
         self.queue.ended(name);
         let running = self.running.remove(name)?;
-        let object = reference_to(name);
-        let known = self.objects.get(&object).map(|known| Seen::read(&known));
+        let known = self.objects.get(name).map(|known| Seen::read(&known));
         if known.as_ref().is_none_or(|known| known.uid != running.uid) {
             // What the pass noted after its object had left is noted for nobody.
             self.context.forget(&running.uid);
         }
         let Some(known) = known else {
             self.queue.forget(name);
-            return outcome.map(|ended| Passed::Ended(object, ended));
+            return outcome.map(|ended| Passed::Ended(name.clone(), ended));
         };
         let Some(ended) = outcome else {
             self.left.insert(name.clone());
-            self.queue.want_at(name, self.line(&known), running.since);
+            let line = self.line(&known);
+            self.queue.want_at(name, line, running.since);
             return None;
         };
         let rest = match &ended {
@@ -309,10 +340,10 @@ where
             Err(error) => Some(retry(&known, error, &self.context)),
         };
         if let Some(rest) = rest {
-            let at = after(Instant::now(), rest);
-            self.queue.want_at(name, self.line(&known), at);
+            let (line, at) = (self.line(&known), after(Instant::now(), rest));
+            self.queue.want_at(name, line, at);
         }
-        Some(Passed::Ended(object, ended))
+        Some(Passed::Ended(name.clone(), ended))
     }
 }
 
@@ -355,21 +386,6 @@ fn retry(seen: &Seen, error: &Error, context: &Context) -> Duration {
 
 fn after(now: Instant, wait: Duration) -> Instant {
     now.checked_add(wait).unwrap_or(now)
-}
-
-fn reference(object: &DynamicObject) -> ObjectRef<DynamicObject> {
-    ObjectRef::from_obj_with(object, resource())
-}
-
-fn reference_to(name: &Name) -> ObjectRef<DynamicObject> {
-    ObjectRef::new_with(&name.name, resource()).within(&name.namespace)
-}
-
-fn name_of(object: &ObjectRef<DynamicObject>) -> Name {
-    Name {
-        namespace: object.namespace.clone().unwrap_or_default(),
-        name: object.name.clone(),
-    }
 }
 
 #[cfg(test)]

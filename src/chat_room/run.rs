@@ -8,8 +8,7 @@ use futures::{FutureExt, Stream, StreamExt, stream};
 use ivschat_core::errors::chain;
 use kube::Client;
 use kube::api::DynamicObject;
-use kube::runtime::reflector;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
@@ -17,38 +16,36 @@ use crate::kit::watch::{Watched, watch};
 use crate::kit::{Election, Error};
 use crate::telemetry::Health;
 
+use super::cache::Cache;
 use super::context::Context;
 use super::passes::{Feed, Passed, Shutdown};
 use super::{changes, kept, operator_class, resource, sweep, unclassed};
 
 /// Watches ChatRooms, keeps the cache and the memory up with them, and sweeps.
 fn feed(client: &Client, context: &Arc<Context>, health: Health, shutdown: Shutdown) -> Feed {
-    let resource = resource();
-    let writer = reflector::store::Writer::new(resource.clone());
-    let objects = writer.as_reader();
+    let objects = Cache::default();
     let (noted, listed) = (Arc::clone(context), Arc::clone(context));
     let synced = move |unlisted: Vec<String>| {
         listed.listed.all_but(&unlisted);
         health.listed_all_but(unlisted);
     };
     let what = Watched {
-        resource,
+        resource: resource(),
         namespaces: &context.settings.namespaces,
         selector: operator_class::selector(context.settings.class.as_ref()),
     };
     let signature = context.kubernetes.signature().clone();
     let trim = move |object: &mut DynamicObject| kept::trim(object, &signature);
-    let watched = watch(client, what, trim, synced)
-        .inspect(move |event| match event {
+    let cache = objects.clone();
+    let watched = watch(client, what, trim, synced).inspect(move |event| match event {
+        Ok(event) => {
             // Deleted, or of another class now: the room is left to whoever works on it there.
-            Ok(watcher::Event::Delete(object)) => {
-                let uid = object.metadata.uid.as_deref();
-                noted.forget(uid.unwrap_or_default());
+            if let Some(gone) = cache.take(event) {
+                noted.forget(&gone);
             }
-            Ok(_) => {}
-            Err(_) => noted.metrics.watch_failed(),
-        })
-        .reflect(writer);
+        }
+        Err(_) => noted.metrics.watch_failed(),
+    });
     let sweeps = sweep::sweeps(Arc::clone(context), objects.clone());
     let changes = changes::changes(Arc::clone(context), objects.clone());
     let asked = stream::select(sweeps.boxed(), changes.boxed());

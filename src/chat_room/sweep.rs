@@ -15,22 +15,18 @@ use ivschat_core::room::delta::Delta;
 use ivschat_core::room::news::News;
 use ivschat_core::room::orphans::{ObjectName, Orphans, Owned, Watched};
 use kube::ResourceExt;
-use kube::api::DynamicObject;
-use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::time::Instant;
 
+use super::cache::Cache;
 use super::context::Context;
 use super::regions::regions;
-use super::resource;
+use crate::kit::Name;
 
 /// Sweeps without end, and yields the objects that need a pass: those with more than one room.
-pub(super) fn sweeps(
-    context: Arc<Context>,
-    store: Store<DynamicObject>,
-) -> impl Stream<Item = ObjectRef<DynamicObject>> {
+pub(super) fn sweeps(context: Arc<Context>, objects: Cache) -> impl Stream<Item = Name> {
     let sweep = Sweep {
         context,
-        store,
+        objects,
         orphans: Orphans::default(),
         term: None,
     };
@@ -52,7 +48,7 @@ pub(super) fn sweeps(
 
 struct Sweep {
     context: Arc<Context>,
-    store: Store<DynamicObject>,
+    objects: Cache,
     orphans: Orphans,
     /// The term in which the last sweep began.
     term: Option<Instant>,
@@ -76,7 +72,7 @@ impl Sweep {
     }
 
     /// Sweeps for the objects of these namespaces; empty: of all.
-    async fn sweep(&mut self, namespaces: &[String]) -> Vec<ObjectRef<DynamicObject>> {
+    async fn sweep(&mut self, namespaces: &[String]) -> Vec<Name> {
         let begun = Instant::now();
         let context = Arc::clone(&self.context);
         let term = context.term.at();
@@ -90,7 +86,7 @@ impl Sweep {
         self.term = Some(term);
         let caller = Caller::operator(Lane::Look, "sweeps");
         let (mut owned, mut unlisted) = (Vec::new(), BTreeSet::new());
-        let lists = regions(&context, &self.store)
+        let lists = regions(&context, &self.objects)
             .into_iter()
             .map(async |region| {
                 let rooms = context.index.relist(&account, &region, since, &caller);
@@ -111,13 +107,13 @@ impl Sweep {
             former: &settings.policies.former_clusters,
             namespaces,
         };
-        let known = |object: &ObjectName| self.store.get(&reference(object));
-        let delta = Delta::of(owned, &watched, |object| known(object).is_some());
+        let delta = Delta::of(owned, &watched, |object| self.objects.holds(&name(object)));
         let surplus = delta.surplus();
         let twins = delta.twins.keys().map(|object| {
-            let uid = known(object).and_then(|object| object.uid());
+            let name = name(object);
+            let uid = self.objects.get(&name).and_then(|object| object.uid());
             context.memory.wake(&uid.unwrap_or_default());
-            reference(object)
+            name
         });
         let (twins, without_object) = (twins.collect(), delta.orphans);
         let names = self.names(namespaces, &without_object).await;
@@ -165,6 +161,6 @@ async fn report_orphan(context: &Context, namespace: &str, name: &str, arn: &Roo
     context.kubernetes.publish_about(&reference, &notice).await;
 }
 
-fn reference((namespace, name): &ObjectName) -> ObjectRef<DynamicObject> {
-    ObjectRef::new_with(name, resource()).within(namespace)
+fn name((namespace, name): &ObjectName) -> Name {
+    Name::new(namespace, name)
 }

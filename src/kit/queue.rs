@@ -4,24 +4,20 @@
 //! Memory bounds how many passes of a line are under way. No namespace has more than half of them, and each has a few.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ivschat_core::lanes::{Lane, Turns};
 use tokio::time::Instant;
 
-/// An object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-}
+use super::Name;
 
 /// In which line an object waits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     pub(crate) lane: Lane,
     /// What its pass depends on, and may not answer.
-    pub(crate) place: String,
+    pub(crate) place: Arc<str>,
 }
 
 impl Line {
@@ -47,7 +43,7 @@ const MERGED: Duration = Duration::from_secs(1);
 pub(crate) struct Queue {
     /// How many passes of a line may be under way.
     most: usize,
-    entries: BTreeMap<Name, Entry>,
+    entries: BTreeMap<Name, Box<Entry>>,
     /// Objects that wait for a time.
     timers: BTreeSet<(Instant, Name)>,
     lines: BTreeMap<Line, Passes>,
@@ -149,7 +145,7 @@ impl Queue {
             && let Some(passes) = self.lines.get_mut(&wanted.line)
         {
             let ticket = (wanted.since, object.clone());
-            passes.waiting.remove(&object.namespace, &ticket);
+            passes.waiting.remove(object.namespace(), &ticket);
             self.behind -= usize::from(wanted.line.counts());
             self.drop_idle(&wanted.line);
         }
@@ -173,7 +169,8 @@ impl Queue {
         let (since, object) = ticket;
         self.behind -= usize::from(line.counts());
         if let Some(passes) = self.lines.get_mut(&line) {
-            *passes.running.entry(object.namespace.clone()).or_default() += 1;
+            let namespace = object.namespace().to_owned();
+            *passes.running.entry(namespace).or_default() += 1;
         }
         let entry = self.entries.entry(object.clone()).or_default();
         entry.wanted = None;
@@ -194,8 +191,9 @@ impl Queue {
             };
             wanted.queued = true;
             let passes = self.lines.entry(wanted.line.clone()).or_default();
-            let namespace = object.namespace.clone();
-            passes.waiting.push(&namespace, (wanted.since, object));
+            let namespace = object.clone();
+            let namespace = namespace.namespace();
+            passes.waiting.push(namespace, (wanted.since, object));
             self.behind += usize::from(wanted.line.counts());
         }
     }
@@ -210,11 +208,11 @@ impl Queue {
         }
         if let Some(line) = entry.running.take() {
             if let Some(passes) = self.lines.get_mut(&line)
-                && let Some(running) = passes.running.get_mut(&object.namespace)
+                && let Some(running) = passes.running.get_mut(object.namespace())
             {
                 *running -= 1;
                 if *running == 0 {
-                    passes.running.remove(&object.namespace);
+                    passes.running.remove(object.namespace());
                 }
             }
             self.drop_idle(&line);
@@ -264,16 +262,13 @@ mod tests {
     use super::*;
 
     fn name(namespace: &str, name: impl std::fmt::Display) -> Name {
-        Name {
-            namespace: namespace.to_owned(),
-            name: name.to_string(),
-        }
+        Name::new(namespace, &name.to_string())
     }
 
     fn line(lane: Lane, place: &str) -> Line {
         Line {
             lane,
-            place: place.to_owned(),
+            place: place.into(),
         }
     }
 
@@ -288,8 +283,7 @@ mod tests {
     /// The objects whose passes begin, as `namespace/name`.
     fn begun(queue: &mut Queue, now: Instant) -> Vec<String> {
         let next = std::iter::from_fn(|| queue.due(now));
-        next.map(|due| format!("{}/{}", due.object.namespace, due.object.name))
-            .collect()
+        next.map(|due| due.object.to_string()).collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! [streamed list]: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem;
 use std::time::Duration;
 
@@ -19,9 +20,10 @@ use kube::client::{Body, ClientBuilder};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
-use kube::{Client, Config, ResourceExt, api::ObjectMeta};
+use kube::{Client, Config};
 use tower::util::MapRequestLayer;
 
+use super::Name;
 use super::calls::apis;
 
 /// The objects of a page, where the API server streams no lists. Users decide how large each is.
@@ -180,19 +182,14 @@ struct Merged {
     awaited: BTreeSet<usize>,
     /// Watches that have not listed.
     unlisted: BTreeSet<usize>,
-    /// The first merged list, until it is passed on: each object as it was seen last.
-    first: Option<BTreeMap<Key, DynamicObject>>,
 }
-
-/// Namespace and name.
-type Key = (String, String);
 
 #[derive(Default)]
 struct Source {
-    /// Uid of every object.
-    known: BTreeMap<Key, String>,
+    /// Every object, and a hash of its uid.
+    known: BTreeMap<Name, u64>,
     /// The objects of a list under way.
-    listing: BTreeMap<Key, String>,
+    listing: BTreeMap<Name, u64>,
 }
 
 impl Merged {
@@ -202,7 +199,6 @@ impl Merged {
             sources: (0..sources).map(|_| Source::default()).collect(),
             awaited: (0..sources).collect(),
             unlisted: (0..sources).collect(),
-            first: Some(BTreeMap::new()),
         }
     }
 
@@ -221,88 +217,64 @@ impl Merged {
                 at.known.extend(cut_off);
             }
             Ok(Event::InitApply(object)) => {
-                let (key, uid) = (key(&object), object.uid().unwrap_or_default());
+                let (name, uid) = (Name::of(&object), hash_of_uid(&object));
                 // The object was created again while nobody watched.
-                let former = at.known.get(&key).filter(|known| **known != uid).cloned();
-                at.listing.insert(key.clone(), uid);
-                if let Some(former) = former {
-                    self.gone(key, former, &mut out);
+                let again = at.known.get(&name).is_some_and(|known| *known != uid);
+                at.listing.insert(name.clone(), uid);
+                if again {
+                    out.push(Ok(self.gone(&name)));
                 }
-                self.there(object, &mut out);
+                out.push(Ok(self.there(object)));
             }
             Ok(Event::InitDone) => {
                 let listed = mem::take(&mut at.listing);
                 let known = mem::replace(&mut at.known, listed);
-                let gone: Vec<_> = known
-                    .into_iter()
-                    .filter(|(key, _)| !at.known.contains_key(key))
-                    .collect();
-                for (key, uid) in gone {
-                    self.gone(key, uid, &mut out);
-                }
+                let gone = known.into_keys();
+                let gone: Vec<_> = gone.filter(|name| !at.known.contains_key(name)).collect();
+                out.extend(gone.iter().map(|name| Ok(self.gone(name))));
                 self.unlisted.remove(&source);
                 self.settle(source, &mut out);
             }
             Ok(Event::Apply(object)) => {
-                at.known
-                    .insert(key(&object), object.uid().unwrap_or_default());
-                self.there(object, &mut out);
+                at.known.insert(Name::of(&object), hash_of_uid(&object));
+                out.push(Ok(self.there(object)));
             }
             Ok(Event::Delete(object)) => {
-                let key = key(&object);
-                at.known.remove(&key);
-                match &mut self.first {
-                    Some(first) => drop(first.remove(&key)),
-                    None => out.push(Ok(Event::Delete(object))),
-                }
+                at.known.remove(&Name::of(&object));
+                out.push(Ok(Event::Delete(object)));
             }
         }
         out
     }
 
     /// An object is like this.
-    fn there(&mut self, object: DynamicObject, out: &mut Vec<Delivered>) {
-        match &mut self.first {
-            Some(first) => drop(first.insert(key(&object), object)),
-            None => out.push(Ok(Event::Apply(object))),
+    fn there(&self, object: DynamicObject) -> Event<DynamicObject> {
+        if self.awaited.is_empty() {
+            Event::Apply(object)
+        } else {
+            Event::InitApply(object)
         }
     }
 
     /// An object is gone whose deletion nobody saw.
-    fn gone(&mut self, key: Key, uid: String, out: &mut Vec<Delivered>) {
-        match &mut self.first {
-            Some(first) => drop(first.remove(&key)),
-            None => out.push(Ok(Event::Delete(tombstone(&self.resource, key, uid)))),
-        }
+    fn gone(&self, name: &Name) -> Event<DynamicObject> {
+        let mut object = DynamicObject::new(name.name(), &self.resource);
+        object.metadata.namespace = Some(name.namespace().to_owned());
+        Event::Delete(object)
     }
 
-    /// Lets the first list no longer wait for this watch.
+    /// Lets the first merged list no longer wait for this watch.
     fn settle(&mut self, source: usize, out: &mut Vec<Delivered>) {
-        if self.awaited.remove(&source)
-            && self.awaited.is_empty()
-            && let Some(first) = self.first.take()
-        {
-            out.push(Ok(Event::Init));
-            out.extend(first.into_values().map(|it| Ok(Event::InitApply(it))));
+        if self.awaited.remove(&source) && self.awaited.is_empty() {
             out.push(Ok(Event::InitDone));
         }
     }
 }
 
-fn key(object: &DynamicObject) -> Key {
-    (object.namespace().unwrap_or_default(), object.name_any())
-}
-
-/// Takes the place of an object whose deletion nobody saw.
-fn tombstone(resource: &ApiResource, (namespace, name): Key, uid: String) -> DynamicObject {
-    let mut object = DynamicObject::new(&name, resource);
-    object.metadata = ObjectMeta {
-        name: Some(name),
-        namespace: Some(namespace),
-        uid: Some(uid),
-        ..ObjectMeta::default()
-    };
-    object
+fn hash_of_uid(object: &DynamicObject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.metadata.uid.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -310,8 +282,9 @@ mod tests {
     use super::*;
 
     fn object(namespace: &str, name: &str) -> DynamicObject {
-        let key = (namespace.to_owned(), name.to_owned());
-        tombstone(&resource(), key, format!("{namespace}-{name}"))
+        let mut object = DynamicObject::new(name, &resource()).within(namespace);
+        object.metadata.uid = Some(format!("{namespace}-{name}"));
+        object
     }
 
     fn resource() -> ApiResource {
@@ -328,13 +301,12 @@ mod tests {
 
     /// The events as words.
     fn words(events: &[Delivered]) -> Vec<String> {
-        let name = |object: &DynamicObject| object.uid().unwrap();
         let word = |event: &Delivered| match event {
             Ok(Event::Init) => "init".to_owned(),
-            Ok(Event::InitApply(object)) => format!("list {}", name(object)),
+            Ok(Event::InitApply(object)) => format!("list {}", Name::of(object)),
             Ok(Event::InitDone) => "listed".to_owned(),
-            Ok(Event::Apply(object)) => format!("apply {}", name(object)),
-            Ok(Event::Delete(object)) => format!("delete {}", name(object)),
+            Ok(Event::Apply(object)) => format!("apply {}", Name::of(object)),
+            Ok(Event::Delete(object)) => format!("delete {}", Name::of(object)),
             Err(_) => "error".to_owned(),
         };
         events.iter().map(word).collect()
@@ -362,60 +334,30 @@ mod tests {
     }
 
     #[test]
-    fn two_lists_are_one_that_shows_each_object_as_it_was_seen_last() {
-        let version = |object: DynamicObject, version: &str| {
-            let mut object = object;
-            object.metadata.resource_version = Some(version.to_owned());
-            object
-        };
+    fn what_two_lists_show_is_passed_on_as_it_comes_and_they_are_done_together() {
+        let mut merged = merged(2);
+        assert!(merged.take(0, Ok(Event::Init)).is_empty());
         let one = || object("a", "one");
-        for (events, shown) in [
-            (vec![], vec!["1"]),
-            (vec![Event::Apply(version(one(), "2"))], vec!["2"]),
-            (vec![Event::Delete(version(one(), "2"))], vec![]),
-            (
-                vec![
-                    Event::Apply(version(one(), "2")),
-                    Event::Init,
-                    Event::InitApply(version(one(), "3")),
-                    Event::InitDone,
-                ],
-                vec!["3"],
-            ),
-            (vec![Event::Init, Event::InitDone], vec![]),
-            (
-                vec![
-                    Event::Init,
-                    Event::InitDone,
-                    Event::Apply(version(one(), "4")),
-                ],
-                vec!["4"],
-            ),
-        ] {
-            let told = format!("{events:?}");
-            let mut merged = merged(2);
-            let first = [
-                Event::Init,
-                Event::InitApply(version(one(), "1")),
-                Event::InitDone,
-            ];
-            for event in first.into_iter().chain(events) {
-                assert!(merged.take(0, Ok(event)).is_empty());
-            }
-            assert!(merged.take(1, Ok(Event::Init)).is_empty());
-            let listed = merged.take(1, Ok(Event::InitApply(version(object("b", "one"), "9"))));
-            assert!(listed.is_empty());
-            let done = merged.take(1, Ok(Event::InitDone));
-            let versions = done.iter().filter_map(|event| match event {
-                Ok(Event::InitApply(object)) => object.resource_version(),
-                _ => None,
-            });
-            let versions: Vec<_> = versions.collect();
-            assert_eq!(versions, [&shown[..], &["9"]].concat(), "{told}");
-            assert!(matches!(done.first(), Some(Ok(Event::Init))));
-            assert!(matches!(done.last(), Some(Ok(Event::InitDone))));
-            assert!(merged.unlisted.is_empty());
+        let steps = [
+            (0, Event::InitApply(one()), vec!["list a/one"]),
+            (0, Event::InitDone, vec![]),
+            // The other one is still under way.
+            (0, Event::Apply(one()), vec!["list a/one"]),
+            (0, Event::Delete(one()), vec!["delete a/one"]),
+            (0, Event::Apply(one()), vec!["list a/one"]),
+            (0, Event::Init, vec![]),
+            (0, Event::InitDone, vec!["delete a/one"]),
+            (1, Event::Init, vec![]),
+            (1, Event::InitApply(object("b", "one")), vec!["list b/one"]),
+            (1, Event::InitDone, vec!["listed"]),
+            (0, Event::Apply(one()), vec!["apply a/one"]),
+            (0, Event::Delete(one()), vec!["delete a/one"]),
+        ];
+        for (source, event, passed_on) in steps {
+            let told = format!("{event:?}");
+            assert_eq!(words(&merged.take(source, Ok(event))), passed_on, "{told}");
         }
+        assert!(merged.unlisted.is_empty());
     }
 
     #[test]
@@ -430,11 +372,9 @@ mod tests {
         }
         assert!(merged.take(0, Ok(Event::Init)).is_empty());
         let again = merged.take(0, Ok(Event::InitApply(object("a", "two"))));
-        assert_eq!(words(&again), ["apply a-two"]);
-        assert_eq!(
-            words(&merged.take(0, Ok(Event::InitDone))),
-            ["delete a-one"]
-        );
+        assert_eq!(words(&again), ["apply a/two"]);
+        let done = merged.take(0, Ok(Event::InitDone));
+        assert_eq!(words(&done), ["delete a/one"]);
     }
 
     #[test]
@@ -445,9 +385,9 @@ mod tests {
         merged.take(0, Ok(Event::InitApply(object("a", "two"))));
         assert!(merged.take(0, Ok(Event::Init)).is_empty());
         let again = merged.take(0, Ok(Event::InitApply(object("a", "two"))));
-        assert!(again.is_empty());
+        assert_eq!(words(&again), ["list a/two"]);
         let done = merged.take(0, Ok(Event::InitDone));
-        assert_eq!(words(&done), ["init", "list a-two", "listed"]);
+        assert_eq!(words(&done), ["delete a/one", "listed"]);
     }
 
     #[test]
@@ -460,7 +400,7 @@ mod tests {
         anew.metadata.uid = Some("another".to_owned());
         merged.take(0, Ok(Event::Init));
         let again = merged.take(0, Ok(Event::InitApply(anew)));
-        assert_eq!(words(&again), ["delete a-one", "apply another"]);
+        assert_eq!(words(&again), ["delete a/one", "apply a/one"]);
         assert!(merged.take(0, Ok(Event::InitDone)).is_empty());
     }
 
@@ -469,14 +409,11 @@ mod tests {
         let mut merged = merged(2);
         merged.take(0, Ok(Event::Init));
         merged.take(0, Ok(Event::InitDone));
-        assert_eq!(
-            words(&merged.take(1, failure())),
-            ["error", "init", "listed"]
-        );
+        assert_eq!(words(&merged.take(1, failure())), ["error", "listed"]);
         assert!(!merged.unlisted.is_empty());
         assert!(merged.take(1, Ok(Event::Init)).is_empty());
         let late = merged.take(1, Ok(Event::InitApply(object("b", "one"))));
-        assert_eq!(words(&late), ["apply b-one"]);
+        assert_eq!(words(&late), ["apply b/one"]);
         assert!(merged.take(1, Ok(Event::InitDone)).is_empty());
         assert!(merged.unlisted.is_empty());
     }

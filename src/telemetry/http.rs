@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::runtime;
 use tokio::sync::Semaphore;
 
 use super::{Health, Metrics};
@@ -70,8 +72,29 @@ const LIMITS: Limits = Limits {
 };
 
 /// Answers one request per connection, until the process ends.
-pub async fn serve(listener: TcpListener, health: Health, metrics: Metrics) -> Infallible {
+async fn serve(listener: TcpListener, health: Health, metrics: Metrics) -> Infallible {
     serve_within(LIMITS, listener, router(health, metrics)).await
+}
+
+/// Serves in a thread of its own: probes answer whatever holds up the rest of the process.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn serve_apart(listener: TcpListener, health: Health, metrics: Metrics) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let serving = move || {
+        runtime.block_on(async move {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => match serve(listener, health, metrics).await {},
+                Err(error) => tracing::error!(%error, "cannot serve probes and metrics"),
+            }
+        });
+    };
+    let thread = thread::Builder::new().name("http".to_owned());
+    thread.spawn(serving).map(drop)
 }
 
 fn router(health: Health, metrics: Metrics) -> Router {

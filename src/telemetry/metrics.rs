@@ -267,7 +267,7 @@ impl Metrics {
 
     /// Counts a ChatRoom under each of these conditions (type, status, reason) until the returned value is dropped.
     /// `deleted`: since when it has been waiting to be gone.
-    pub fn show(&self, conditions: Vec<[&'static str; 3]>, deleted: Option<SystemTime>) -> Shown {
+    pub fn show(&self, conditions: &[[&'static str; 3]], deleted: Option<SystemTime>) -> Shown {
         Shown::new(&self.0.shown, conditions, deleted)
     }
 
@@ -291,6 +291,20 @@ impl Metrics {
         if !leads {
             self.0.orphans.set(0);
             self.0.twins.set(0);
+            self.forget_shares();
+        }
+    }
+
+    /// A standby makes no calls: what it learned of the quotas no longer holds.
+    fn forget_shares(&self) {
+        let mut learned = self
+            .0
+            .learned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (_, operation) in std::mem::take(&mut *learned).into_keys() {
+            let labels = [("operation", operation)];
+            self.0.quota_share.get_or_create(&labels).set(1.0);
         }
     }
 

@@ -9,7 +9,7 @@ mod process;
 mod traces;
 
 pub use health::{Health, STUCK_AFTER};
-pub use http::{ListenError, listen, serve};
+pub use http::{ListenError, listen, serve_apart};
 pub use logs::{LogFormat, Telemetry, start_logs};
 pub use metrics::{Metrics, PassTimer, Shown};
 

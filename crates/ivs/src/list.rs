@@ -1,5 +1,6 @@
 //! Readings of ListRooms, page by page.
 
+use ivschat_core::pack::Bundle;
 use ivschat_core::room::{Failure, Summary};
 use jiff::{Timestamp, ToSpan};
 
@@ -22,7 +23,7 @@ pub(crate) trait Pages {
 /// Pages that were read one after another.
 pub(crate) struct Front {
     /// What they show.
-    pub(crate) rooms: Vec<Summary>,
+    pub(crate) rooms: Bundle<Summary>,
     /// Every room that was updated no earlier is on them; `None`: every room is.
     pub(crate) down_to: Option<Timestamp>,
     /// The same for the first of them.
@@ -39,7 +40,7 @@ pub(crate) async fn read_front(
     pages: &mut (impl Pages + Send),
     down_to: Option<Timestamp>,
 ) -> Result<Front, Failure> {
-    let (mut rooms, mut first_down_to, mut count) = (Vec::new(), None, 0);
+    let (mut rooms, mut first_down_to, mut count) = (Bundle::default(), None, 0);
     let mut token = None;
     loop {
         let first = token.is_none();

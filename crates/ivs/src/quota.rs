@@ -2,7 +2,8 @@
 //!
 //! Calls of a region and operation are sent evenly, so that AWS refuses none of ours for exceeding a quota. Not a second's worth at
 //! once: AWS's own bucket may be empty when a process starts, because the one before has just used it, and others in the account
-//! need theirs. Where AWS refuses calls all the same, the [`Rate`] learns from it. Who waits is served as [`Lanes`] say. Only so many are under way at once that a region or an operation without answers holds up nothing else.
+//! need theirs. Where AWS refuses calls all the same, the [`Rate`] learns from it. Who waits is served as [`Lanes`] say. Only so many
+//! are under way at once that a region or an operation without answers holds up nothing else.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -171,7 +172,11 @@ impl Quotas {
         let now = Instant::now();
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() > MAX_PLACES {
-            places.retain(|_, place| Arc::strong_count(place) > 1 || place.state().next > now);
+            places.retain(|_, place| {
+                // What was learned is kept until it no longer holds.
+                let in_use = |state: &State| state.next > now || state.rate.share(now) < 1.0;
+                Arc::strong_count(place) > 1 || in_use(&place.state())
+            });
         }
         let place = places.entry((region.to_owned(), operation));
         let place = place.or_insert_with(|| Arc::new(self.new_place(operation, now)));

@@ -15,7 +15,8 @@ const DECREASE: f64 = 0.85;
 const RECOVERY: Duration = Duration::from_mins(1);
 /// The lowest share of AWS's figure that is ever learned.
 const LEAST: f64 = 0.05;
-/// Of so many calls one may be refused before anything is learned: that is within what timers and AWS's own counting differ by.
+/// Of so many calls one may be refused before anything is learned, at the full rate: that is within what timers and AWS's own counting
+/// differ by.
 const TOLERATED: f64 = 50.0;
 
 /// A rate that learns.

@@ -93,7 +93,7 @@ impl Rooms {
             .await?
             .rooms;
         let theirs = |room: &Summary| room.tags.get(OWNER_TAG).is_some_and(|it| it == owner);
-        let theirs = rooms.into_iter().filter(theirs);
+        let theirs = rooms.unpack().filter(theirs);
         Ok(theirs.map(|room| room.arn).collect())
     }
 }

@@ -16,20 +16,23 @@ use prometheus_client::registry::Unit;
 #[derive(Debug)]
 pub struct Shown {
     rooms: Arc<ShownRooms>,
-    conditions: Vec<[&'static str; 3]>,
+    conditions: Conditions,
     deleted: Option<u64>,
 }
+
+/// The conditions of a ChatRoom. Those that have the same share them.
+type Conditions = Arc<[[&'static str; 3]]>;
 
 impl Shown {
     pub(super) fn new(
         rooms: &Arc<ShownRooms>,
-        conditions: Vec<[&'static str; 3]>,
+        conditions: &[[&'static str; 3]],
         deleted: Option<SystemTime>,
     ) -> Self {
         let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
         let shown = Self {
+            conditions: rooms.share(conditions),
             rooms: Arc::clone(rooms),
-            conditions,
             deleted: deleted.map(|time| since(time).unwrap_or_default().as_secs()),
         };
         rooms.change(&shown, 1);
@@ -51,9 +54,21 @@ pub(super) struct ShownRooms {
 
 #[derive(Debug, Default)]
 struct Counts {
-    conditions: BTreeMap<[&'static str; 3], i64>,
+    conditions: BTreeMap<Conditions, i64>,
     /// ChatRooms that are being deleted, by the second since the epoch in which that was asked for.
     deletions: BTreeMap<u64, i64>,
+}
+
+impl Counts {
+    fn by_condition(&self) -> BTreeMap<[&'static str; 3], i64> {
+        let mut counts = BTreeMap::new();
+        for (alike, count) in &self.conditions {
+            for condition in alike.iter() {
+                *counts.entry(*condition).or_default() += count;
+            }
+        }
+        counts
+    }
 }
 
 impl ShownRooms {
@@ -61,11 +76,17 @@ impl ShownRooms {
         self.leads.store(leads, Ordering::Relaxed);
     }
 
+    fn share(&self, conditions: &[[&'static str; 3]]) -> Conditions {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = counts.conditions.get_key_value(conditions);
+        known.map_or_else(|| conditions.into(), |(known, _)| Arc::clone(known))
+    }
+
     fn change(&self, shown: &Shown, by: i64) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for condition in &shown.conditions {
-            *counts.conditions.entry(*condition).or_default() += by;
-        }
+        let alike = Arc::clone(&shown.conditions);
+        // Even where no room is left: a series that ends looks like one that stays as it was.
+        *counts.conditions.entry(alike).or_default() += by;
         if let Some(second) = shown.deleted {
             let deletions = counts.deletions.entry(second).or_default();
             *deletions += by;
@@ -84,7 +105,7 @@ impl Collector for ShownRooms {
                 .deletions
                 .first_key_value()
                 .map(|(second, _)| *second);
-            (counts.conditions.clone(), oldest)
+            (counts.by_condition(), oldest)
         } else {
             (BTreeMap::new(), None)
         };

@@ -8,7 +8,7 @@ fn a_room_counts_under_its_conditions_until_it_is_dropped_and_on_a_leader_only()
             "ivschat_operator_chat_rooms{{condition=\"Ready\",status=\"True\",reason=\"{reason}\"}} {count}\n"
         )
     };
-    let shown = metrics.show(vec![["Ready", "True", "Available"]], None);
+    let shown = metrics.show(&[["Ready", "True", "Available"]], None);
     assert!(!metrics.encode().contains("Available"));
     metrics.lead(true);
     assert!(metrics.encode().contains(&line("Available", 1)));
@@ -21,7 +21,7 @@ fn the_oldest_deletion_is_shown_until_no_object_waits_and_on_a_leader_only() {
     let metrics = Metrics::default();
     let wait_since = |seconds: u64| {
         let since = SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 400);
-        metrics.show(Vec::new(), Some(since))
+        metrics.show(&[], Some(since))
     };
     let oldest = || {
         let text = metrics.encode();
@@ -89,8 +89,8 @@ fn a_scrape_with_ten_thousand_rooms_takes_less_than_five_milliseconds() {
             let reason = reasons[n % reasons.len()];
             let conditions = ["Ready", "Synced", "Stalled"];
             let deleted = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(n).unwrap());
-            let conditions = conditions.map(|it| [it, "False", reason]).to_vec();
-            metrics.show(conditions, Some(deleted))
+            let conditions = conditions.map(|it| [it, "False", reason]);
+            metrics.show(&conditions, Some(deleted))
         })
         .collect();
     for operation in [

@@ -6,6 +6,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -264,7 +265,7 @@ pub struct ChatRoomStatus {
 }
 
 /// A field of the room that is not as specified.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// The field's name under spec, e.g. `tags[team]`.
@@ -278,7 +279,7 @@ pub struct Drift {
 }
 
 /// An attempt to create or adopt the room whose outcome is not known.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Creation {
     /// Tells this attempt from every other, made at random. Attempts of operators that knew of no id have none.
@@ -294,6 +295,42 @@ pub struct Creation {
 
     /// The AWS account of the credentials it was sent with.
     pub account: String,
+}
+
+/// Two statuses that are equal have the same hash. `Condition` has none of its own.
+impl Hash for ChatRoomStatus {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            observed_generation,
+            arn,
+            id,
+            region,
+            create_time,
+            update_time,
+            creation,
+            missing_since,
+            applied_tag_keys,
+            drift,
+            last_handled_reconcile_at,
+            conditions,
+        } = self;
+        (observed_generation, arn, id, region).hash(state);
+        (create_time, update_time, creation, missing_since).hash(state);
+        (applied_tag_keys, drift, last_handled_reconcile_at).hash(state);
+        conditions.as_ref().map(Vec::len).hash(state);
+        for condition in conditions.iter().flatten() {
+            let Condition {
+                last_transition_time,
+                message,
+                observed_generation,
+                reason,
+                status,
+                type_,
+            } = condition;
+            (type_, status, reason, message).hash(state);
+            (last_transition_time.0, observed_generation).hash(state);
+        }
+    }
 }
 
 impl Creation {

@@ -1,6 +1,7 @@
 //! A room as IVS Chat shows it.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::desired::Handler;
 use super::{RoomArn, Tags};
@@ -29,7 +30,7 @@ pub struct ActualRoom {
 }
 
 /// A room as ListRooms shows it: both maximums are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The room's ARN.
     pub arn: RoomArn,

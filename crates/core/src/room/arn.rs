@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// A well-formed room ARN. Ordered by its text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoomArn(String);
+use serde::{Deserialize, Serialize};
+
+/// A well-formed room ARN. Ordered by its text, which clones share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoomArn(Arc<str>);
 
 /// The text is not the ARN of an IVS Chat room.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,11 @@ impl RoomArn {
         &self.0
     }
 
+    /// Comes before every ARN, and is none.
+    pub(super) fn least() -> Self {
+        Self("".into())
+    }
+
     fn part(&self, index: usize) -> &str {
         self.0.split(':').nth(index).unwrap_or_default()
     }
@@ -62,10 +71,24 @@ impl FromStr for RoomArn {
                     && is(account, |c| c.is_ascii_digit())
                     && is(id, |c| c.is_ascii_alphanumeric() || c == '-') =>
             {
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
             _ => Err(InvalidArn(text.to_owned())),
         }
+    }
+}
+
+impl TryFrom<String> for RoomArn {
+    type Error = InvalidArn;
+
+    fn try_from(text: String) -> Result<Self, InvalidArn> {
+        text.parse()
+    }
+}
+
+impl From<RoomArn> for String {
+    fn from(arn: RoomArn) -> Self {
+        arn.as_str().to_owned()
     }
 }
 

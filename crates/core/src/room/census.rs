@@ -7,11 +7,12 @@
 //! pages again is a reading to begin from anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::names::{CONSENT_TAG, CREATION_TAG, OWNER_TAG};
+use crate::pack::{Bundle, Packed, Packer};
 
 use super::delta::Changes;
 use super::{ActualRoom, Identity, Proof, RoomArn, Summary, Tags};
@@ -68,7 +69,7 @@ impl Need {
 }
 
 /// Pages of ListRooms that were read one after another, from the front.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Reading {
     /// When the first page was asked for.
     pub begun: Timestamp,
@@ -79,7 +80,7 @@ pub struct Reading {
     /// Every room that was updated no earlier is on the first of them; `None`: every room is.
     pub first_down_to: Option<Timestamp>,
     /// What they show.
-    pub rooms: Vec<Summary>,
+    pub rooms: Bundle<Summary>,
 }
 
 /// What has to be done for a [`Need`].
@@ -96,9 +97,10 @@ pub enum Next {
 /// The rooms of one region.
 #[derive(Debug, Clone, Default)]
 pub struct Census {
-    rooms: BTreeMap<RoomArn, Entry>,
-    /// The rooms by each tag value by which somebody looks for them.
-    marked: BTreeMap<Mark, BTreeSet<RoomArn>>,
+    rooms: BTreeMap<RoomArn, Box<Entry>>,
+    /// The rooms by [`Mark::hash`].
+    marked: BTreeSet<(u64, RoomArn)>,
+    packer: Packer,
     /// What readings have shown. None of these covers another.
     shown: Vec<Need>,
     /// A reading of several pages, of which nobody knows what it missed.
@@ -119,10 +121,15 @@ pub struct Census {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    /// By this it is decided whose the room is.
-    room: Arc<Summary>,
-    /// As it was shown last. While pages may be behind what this process has done, one that is not can show more than that.
-    latest: Arc<Summary>,
+    /// By this it is decided whose the room is: a [`Summary`].
+    room: Packed,
+    /// As it was shown last, if that is another. While pages may be behind what this process has done, one that is not can show more than
+    /// that.
+    latest: Option<Packed>,
+    /// `updateTime` as it was shown last.
+    update_time: Option<Timestamp>,
+    /// By what it is looked for.
+    mark: u64,
     /// When the first reading began that showed it like this.
     since: Timestamp,
     /// Which reading shows it last; 0: none that can still be trusted.
@@ -137,22 +144,29 @@ struct Entry {
     ours_until: Option<Timestamp>,
 }
 
-/// By what a room is looked for. Rooms without any of it are nobody's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Mark {
-    Owner(String),
-    Creation(String),
-    Consent(String),
+/// By which tag a room is looked for. Rooms without any of them are nobody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Mark<'a> {
+    Owner(&'a str),
+    Creation(&'a str),
+    Consent(&'a str),
 }
 
-impl Mark {
-    fn of(tags: &Tags) -> Option<Self> {
-        let tag = |key| tags.get(key).cloned();
+impl<'a> Mark<'a> {
+    fn of(tags: &'a Tags) -> Option<Self> {
+        let tag = |key| tags.get(key).map(String::as_str);
         let owner = tag(OWNER_TAG).map(Self::Owner);
         let creation = || tag(CREATION_TAG).map(Self::Creation);
         owner
             .or_else(creation)
             .or_else(|| tag(CONSENT_TAG).map(Self::Consent))
+    }
+
+    /// Stands for it. Two may have the same.
+    fn hash(self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        Hash::hash(&self, &mut hasher);
+        hasher.finish()
     }
 }
 
@@ -243,8 +257,8 @@ impl Census {
             ended: reading.ended,
         };
         self.readings += 1;
-        for room in reading.rooms {
-            self.show(room, span.begun, lag);
+        for room in reading.rooms.unpack() {
+            self.show(&room, span.begun, lag);
         }
         let joins = self
             .front(lag)
@@ -391,31 +405,39 @@ impl Census {
 
     /// Takes in a room that this process has just made, or whose tags it has just changed.
     pub fn made(&mut self, room: &ActualRoom, at: Timestamp, lag: Lag) {
-        self.act(Arc::new(Summary::from(room)), at, false, lag);
-    }
-
-    /// Takes in that this process has just deleted a room.
-    pub fn deleted(&mut self, arn: &RoomArn, at: Timestamp, lag: Lag) {
-        if let Some(entry) = self.rooms.get(arn) {
-            let room = Arc::clone(&entry.room);
-            self.act(room, at, true, lag);
-        } else {
-            self.gone.insert(arn.clone(), lag.after(at));
-        }
-    }
-
-    fn act(&mut self, room: Arc<Summary>, at: Timestamp, deleted: bool, lag: Lag) {
-        let until = lag.after(at);
-        self.put(Entry {
-            latest: Arc::clone(&room),
-            room,
+        let summary = Summary::from(room);
+        let Some(mark) = Mark::of(&summary.tags) else {
+            return self.remove(&room.arn);
+        };
+        let entry = Entry {
+            room: self.packer.pack(&summary),
+            latest: None,
+            update_time: summary.update_time,
+            mark: mark.hash(),
             since: at,
             seen: self.readings,
             shown: at,
             missed: None,
-            deleted,
-            ours_until: Some(until),
-        });
+            deleted: false,
+            ours_until: Some(lag.after(at)),
+        };
+        self.put(&room.arn, entry);
+    }
+
+    /// Takes in that this process has just deleted a room.
+    pub fn deleted(&mut self, arn: &RoomArn, at: Timestamp, lag: Lag) {
+        let until = lag.after(at);
+        let Some(entry) = self.rooms.get_mut(arn) else {
+            self.gone.insert(arn.clone(), until);
+            return;
+        };
+        entry.forget_latest(&self.packer);
+        entry.since = at;
+        entry.seen = self.readings;
+        entry.shown = at;
+        entry.missed = None;
+        entry.deleted = true;
+        entry.ours_until = Some(until);
     }
 
     /// Takes in that GetRoom does not show a room. One that the newest list does not show either is gone.
@@ -425,38 +447,25 @@ impl Census {
         }
     }
 
-    fn show(&mut self, room: Summary, begun: Timestamp, lag: Lag) {
+    fn show(&mut self, room: &Summary, begun: Timestamp, lag: Lag) {
         if self.gone.get(&room.arn).is_some_and(|until| begun < *until) {
             return;
         }
-        let Some(known) = self.rooms.get_mut(&room.arn) else {
-            if self.complete && Mark::of(&room.tags).is_some() {
-                self.changes.tell(&room.arn);
-            }
-            let room = Arc::new(room);
-            self.put(Entry {
-                latest: Arc::clone(&room),
-                room,
-                since: begun,
-                seen: self.readings,
-                shown: begun,
-                missed: None,
-                deleted: false,
-                ours_until: None,
-            });
+        let arn = room.arn.clone();
+        let Some(known) = self.rooms.get_mut(&arn) else {
+            self.show_new(room, begun);
             return;
         };
-        let before = known.latest.update_time;
+        let before = known.update_time;
+        let later = room.update_time > before;
         if known.ours_until.is_some_and(|until| begun < until) {
             // The page may be behind what this process has done, but not if AWS has updated the room since.
-            if room.update_time > before && !known.deleted {
-                self.changes.tell(&room.arn);
-                known.latest = Arc::new(room);
-                known.since = begun;
+            if later && !known.deleted {
+                self.changes.tell(&arn);
+                known.show(room, begun, &mut self.packer);
             }
             return;
         }
-        let later = room.update_time > before;
         // It was not on a whole reading: this page may be behind one that was.
         if !later && known.missed.is_some_and(|missed| begun < lag.after(missed)) {
             return;
@@ -464,43 +473,65 @@ impl Census {
         // A page that was asked for earlier, or that another replica shows which is behind.
         let earlier = known.seen > 0 && begun < known.shown && !later;
         let behind = room.update_time < before && begun < lag.after(known.since);
-        if !earlier && !behind && room != *known.latest {
-            self.changes.tell(&room.arn);
-            known.latest = Arc::new(room);
-            known.since = begun;
+        if !earlier && !behind && known.latest(&self.packer) != *room {
+            self.changes.tell(&arn);
+            known.show(room, begun, &mut self.packer);
         }
         known.seen = self.readings;
         known.shown = known.shown.max(begun);
         known.missed = None;
         known.deleted = false;
         known.ours_until = None;
-        if known.room != known.latest {
-            let mut shown = known.clone();
-            shown.room = Arc::clone(&shown.latest);
-            self.put(shown);
+        if let Some(latest) = known.latest.take() {
+            let mut entry = Entry::clone(known);
+            entry.room = latest;
+            self.put_if_marked(&arn, entry);
         }
     }
 
-    fn put(&mut self, entry: Entry) {
-        let arn = entry.room.arn.clone();
-        self.remove(&arn);
-        if let Some(mark) = Mark::of(&entry.room.tags) {
-            self.marked.entry(mark).or_default().insert(arn.clone());
-            self.rooms.insert(arn, entry);
+    fn show_new(&mut self, room: &Summary, begun: Timestamp) {
+        let Some(mark) = Mark::of(&room.tags) else {
+            return;
+        };
+        if self.complete {
+            self.changes.tell(&room.arn);
         }
+        let entry = Entry {
+            room: self.packer.pack(room),
+            latest: None,
+            update_time: room.update_time,
+            mark: mark.hash(),
+            since: begun,
+            seen: self.readings,
+            shown: begun,
+            missed: None,
+            deleted: false,
+            ours_until: None,
+        };
+        self.put(&room.arn, entry);
+    }
+
+    /// Puts in a room with the mark that its tags give it; takes it out if they give none.
+    fn put_if_marked(&mut self, arn: &RoomArn, mut entry: Entry) {
+        let room = entry.room(&self.packer);
+        match Mark::of(&room.tags) {
+            Some(mark) => {
+                entry.mark = mark.hash();
+                self.put(arn, entry);
+            }
+            None => self.remove(arn),
+        }
+    }
+
+    fn put(&mut self, arn: &RoomArn, entry: Entry) {
+        self.remove(arn);
+        self.marked.insert((entry.mark, arn.clone()));
+        self.rooms.insert(arn.clone(), Box::new(entry));
     }
 
     fn remove(&mut self, arn: &RoomArn) {
-        let Some(entry) = self.rooms.remove(arn) else {
-            return;
-        };
-        if let Some(mark) = Mark::of(&entry.room.tags)
-            && let Some(marked) = self.marked.get_mut(&mark)
-        {
-            marked.remove(arn);
-            if marked.is_empty() {
-                self.marked.remove(&mark);
-            }
+        if let Some(entry) = self.rooms.remove(arn) {
+            self.marked.remove(&(entry.mark, arn.clone()));
         }
     }
 
@@ -511,45 +542,49 @@ impl Census {
         shown || entry.ours_until.is_some()
     }
 
-    fn of_mark(&self, mark: &Mark) -> impl Iterator<Item = &Entry> {
-        let arns = self.marked.get(mark).into_iter().flatten();
-        let entries = arns.filter_map(|arn| self.rooms.get(arn));
-        entries.filter(|entry| !entry.deleted)
+    /// The rooms that are looked for by this, and which this process has not deleted.
+    fn of_mark(&self, mark: Mark<'_>) -> Vec<(&Entry, Summary)> {
+        let first = (mark.hash(), RoomArn::least());
+        let alike = self.marked.range(first..);
+        let alike = alike.take_while(|(hash, _)| *hash == mark.hash());
+        let entries = alike.filter_map(|(_, arn)| self.rooms.get(arn));
+        let entries = entries.filter(|entry| !entry.deleted);
+        let rooms = entries.map(|entry| (&**entry, entry.room(&self.packer)));
+        rooms
+            .filter(|(_, room)| Mark::of(&room.tags) == Some(mark))
+            .collect()
     }
 
     /// The rooms that prove to be this ChatRoom's: first those that this object asked for, each group oldest first.
     pub fn rooms_of(&self, identity: &Identity) -> Vec<Known> {
-        let marks = identity.owners().map(Mark::Owner);
-        let marks = marks.chain([Mark::Creation(identity.uid.clone())]);
-        let rooms = marks.flat_map(|mark| self.of_mark(&mark).collect::<Vec<_>>());
-        let mut rooms: Vec<_> = rooms
-            .filter(|it| identity.prove(&it.room.tags) == Proof::Ours)
-            .collect();
+        let owners: Vec<String> = identity.owners().collect();
+        let marks = owners.iter().map(|owner| Mark::Owner(owner));
+        let marks = marks.chain([Mark::Creation(&identity.uid)]);
+        let mut rooms: Vec<_> = marks.flat_map(|mark| self.of_mark(mark)).collect();
+        rooms.retain(|(_, room)| identity.prove(&room.tags) == Proof::Ours);
         // Rooms that this object asked for come before those of an earlier object of its name.
-        rooms.sort_by_key(|it| {
-            let room = &it.room;
-            (!identity.created(&room.tags), room.create_time, &room.arn)
+        rooms.sort_by_key(|(_, room)| {
+            let created = identity.created(&room.tags);
+            (!created, room.create_time, room.arn.clone())
         });
         self.known(rooms)
     }
 
     /// The rooms that an object of this name has released, oldest first.
     pub fn released(&self, identity: &Identity) -> Vec<Known> {
-        let mark = Mark::Consent(identity.owner.to_string());
-        let rooms = self.of_mark(&mark);
-        let mut rooms: Vec<_> = rooms
-            .filter(|it| identity.retained(&it.room.tags))
-            .collect();
-        rooms.sort_by_key(|it| (it.room.create_time, &it.room.arn));
+        let owner = identity.owner.to_string();
+        let mut rooms = self.of_mark(Mark::Consent(&owner));
+        rooms.retain(|(_, room)| identity.retained(&room.tags));
+        rooms.sort_by_key(|(_, room)| (room.create_time, room.arn.clone()));
         self.known(rooms)
     }
 
-    fn known(&self, rooms: Vec<&Entry>) -> Vec<Known> {
-        let known = |entry: &Entry| Known {
-            arn: entry.room.arn.clone(),
+    fn known(&self, rooms: Vec<(&Entry, Summary)>) -> Vec<Known> {
+        let known = |(entry, room): (&Entry, Summary)| Known {
+            arn: room.arn,
             current: self.is_current(entry),
             shown: entry.shown,
-            latest: Arc::clone(&entry.latest),
+            latest: entry.latest(&self.packer),
             since: entry.since,
         };
         rooms.into_iter().map(known).collect()
@@ -564,12 +599,42 @@ impl Census {
     pub fn owned(&self) -> Vec<(String, RoomArn)> {
         let rooms = self.rooms.values();
         let rooms = rooms.filter(|entry| !entry.deleted && self.is_current(entry));
-        let owned = rooms.filter_map(|it| {
-            let owner = it.room.tags.get(OWNER_TAG)?;
-            Some((owner.clone(), it.room.arn.clone()))
-        });
+        let rooms = rooms.map(|entry| entry.room(&self.packer));
+        let owned = rooms.filter_map(|mut room| Some((room.tags.remove(OWNER_TAG)?, room.arn)));
         owned.collect()
     }
+}
+
+impl Entry {
+    fn room(&self, packer: &Packer) -> Summary {
+        unpack(&self.room, packer)
+    }
+
+    fn latest(&self, packer: &Packer) -> Summary {
+        unpack(self.latest.as_ref().unwrap_or(&self.room), packer)
+    }
+
+    /// Takes in how the room is shown since a reading began.
+    fn show(&mut self, room: &Summary, begun: Timestamp, packer: &mut Packer) {
+        self.latest = Some(packer.pack(room));
+        self.update_time = room.update_time;
+        self.since = begun;
+    }
+
+    /// What was shown beside that by which it is decided whose the room is does not count any more.
+    fn forget_latest(&mut self, packer: &Packer) {
+        if self.latest.take().is_some() {
+            self.update_time = self.room(packer).update_time;
+        }
+    }
+}
+
+#[allow(
+    clippy::expect_used,
+    reason = "a crash is better than a room that is missing: that would prove something"
+)]
+fn unpack(room: &Packed, packer: &Packer) -> Summary {
+    packer.unpack(room).expect("a packed room can be read")
 }
 
 /// A room that somebody looked for.
@@ -582,7 +647,7 @@ pub struct Known {
     /// When the last list began that shows it.
     pub shown: Timestamp,
     /// What the newest list shows of it.
-    pub latest: Arc<Summary>,
+    pub latest: Summary,
     /// When the first list began that shows it like this.
     pub since: Timestamp,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::api::limits;
 use crate::api::names::{RESERVED_TAG_PREFIX, SYSTEM_TAG_PREFIX, is_system_tag};
@@ -32,7 +33,7 @@ pub struct DesiredRoom {
 }
 
 /// A message review handler that is attached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handler {
     /// ARN of the Lambda function.
     pub uri: String,

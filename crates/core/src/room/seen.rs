@@ -145,10 +145,7 @@ impl Seen {
         let mut hasher = DefaultHasher::new();
         self.hash_asked(&mut hasher);
         has_finalizer.hash(&mut hasher);
-        // A status is made of strings, numbers and lists: it always serializes.
-        serde_json::to_string(status)
-            .unwrap_or_default()
-            .hash(&mut hasher);
+        status.hash(&mut hasher);
         hasher.finish()
     }
 }

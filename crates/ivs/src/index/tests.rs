@@ -147,7 +147,7 @@ async fn a_reading_during_which_the_machine_stood_still_proves_nothing_even_if_s
     let index = index_by(&Arc::new(OneRoom::default()), clock.clone());
     let (slot, need, now) = (index.slot(ACCOUNT, REGION), Need::default(), Instant::now());
     let front = || Front {
-        rooms: Vec::new(),
+        rooms: ivschat_core::pack::Bundle::default(),
         down_to: None,
         first_down_to: None,
         pages: 1,

@@ -53,7 +53,7 @@ fn read(
     let front = front.expect("nothing waits here").unwrap();
     (
         fixed.read,
-        front.rooms.len(),
+        front.rooms.unpack().count(),
         front.down_to,
         front.first_down_to,
     )

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use ivschat_core::api::names::FINALIZER;
 use ivschat_core::api::{ChatRoom, Creation, DeletionPolicy};
@@ -181,11 +181,11 @@ impl Mind {
                         arn: self.arn(room),
                         current: true,
                         shown: clock,
-                        latest: Arc::new(Summary::from(&self.actual(
+                        latest: Summary::from(&self.actual(
                             room,
                             question.made[room],
                             &case.identity,
-                        ))),
+                        )),
                         since: clock,
                     });
                     let listed = Listed {

@@ -1,6 +1,9 @@
 use jiff::ToSpan;
+use proptest::prelude::*;
 
 use super::*;
+use crate::api::FallbackResult;
+use crate::room::Handler;
 use crate::room::sample::{arn, identity, room, tags};
 
 /// Pages may be behind by 10 seconds; AWS's clock and ours go alike.
@@ -28,7 +31,7 @@ fn reading(begun: i64, down_to: [Option<i64>; 2], rooms: &[Summary]) -> Reading 
         ended: at(begun + 1),
         first_down_to: down_to[0].map(at),
         down_to: down_to[1].map(at),
-        rooms: rooms.to_vec(),
+        rooms: rooms.iter().cloned().collect(),
     }
 }
 
@@ -593,5 +596,32 @@ fn two_whole_readings_within_a_lag_drop_no_room_that_both_may_be_behind() {
     for (begun, known) in [(103, 1), (111, 1), (112, 0)] {
         census.take(whole(begun), LAG);
         assert_eq!(census.rooms_of(&identity()).len(), known, "{begun}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_room_comes_back_from_the_census_as_a_list_showed_it(
+        name in ".*",
+        handler in proptest::option::of(".*"),
+        logging in prop::collection::vec(".*", 0..3),
+        tags in prop::collection::btree_map(".*", ".*", 0..5),
+        nanoseconds in proptest::option::of(any::<i64>()),
+    ) {
+        let time = nanoseconds.map(|it| Timestamp::from_nanosecond(it.into()).unwrap());
+        let mut shown = Summary {
+            name,
+            message_review_handler: handler.map(|uri| Handler { uri, fallback_result: FallbackResult::Deny }),
+            logging_configuration_identifiers: logging,
+            create_time: time,
+            update_time: time,
+            ..summary("a", 0)
+        };
+        shown.tags.extend(tags);
+        shown.tags.extend(identity().tags());
+        let mut census = Census::default();
+        census.take(reading(100, [None, None], &[shown.clone()]), LAG);
+        let known = census.rooms_of(&identity());
+        prop_assert_eq!(known.into_iter().map(|it| it.latest).collect::<Vec<_>>(), [shown]);
     }
 }

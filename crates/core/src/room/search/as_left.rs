@@ -97,7 +97,7 @@ impl Search<'_> {
         let mut known = listed.flat_map(|listed| &listed.ours);
         let known = known.rfind(|known| known.arn == room.arn);
         known.is_some_and(|known| {
-            let latest = &*known.latest;
+            let latest = &known.latest;
             let is_older = room.update_time < latest.update_time
                 || (room.update_time == latest.update_time && Summary::from(room) != *latest);
             is_older && case.now < case.policies.lag().after(known.since)

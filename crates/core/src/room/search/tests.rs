@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
-use std::sync::Arc;
 
 use jiff::ToSpan;
 use proptest::prelude::*;
@@ -84,7 +83,7 @@ impl Aws {
                 arn: arn.clone(),
                 current,
                 shown: at(self.shown),
-                latest: Arc::new(Summary::from(&own(arn))),
+                latest: Summary::from(&own(arn)),
                 since: at(self.shown),
             };
             arns.iter().map(known).collect()

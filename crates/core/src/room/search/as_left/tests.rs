@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::api::{Adopt, ChatRoomSpec};
@@ -77,7 +75,7 @@ fn known(room: &ActualRoom) -> Known {
         arn: room.arn.clone(),
         current: true,
         shown: at(NOW - 10),
-        latest: Arc::new(Summary::from(room)),
+        latest: Summary::from(room),
         since: at(NOW - 500),
     }
 }

@@ -5,6 +5,8 @@ use crate::record::{Measured, Record};
 
 /// Rooms in a page of a list.
 const PAGE: usize = 50;
+/// Seconds of calls that AWS's bucket holds.
+const BURST: f64 = 1.0;
 
 /// One line of the table.
 pub struct Line {
@@ -23,7 +25,7 @@ pub struct Line {
 #[derive(Clone, Copy)]
 pub enum Floor {
     None,
-    /// One call for each room, at AWS's quota, in seconds.
+    /// One call for each room, at AWS's quota, in seconds. AWS's bucket is full at the start, so the calls of one second come at once.
     CallEach,
     /// All pages of a list, in calls.
     Pages,
@@ -37,6 +39,7 @@ pub enum Goal {
     None,
     AtMost(f64),
     AtLeast(f64),
+    /// Against a floor without calls that come at once.
     TimesFloor(f64),
     FloorPlus(f64),
     /// As fast as the fastest rival would be with as many writes, and so much slower at most.
@@ -121,7 +124,7 @@ impl Floor {
         let pages = f64::from(u32::try_from(measured.rooms.div_ceil(PAGE)).ok()?);
         match self {
             Self::None => None,
-            Self::CallEach => Some(f64::from(rooms) / granted),
+            Self::CallEach => Some((f64::from(rooms) / granted - BURST).max(0.0)),
             Self::Pages => Some(pages),
             Self::PagesAtQuota => Some(pages / granted),
         }
@@ -135,7 +138,7 @@ impl Goal {
             Self::None => None,
             AtMost(limit) => Some((limit, false)),
             AtLeast(limit) => Some((limit, true)),
-            TimesFloor(factor) => Some((floor? * factor, false)),
+            TimesFloor(factor) => Some(((floor? + BURST) * factor, false)),
             FloorPlus(more) => Some((floor? + more, false)),
             TimesFastest(factor) => Some((fastest(record)? * factor, false)),
         }

@@ -20,6 +20,7 @@ mod aws;
 mod contestant;
 mod document;
 mod goals;
+mod install;
 mod objects;
 mod plot;
 mod process;
@@ -27,6 +28,7 @@ mod progress;
 mod record;
 mod rig;
 mod rows;
+mod scrape;
 mod settings;
 mod table;
 

@@ -195,10 +195,8 @@ fn path(namespace: &str) -> Request {
 
 async fn follow(client: Client, book: Book) {
     loop {
-        // Either way it begins again with a list.
-        if let Err(error) = follow_once(&client, &book).await {
-            crate::progress::say(&format!("the watch of ChatRooms broke: {error}"));
-        }
+        // It breaks when the API server restarts, and begins again with a list.
+        drop(follow_once(&client, &book).await);
         tokio::time::sleep(PAUSE).await;
     }
 }

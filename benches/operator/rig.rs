@@ -1,37 +1,29 @@
 //! Where one contestant is measured: a control plane and an IVS Chat of its own.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ivschat_core::api::chat_room_crd;
+use ivschat_emulator::world::Operation;
 use jiff::Timestamp;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::runtime::conditions::is_crd_established;
-use kube::runtime::wait::await_condition;
-use kube::{Client, Config};
+use kube::Client;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::Outcome;
-use crate::audit::{ACCOUNT, Audit, NAMESPACE};
+use crate::audit::Audit;
 use crate::aws::Aws;
 use crate::contestant::{Contestant, REGION, Start, free_address};
+use crate::install::{client, install};
 use crate::objects::{Key, Objects};
 use crate::process::Process;
 use crate::progress::{reach, say};
+use crate::scrape::get;
 use crate::settings::{LATENCY, Settings, output, root};
 
 /// Rooms are spread over this many namespaces.
-const NAMESPACES: usize = 10;
+pub const NAMESPACES: usize = 10;
 /// Where nothing but the machine limits a contestant, ours is told so.
 const UNLIMITED: f64 = 1000.0;
 /// The longest a contestant may take to start.
@@ -46,11 +38,11 @@ pub struct Rig<'a> {
     pub objects: Objects,
     pub aws: Aws,
     pub audit: Audit,
-    /// When objects were created last.
-    pub filled: Instant,
     directory: PathBuf,
     kubeconfig: PathBuf,
     process: Option<Process>,
+    /// GetRooms before the contestant was started.
+    pub gets: u64,
     http: SocketAddr,
     /// Objects that were created so far, and those that are there.
     made: usize,
@@ -92,10 +84,10 @@ impl<'a> Rig<'a> {
             client,
             aws: Aws::start(regions).await?,
             audit,
-            filled: Instant::now(),
             directory,
             kubeconfig,
             process: None,
+            gets: 0,
             http: free_address()?,
             made: 0,
             live: 0,
@@ -129,6 +121,7 @@ impl<'a> Rig<'a> {
         let log = output()
             .join("logs")
             .join(format!("{}.log", self.contestant.name()));
+        self.gets = self.aws.calls().of(Operation::GetRoom);
         let process = Process::start(command, &log)?;
         let begun = process.begun;
         self.process = Some(process);
@@ -144,7 +137,7 @@ impl<'a> Rig<'a> {
     pub async fn leads(&mut self) -> Outcome<Timestamp> {
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
-            if let Some(line) = self.process()?.logged(" leads ") {
+            if let Some(line) = self.process()?.logged("INFO leads ") {
                 let at = line.split_whitespace().next().unwrap_or_default();
                 return Ok(at.parse()?);
             }
@@ -213,7 +206,6 @@ impl<'a> Rig<'a> {
         let numbers = self.made..self.made + count;
         self.made += count;
         self.live += count;
-        self.filled = Instant::now();
         numbers
             .map(|number| {
                 let namespace = format!("rooms-{}", number % NAMESPACES);
@@ -225,7 +217,6 @@ impl<'a> Rig<'a> {
     /// Objects were created beside those of `next`.
     pub fn added(&mut self, count: usize) {
         self.live += count;
-        self.filled = Instant::now();
     }
 
     /// Objects were deleted.
@@ -291,65 +282,4 @@ pub fn spec(region: Option<&str>) -> Value {
             spec
         }
     }
-}
-
-async fn client(kubeconfig: &Path) -> Outcome<Client> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let options = KubeConfigOptions::default();
-    Ok(Client::try_from(
-        Config::from_custom_kubeconfig(kubeconfig, &options).await?,
-    )?)
-}
-
-/// The CRD, the namespaces, and the contestant's account with a kubeconfig of its own.
-async fn install(client: &Client, plane: &Path, kubeconfig: &Path) -> Outcome<()> {
-    let parameters = PostParams::default();
-    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let crd = crds.create(&parameters, &chat_room_crd()?).await?;
-    let name = crd.metadata.name.unwrap_or_default();
-    await_condition(crds, &name, is_crd_established()).await?;
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let names = (0..NAMESPACES).map(|number| format!("rooms-{number}"));
-    for name in names.chain([NAMESPACE.to_owned(), "big".to_owned(), "small".to_owned()]) {
-        let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
-        namespaces.create(&parameters, &namespace).await?;
-    }
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
-    let account = serde_json::from_value(json!({"metadata": {"name": ACCOUNT}}))?;
-    accounts.create(&parameters, &account).await?;
-    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
-    let binding = serde_json::from_value(json!({
-        "metadata": {"name": ACCOUNT},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": ACCOUNT}],
-    }))?;
-    bindings.create(&parameters, &binding).await?;
-    let request = TokenRequest {
-        spec: TokenRequestSpec {
-            expiration_seconds: Some(24 * 3600),
-            ..TokenRequestSpec::default()
-        },
-        ..TokenRequest::default()
-    };
-    let token = accounts
-        .create_token_request(ACCOUNT, &parameters, &request)
-        .await?;
-    let token = token.status.ok_or("no token")?.token;
-    let admin = std::fs::read_to_string(plane.join("kubeconfig"))?;
-    let mut config: Value = serde_yaml::from_str(&admin)?;
-    config["users"] = json!([{"name": "admin", "user": {"token": token}}]);
-    config["contexts"][0]["context"]["namespace"] = NAMESPACE.into();
-    Ok(std::fs::write(kubeconfig, serde_yaml::to_string(&config)?)?)
-}
-
-/// Status and body of an answer over HTTP.
-async fn get(address: SocketAddr, path: &str) -> Outcome<(u16, String)> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
-    let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
-    Ok((status, body.to_owned()))
 }

@@ -20,7 +20,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_mins(15);
 
 /// A room that is gone is created again only once no list can be behind.
-const AGAIN: Duration = Duration::from_mins(4);
+const AGAIN: Duration = Duration::from_mins(15);
 
 pub async fn by_others(rig: &mut Rig<'_>) -> Outcome<Measured> {
     let rooms = rig.objects.ready();

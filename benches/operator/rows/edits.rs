@@ -20,7 +20,8 @@ const STARTS: usize = 3;
 const BETWEEN: Duration = Duration::from_millis(400);
 /// An edit that has not reached AWS after this is not waited for.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// A young room is deleted only once no list can miss another one: operation timeout, lag bound and clock skew together.
+/// A room is deleted at once only if it is older than this, and the process too: no list of before can be behind any longer. That is
+/// operation timeout, lag bound and clock skew together.
 const GRACE: Duration = Duration::from_secs(150);
 
 /// An edit, and when it was sent.
@@ -110,10 +111,8 @@ pub async fn writes(rig: &mut Rig<'_>) -> Outcome<Measured> {
         rig.contestant.name(),
         objects.len()
     ));
-    if let Some(left) = GRACE.checked_sub(rig.filled.elapsed()) {
-        rest("grow old", left).await;
-    }
     super::start_and_settle(rig, Duration::from_mins(1)).await?;
+    rest("runs for a while", GRACE).await;
     let mut measured = Measured::of(rig.objects.ready());
     let each = |writes: u64| count(writes) / number(objects.len());
 

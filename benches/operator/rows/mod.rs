@@ -188,9 +188,8 @@ async fn start_and_settle(rig: &mut Rig<'_>, patience: Duration) -> Outcome<()> 
 async fn seen_once(rig: &mut Rig<'_>, patience: Duration) -> Outcome<usize> {
     let rooms = rig.objects.ready();
     if !rig.contestant.is_ours() {
-        let before = gets(rig);
         let seen = reach("rooms read", rooms, patience, || {
-            usize::try_from(gets(rig) - before).unwrap_or(usize::MAX)
+            usize::try_from(gets(rig) - rig.gets).unwrap_or(usize::MAX)
         });
         return Ok(seen.await);
     }
